@@ -1,0 +1,44 @@
+/* notify.h
+ * Wake-ups, follow-ups and what they tell
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_NOTIFY_H
+#define OXCNOTIF_NOTIFY_H
+
+#include "compat.h"
+#include "session/session.h"
+
+/* oxcnotif.wakeup.method: how a client is told that notifications are waiting. */
+typedef enum {
+    OXC_WAKEUP_PUSH = 1,        /* UDP datagram (MS-OXCNOTIF 2.2.1.3.3) */
+    OXC_WAKEUP_ASYNC_WAIT = 2,  /* EcDoAsyncWaitEx completed (MS-OXCRPC 3.3.4.1) */
+    OXC_WAKEUP_HTTP_WAIT = 3,   /* NotificationWait completed (MS-OXCMAPIHTTP 2.2.4.4) */
+    OXC_WAKEUP_ROP_PENDING = 4  /* RopPending (MS-OXCROPS 2.2.14.3) */
+} oxc_wakeup_method_t;
+
+/* oxcnotif.wakeup.outcome */
+typedef enum {
+    OXC_OUTCOME_PENDING = 1,    /* there is something to fetch */
+    OXC_OUTCOME_TIMEOUT = 2,    /* the wait ended without an event: healthy */
+    OXC_OUTCOME_REJECTED = 3,   /* an error or rejection */
+    OXC_OUTCOME_CUT_OFF = 4     /* the connection ended before the answer */
+} oxc_wakeup_outcome_t;
+
+/*
+ * Shows a wake-up in the tree and, on the first visit, remembers it for the matcher. session may be NULL (not known);
+ * request is the PDU that began the wait, NULL for push datagrams or when it was not captured. which tells several
+ * wake-ups of one frame apart. bound says how the session was found.
+ */
+void oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which, oxc_wakeup_method_t method,
+                       oxc_wakeup_outcome_t outcome, oxc_session_t *session, oxc_bound_t bound,
+                       const oxc_pdu_t *request);
+
+/*
+ * Shows, on the request and the response of a fetch, which wake-up it answers; to be called by the transport for every PDU
+ * of kind OXC_CALL_FETCH once the session is known, after the ROP buffers.
+ */
+void oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu);
+
+#endif /* OXCNOTIF_NOTIFY_H */

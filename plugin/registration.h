@@ -1,0 +1,18 @@
+/* registration.h
+ * What each room registers with Wireshark
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_REGISTRATION_H
+#define OXCNOTIF_REGISTRATION_H
+
+void proto_register_oxc_session(void);
+void proto_register_oxc_rop(void);
+void proto_register_oxc_notify(void);
+void proto_reg_handoff_oxc_notify(void);
+void proto_register_oxc_payload(void);
+void proto_register_mapihttp(void);
+void proto_reg_handoff_mapihttp(void);
+
+#endif /* OXCNOTIF_REGISTRATION_H */

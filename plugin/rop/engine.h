@@ -1,0 +1,63 @@
+/* engine.h
+ * Reads ROP fields as the definitions say
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_ENGINE_H
+#define OXCNOTIF_ENGINE_H
+
+#include "compat.h"
+#include "session/session.h"
+
+#include <epan/expert.h>
+
+/* The width of counts differs between the places property values occur in (MS-OXCDATA 2.11.1.1). */
+typedef enum {
+    OXC_COUNTS_ROP,             /* ROP buffers: 16-bit */
+    OXC_COUNTS_RULE,            /* extended rules: 32-bit */
+    OXC_COUNTS_ADDRESS_BOOK     /* MAPI/HTTP address book: 32-bit, and a HasValue byte in front of some values */
+} oxc_counts_t;
+
+/* One reading of one structure: where it stands and what is known around it. */
+typedef struct oxc_read {
+    packet_info *pinfo;
+    tvbuff_t *tvb;
+    int end;                    /* first offset that is not part of the structure any more */
+    oxc_pdu_t *pdu;
+    oxc_rop_t *rop;             /* of the ROP being read; NULL outside ROP buffers */
+    oxc_counts_t counts;
+    unsigned deviations;        /* set of server deviations in force, see ropdefs.h */
+    unsigned depth;             /* nesting of structures, bounded by OXC_MAX_DEPTH */
+    bool measure;               /* only find out how long it is: draw nothing, remember nothing, throw nothing */
+    bool is_response;
+    struct oxc_buffer *buffer;  /* the ROP buffer around it; NULL outside one */
+} oxc_read_t;
+
+/* Nested restrictions and structures deeper than this are not followed (they are never met in practice). */
+#define OXC_MAX_DEPTH 64
+
+/*
+ * True when size more bytes at offset belong to the structure. If not, the fact is shown in the tree as an expert item
+ * (unless measuring), and the caller must return -1.
+ */
+bool oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size);
+
+/* Shows that bytes are not what they should be (rop.malformed with the reason), unless measuring. Returns -1. */
+int oxc_malformed(oxc_read_t *r, proto_tree *tree, int offset, int length, const char *format, ...) G_GNUC_PRINTF(5, 6);
+
+/* Goes one level deeper; false, with an expert item, when that is too deep. Pair with oxc_leave(). */
+bool oxc_enter(oxc_read_t *r, proto_tree *tree, int offset);
+void oxc_leave(oxc_read_t *r);
+
+/*
+ * A type that a table cannot say, named in the definitions: reads at offset, at most to r->end, adds to tree and returns
+ * the offset behind it, or -1 when the bytes cannot be followed (said in the tree unless measuring).
+ * hf is the field of the definition line (never -1), arg what the definition gives (0 if nothing).
+ */
+typedef int (*oxc_type_fn)(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
+
+/* Reads the structure, request or response with this index in the definition tables. */
+int oxc_engine_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form);
+
+#endif /* OXCNOTIF_ENGINE_H */

@@ -1,0 +1,209 @@
+/* session.h
+ * What is remembered of a capture: session contexts, calls, server objects, columns
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_SESSION_H
+#define OXCNOTIF_SESSION_H
+
+#include "compat.h"
+
+#include <epan/wmem_scopes.h>
+
+/*
+ * Everything here lives in wmem_file_scope() and is written only while a frame is seen for the first time. What a
+ * frame's display depends on is kept with the frame itself (oxc_pdu_t, oxc_rop_t), so that later visits in any order
+ * give the same answer. Nothing here draws.
+ */
+
+typedef struct oxc_session oxc_session_t;
+typedef struct oxc_call oxc_call_t;
+typedef struct oxc_pdu oxc_pdu_t;
+typedef struct oxc_object oxc_object_t;
+typedef struct oxc_rop oxc_rop_t;
+
+/* ---- session contexts ---- */
+
+/* What names a session context on the wire (MS-OXCRPC 3.1.1, MS-OXCMAPIHTTP 3.1.5). */
+typedef enum {
+    OXC_KEY_CXH,                /* 20 bytes of the EMSMDB context handle */
+    OXC_KEY_ACXH,               /* 20 bytes of the asynchronous context handle */
+    OXC_KEY_COOKIE,             /* session context cookie, "name=value" */
+    OXC_KEY_REQUEST_ID,         /* GUID part of X-RequestId, as text */
+    OXC_KEY_INDEX               /* session index (piCxr), 2 bytes, with the server's address */
+} oxc_key_kind_t;
+
+/* How sure a session is, for links: by its own key, or by circumstance. */
+typedef enum {
+    OXC_BOUND_BY_KEY = 1,
+    OXC_BOUND_BY_CONTEXT = 2,
+    OXC_BOUND_BY_ORDER = 3
+} oxc_bound_t;
+
+struct oxc_session {
+    uint32_t number;            /* 1, 2, ... in the order of appearance */
+    uint32_t first_frame;
+    uint32_t ended_in;          /* frame of Disconnect or loss; 0 while alive */
+    const char *user;           /* DN or display name of the Connect call; NULL when not captured */
+    wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
+    wmem_map_t *logons;         /* LogonId -> oxc_logon_t */
+    wmem_map_t *folder_names;   /* folder id -> list of names, each with the frame that showed it */
+    wmem_map_t *named_props;    /* property id -> list of names, each with the frame that showed it */
+    struct oxc_notify_state *notify;    /* owned by the matcher */
+};
+
+/*
+ * The session a key belongs to. With create, a session is made for a key not met before; without, NULL is returned.
+ * Changes nothing on later visits.
+ */
+oxc_session_t *oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, size_t len, bool create);
+
+/* One more key for a known session, replacing what the key meant before (a server may reuse an index). */
+void oxc_session_add_key(packet_info *pinfo, oxc_session_t *session, oxc_key_kind_t kind, const uint8_t *key,
+                         size_t len);
+
+/* The user a session belongs to, once a Connect call has told it; the text is copied. */
+void oxc_session_set_user(packet_info *pinfo, oxc_session_t *session, const char *user);
+
+/* Disconnect, a zero context handle or a lost context ends the session with this frame. */
+void oxc_session_end(packet_info *pinfo, oxc_session_t *session);
+
+/* Number of sessions met so far, and the session with a number (1...). */
+unsigned oxc_session_count(void);
+oxc_session_t *oxc_session_nth(unsigned number);
+
+/* ---- calls ---- */
+
+typedef enum {
+    OXC_CALL_OTHER,
+    OXC_CALL_CONNECT,           /* makes the session context */
+    OXC_CALL_FETCH,             /* carries ROP buffers: EcDoRpcExt2, Execute, the legacy calls */
+    OXC_CALL_WAIT,              /* EcDoAsyncWaitEx, NotificationWait */
+    OXC_CALL_DISCONNECT,
+    OXC_CALL_REGISTER_PUSH,     /* EcRRegisterPushNotification */
+    OXC_CALL_ASYNC_CONNECT      /* EcDoAsyncConnectEx */
+} oxc_call_kind_t;
+
+/* One direction of a call, as one frame completed it. */
+struct oxc_pdu {
+    uint32_t frame;
+    nstime_t time;
+    bool is_response;
+    oxc_call_t *call;           /* never NULL */
+    wmem_array_t *rops;         /* oxc_rop_t * in wire order, over all payloads of the PDU; NULL when there is none */
+    unsigned next_rop;          /* ordinal of the next ROP of this visit; see oxc_pdu_next_rop() */
+};
+
+struct oxc_call {
+    oxc_call_kind_t kind;
+    oxc_session_t *session;     /* NULL while not known */
+    oxc_bound_t bound;          /* how the session was found; meaningless without one */
+    oxc_pdu_t *request;         /* NULL when not captured */
+    oxc_pdu_t *response;        /* NULL when not (yet) captured */
+    unsigned next_answer;       /* first pass: request ROP that the next response ROP may answer */
+};
+
+/*
+ * The PDU which the transport is showing now. The discriminator tells several PDUs of one frame apart (a DCE/RPC call
+ * id, an ordinal) and must be the same on every visit. The first visit creates the PDU and its call.
+ */
+oxc_pdu_t *oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind);
+
+/* The same for a response; call is what the transport matched it to, NULL when the request was not captured. */
+oxc_pdu_t *oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call);
+
+/* Binds a call to its session, unless that is known; first visit only. */
+void oxc_call_bind(packet_info *pinfo, oxc_call_t *call, oxc_session_t *session, oxc_bound_t how);
+
+/* ---- columns ---- */
+
+/* A list of property tags that rows are read by: immutable once made. */
+typedef struct {
+    uint32_t frame;             /* where it was set */
+    unsigned count;
+    uint32_t tags[];
+} oxc_columns_t;
+
+/* A copy of count tags (little-endian) at offset; NULL if the bytes are not all there. */
+const oxc_columns_t *oxc_columns_read(packet_info *pinfo, tvbuff_t *tvb, int offset, unsigned count);
+
+/* ---- logons and server objects ---- */
+
+typedef enum {
+    OXC_STORE_UNKNOWN = -1,
+    OXC_STORE_PUBLIC = 0,
+    OXC_STORE_PRIVATE = 1
+} oxc_store_t;
+
+/* What a handle names (MS-OXCROPS 1.3.1); fields but columns never change once the object exists. */
+struct oxc_object {
+    uint32_t handle;
+    uint8_t logon_id;
+    const char *kind;           /* as the definition names it: "Folder", "Contents table", "Subscription", ... */
+    uint32_t opened_in;         /* frame of the request that opened it, else of the response */
+    uint32_t released_in;       /* 0 while open; first pass */
+    oxc_object_t *parent;       /* the object it was opened from; NULL when not captured */
+    uint64_t folder_id;         /* 0 when unknown */
+    uint64_t message_id;
+    const oxc_columns_t *columns;               /* of the latest RopSetColumns; first pass only */
+    const oxc_columns_t *recipient_columns;     /* first pass only */
+    uint16_t notification_types;                /* of a subscription */
+    bool whole_store;
+    uint32_t notifications;     /* RopNotify seen for it; first pass */
+};
+
+/* What the first pass found out about one ROP of a PDU. */
+struct oxc_rop {
+    uint8_t id;
+    uint8_t logon_id;
+    bool answered;              /* a request whose response was seen */
+    int8_t store;               /* oxc_store_t of its logon */
+    uint16_t in_index;          /* 0xFFFF: the ROP has none */
+    uint16_t out_index;
+    const oxc_rop_t *peer;      /* the request that a response answers, or the other way round */
+    oxc_object_t *object;       /* what it works on; for RopNotify the subscription or table */
+    oxc_object_t *created;      /* what it opened */
+    const oxc_columns_t *columns;       /* that its rows are read by */
+    uint32_t handle;            /* input handle from the handle table, 0xFFFFFFFF when there is none */
+    const oxc_columns_t *kept_columns;  /* tags a request brought for later use */
+    uint64_t folder_id;         /* fields the session remembers; 0 when the ROP has none */
+    uint64_t message_id;
+    uint16_t notification_types;
+    bool whole_store;
+    const char *display_name;
+    wmem_array_t *names;        /* property names a request asked for */
+};
+
+/*
+ * State of the next ROP of the PDU: made on the first visit, found again on later ones; NULL only on a later visit that
+ * reads more ROPs than the first did.
+ */
+oxc_rop_t *oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu);
+
+/* The object that a handle names now; NULL when its opening was not captured. First visit only. */
+oxc_object_t *oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle);
+
+/* A new object under the handle, replacing what the handle named before. First visit only. */
+oxc_object_t *oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, uint32_t handle,
+                              const char *kind, oxc_object_t *parent);
+
+/* RopRelease: the handle names nothing any more; a logon takes everything opened from it along (MS-OXCROPS 3.2.5.3). */
+void oxc_object_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, uint32_t handle);
+
+/* Private or public store, as RopLogon showed it (MS-OXCROPS 2.2.3.1.2). */
+oxc_store_t oxc_session_store(const oxc_session_t *session, uint8_t logon_id);
+void oxc_session_set_store(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, oxc_store_t store);
+
+/*
+ * Names that the session showed for folder ids. A lookup gives what was known before the frame, whatever came later;
+ * NULL when there was none. Names are copied.
+ */
+void oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint64_t folder_id, const char *name);
+const char *oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint64_t folder_id);
+
+/* The same for property ids of named properties (RopGetPropertyIdsFromNames). */
+void oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint16_t property_id, const char *name);
+const char *oxc_session_property_name(const packet_info *pinfo, const oxc_session_t *session, uint16_t property_id);
+
+#endif /* OXCNOTIF_SESSION_H */
