@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Fixtures that every test over tshark uses."""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+import tshark as tools  # noqa: E402  (after the path is set)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "xdist_group(name): tests that share the output of one tshark run")
+    # One worker per capture instead of two that each run tshark on it.
+    if getattr(config.option, "dist", "no") == "load":
+        config.option.dist = "loadgroup"
+
+
+@pytest.fixture(scope="session")
+def tshark():
+    """The module that runs tshark, after it is certain that the plugin is loaded."""
+    try:
+        tools.require_plugin()
+    except tools.NoPlugin as problem:
+        if "PYTEST_XDIST_WORKER" in os.environ:
+            pytest.fail(f"STOP: {problem}", pytrace=False)
+        pytest.exit(f"STOP: {problem}", returncode=3)
+    return tools
+
+
+@pytest.fixture(scope="session")
+def seen(tshark):
+    """Asks tshark once per capture and kind of run for all fields that the
+    ground-truth tests compare; see observed.py."""
+    import observed
+    return observed.Observed(tshark)
