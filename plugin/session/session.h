@@ -47,7 +47,7 @@ struct oxc_session {
     uint32_t ended_in;          /* frame of Disconnect or loss; 0 while alive */
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
-    wmem_map_t *logons;         /* LogonId -> oxc_logon_t */
+    int8_t store[256];          /* oxc_store_t of each LogonId; first pass */
     wmem_map_t *folder_names;   /* folder id -> list of names, each with the frame that showed it */
     wmem_map_t *named_props;    /* property id -> list of names, each with the frame that showed it */
     struct oxc_notify_state *notify;    /* owned by the matcher */
@@ -87,6 +87,7 @@ typedef enum {
 
 /* One direction of a call, as one frame completed it. */
 struct oxc_pdu {
+    uint64_t key;
     uint32_t frame;
     nstime_t time;
     bool is_response;
@@ -138,8 +139,10 @@ typedef enum {
 
 /* What a handle names (MS-OXCROPS 1.3.1); fields but columns never change once the object exists. */
 struct oxc_object {
+    uint64_t key;
     uint32_t handle;
     uint8_t logon_id;
+    bool is_logon;
     const char *kind;           /* as the definition names it: "Folder", "Contents table", "Subscription", ... */
     uint32_t opened_in;         /* frame of the request that opened it, else of the response */
     uint32_t released_in;       /* 0 while open; first pass */
@@ -153,19 +156,22 @@ struct oxc_object {
     uint32_t notifications;     /* RopNotify seen for it; first pass */
 };
 
+#define OXC_NO_INDEX 0xFFFF
+#define OXC_NO_HANDLE 0xFFFFFFFF        /* never a real handle (MS-OXCROPS 2.2.1) */
+
 /* What the first pass found out about one ROP of a PDU. */
 struct oxc_rop {
     uint8_t id;
     uint8_t logon_id;
     bool answered;              /* a request whose response was seen */
     int8_t store;               /* oxc_store_t of its logon */
-    uint16_t in_index;          /* 0xFFFF: the ROP has none */
+    uint16_t in_index;          /* OXC_NO_INDEX: the ROP has none */
     uint16_t out_index;
     const oxc_rop_t *peer;      /* the request that a response answers, or the other way round */
     oxc_object_t *object;       /* what it works on; for RopNotify the subscription or table */
     oxc_object_t *created;      /* what it opened */
     const oxc_columns_t *columns;       /* that its rows are read by */
-    uint32_t handle;            /* input handle from the handle table, 0xFFFFFFFF when there is none */
+    uint32_t handle;            /* input handle from the handle table, OXC_NO_HANDLE when there is none */
     const oxc_columns_t *kept_columns;  /* tags a request brought for later use */
     uint64_t folder_id;         /* fields the session remembers; 0 when the ROP has none */
     uint64_t message_id;
@@ -181,6 +187,9 @@ struct oxc_rop {
  */
 oxc_rop_t *oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu);
 
+/* The n-th ROP of a PDU; NULL when there are not so many, or pdu is NULL. */
+oxc_rop_t *oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n);
+
 /* The object that a handle names now; NULL when its opening was not captured. First visit only. */
 oxc_object_t *oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle);
 
@@ -189,11 +198,10 @@ oxc_object_t *oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_
                               const char *kind, oxc_object_t *parent);
 
 /* RopRelease: the handle names nothing any more; a logon takes everything opened from it along (MS-OXCROPS 3.2.5.3). */
-void oxc_object_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, uint32_t handle);
+void oxc_object_release(packet_info *pinfo, oxc_session_t *session, oxc_object_t *object);
 
-/* Private or public store, as RopLogon showed it (MS-OXCROPS 2.2.3.1.2). */
-oxc_store_t oxc_session_store(const oxc_session_t *session, uint8_t logon_id);
-void oxc_session_set_store(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, oxc_store_t store);
+/* Everything of a logon ends: released, or replaced by a RopLogon with the same LogonId (MS-OXCROPS 3.1.4.2). */
+void oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id);
 
 /*
  * Names that the session showed for folder ids. A lookup gives what was known before the frame, whatever came later;

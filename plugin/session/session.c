@@ -1,0 +1,384 @@
+/* session.c
+ * What is remembered of a capture: session contexts, calls, server objects, columns
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "session/session.h"
+
+#include "registration.h"
+
+#include <string.h>
+
+#include <epan/epan.h>
+
+typedef struct {
+    uint8_t kind;
+    uint32_t len;
+    const uint8_t *bytes;
+} session_key_t;
+
+static wmem_map_t *sessions_by_key;     /* session_key_t -> oxc_session_t */
+static wmem_map_t *sessions_by_number;
+static wmem_map_t *requests;            /* frame and discriminator -> oxc_pdu_t */
+static wmem_map_t *responses;
+static unsigned session_count;
+
+static unsigned
+session_key_hash(const void *key)
+{
+    const session_key_t *k = (const session_key_t *)key;
+
+    return wmem_strong_hash(k->bytes, k->len) ^ k->kind;
+}
+
+static gboolean
+session_key_equal(const void *a, const void *b)
+{
+    const session_key_t *x = (const session_key_t *)a;
+    const session_key_t *y = (const session_key_t *)b;
+
+    return x->kind == y->kind && x->len == y->len && memcmp(x->bytes, y->bytes, x->len) == 0;
+}
+
+void
+oxc_session_add_key(packet_info *pinfo, oxc_session_t *session, oxc_key_kind_t kind, const uint8_t *key, size_t len)
+{
+    session_key_t *k;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    k = wmem_new(wmem_file_scope(), session_key_t);
+    k->kind = (uint8_t)kind;
+    k->len = (uint32_t)len;
+    k->bytes = (const uint8_t *)wmem_memdup(wmem_file_scope(), key, len);
+    wmem_map_insert(sessions_by_key, k, session);
+}
+
+oxc_session_t *
+oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, size_t len, bool create)
+{
+    session_key_t probe = { (uint8_t)kind, (uint32_t)len, key };
+    oxc_session_t *session = (oxc_session_t *)wmem_map_lookup(sessions_by_key, &probe);
+
+    if (session || !create || PINFO_FD_VISITED(pinfo))
+        return session;
+
+    session = wmem_new0(wmem_file_scope(), oxc_session_t);
+    session->number = ++session_count;
+    session->first_frame = pinfo->num;
+    session->objects = wmem_map_new(wmem_file_scope(), g_int64_hash, g_int64_equal);
+    session->folder_names = wmem_map_new(wmem_file_scope(), g_int64_hash, g_int64_equal);
+    session->named_props = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+    memset(session->store, OXC_STORE_UNKNOWN, sizeof session->store);
+    wmem_map_insert(sessions_by_number, GUINT_TO_POINTER(session->number), session);
+    oxc_session_add_key(pinfo, session, kind, key, len);
+    return session;
+}
+
+void
+oxc_session_set_user(packet_info *pinfo, oxc_session_t *session, const char *user)
+{
+    if (!PINFO_FD_VISITED(pinfo) && user && *user)
+        session->user = wmem_strdup(wmem_file_scope(), user);
+}
+
+void
+oxc_session_end(packet_info *pinfo, oxc_session_t *session)
+{
+    if (!PINFO_FD_VISITED(pinfo) && session->ended_in == 0)
+        session->ended_in = pinfo->num;
+}
+
+unsigned
+oxc_session_count(void)
+{
+    return session_count;
+}
+
+oxc_session_t *
+oxc_session_nth(unsigned number)
+{
+    return (oxc_session_t *)wmem_map_lookup(sessions_by_number, GUINT_TO_POINTER(number));
+}
+
+/* ---- calls ---- */
+
+static oxc_pdu_t *
+pdu_get(packet_info *pinfo, wmem_map_t *pdus, uint32_t discriminator)
+{
+    uint64_t key = (uint64_t)pinfo->num << 32 | discriminator;
+    oxc_pdu_t *pdu = (oxc_pdu_t *)wmem_map_lookup(pdus, &key);
+
+    if (!pdu) {
+        pdu = wmem_new0(wmem_file_scope(), oxc_pdu_t);
+        pdu->key = key;
+        pdu->frame = pinfo->num;
+        pdu->time = pinfo->abs_ts;
+        wmem_map_insert(pdus, &pdu->key, pdu);
+    }
+    pdu->next_rop = 0;
+    return pdu;
+}
+
+static oxc_call_t *
+call_new(oxc_call_kind_t kind)
+{
+    oxc_call_t *call = wmem_new0(wmem_file_scope(), oxc_call_t);
+
+    call->kind = kind;
+    return call;
+}
+
+oxc_pdu_t *
+oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind)
+{
+    oxc_pdu_t *pdu = pdu_get(pinfo, requests, discriminator);
+
+    if (!pdu->call) {
+        pdu->call = call_new(kind);
+        pdu->call->request = pdu;
+    }
+    return pdu;
+}
+
+oxc_pdu_t *
+oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call)
+{
+    oxc_pdu_t *pdu = pdu_get(pinfo, responses, discriminator);
+
+    if (!pdu->call) {
+        /* A second answer to one request (a retransmission that TCP analysis let through) stands alone. */
+        pdu->call = call && !call->response ? call : call_new(kind);
+        pdu->is_response = true;
+        pdu->call->response = pdu;
+    }
+    return pdu;
+}
+
+void
+oxc_call_bind(packet_info *pinfo, oxc_call_t *call, oxc_session_t *session, oxc_bound_t how)
+{
+    if (PINFO_FD_VISITED(pinfo) || call->session || !session)
+        return;
+    call->session = session;
+    call->bound = how;
+}
+
+oxc_rop_t *
+oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu)
+{
+    unsigned n = pdu->next_rop++;
+    oxc_rop_t *rop;
+
+    if (pdu->rops && n < wmem_array_get_count(pdu->rops))
+        return *(oxc_rop_t **)wmem_array_index(pdu->rops, n);
+    if (PINFO_FD_VISITED(pinfo))
+        return NULL;
+
+    if (!pdu->rops)
+        pdu->rops = wmem_array_sized_new(wmem_file_scope(), sizeof(oxc_rop_t *), 4);
+    rop = wmem_new0(wmem_file_scope(), oxc_rop_t);
+    rop->store = OXC_STORE_UNKNOWN;
+    rop->in_index = rop->out_index = OXC_NO_INDEX;
+    rop->handle = OXC_NO_HANDLE;
+    wmem_array_append_one(pdu->rops, rop);
+    return rop;
+}
+
+oxc_rop_t *
+oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n)
+{
+    if (!pdu || !pdu->rops || n >= wmem_array_get_count(pdu->rops))
+        return NULL;
+    return *(oxc_rop_t **)wmem_array_index(pdu->rops, n);
+}
+
+/* ---- columns ---- */
+
+const oxc_columns_t *
+oxc_columns_read(packet_info *pinfo, tvbuff_t *tvb, int offset, unsigned count)
+{
+    oxc_columns_t *columns;
+
+    if (!tvb_bytes_exist(tvb, offset, (int)(count * 4)))
+        return NULL;
+    columns = (oxc_columns_t *)wmem_alloc(wmem_file_scope(), sizeof *columns + count * sizeof columns->tags[0]);
+    columns->frame = pinfo->num;
+    columns->count = count;
+    for (unsigned i = 0; i < count; i++)
+        columns->tags[i] = tvb_get_letohl(tvb, offset + (int)i * 4);
+    return columns;
+}
+
+/* ---- logons and server objects ---- */
+
+static uint64_t
+object_key(uint8_t logon_id, uint32_t handle)
+{
+    return (uint64_t)logon_id << 32 | handle;
+}
+
+oxc_object_t *
+oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
+{
+    uint64_t key = object_key(logon_id, handle);
+
+    return (oxc_object_t *)wmem_map_lookup(session->objects, &key);
+}
+
+oxc_object_t *
+oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, uint32_t handle, const char *kind,
+                oxc_object_t *parent)
+{
+    oxc_object_t *object;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return NULL;
+    object = wmem_new0(wmem_file_scope(), oxc_object_t);
+    object->key = object_key(logon_id, handle);
+    object->handle = handle;
+    object->logon_id = logon_id;
+    object->kind = kind;
+    object->opened_in = pinfo->num;
+    object->parent = parent;
+    if (parent) {
+        object->folder_id = parent->folder_id;
+        object->message_id = parent->message_id;
+    }
+    wmem_map_insert(session->objects, &object->key, object);
+    return object;
+}
+
+typedef struct {
+    uint32_t frame;
+    uint8_t logon_id;
+} logon_end_t;
+
+static gboolean
+object_ends_with_logon(void *key _U_, void *value, void *user_data)
+{
+    oxc_object_t *object = (oxc_object_t *)value;
+    const logon_end_t *end = (const logon_end_t *)user_data;
+
+    if (object->logon_id != end->logon_id)
+        return FALSE;
+    object->released_in = end->frame;
+    return TRUE;
+}
+
+void
+oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id)
+{
+    logon_end_t end = { pinfo->num, logon_id };
+
+    if (!PINFO_FD_VISITED(pinfo))
+        wmem_map_foreach_remove(session->objects, object_ends_with_logon, &end);
+}
+
+void
+oxc_object_release(packet_info *pinfo, oxc_session_t *session, oxc_object_t *object)
+{
+    if (PINFO_FD_VISITED(pinfo) || object->released_in)
+        return;
+    if (object->is_logon) {
+        oxc_logon_release(pinfo, session, object->logon_id);
+    } else {
+        object->released_in = pinfo->num;
+        /* The handle may name a newer object already. */
+        if (oxc_object_find(session, object->logon_id, object->handle) == object)
+            wmem_map_remove(session->objects, &object->key);
+    }
+}
+
+/* ---- names ---- */
+
+typedef struct {
+    uint64_t key;
+    const char *latest;
+    wmem_tree_t *by_frame;
+} names_t;
+
+static void
+names_add(packet_info *pinfo, names_t *names, const char *name)
+{
+    if (names->latest && strcmp(names->latest, name) == 0)
+        return;
+    if (!names->by_frame)
+        names->by_frame = wmem_tree_new(wmem_file_scope());
+    names->latest = wmem_strdup(wmem_file_scope(), name);
+    wmem_tree_insert32(names->by_frame, pinfo->num, (void *)names->latest);
+}
+
+/* Names shown in the frame itself are left out: on the first visit they may come after the question. */
+static const char *
+names_before(const packet_info *pinfo, const names_t *names)
+{
+    if (!names || pinfo->num == 0)
+        return NULL;
+    return (const char *)wmem_tree_lookup32_le(names->by_frame, pinfo->num - 1);
+}
+
+void
+oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint64_t folder_id, const char *name)
+{
+    names_t *names;
+
+    if (PINFO_FD_VISITED(pinfo) || !session || folder_id == 0 || !name || !*name)
+        return;
+    names = (names_t *)wmem_map_lookup(session->folder_names, &folder_id);
+    if (!names) {
+        names = wmem_new0(wmem_file_scope(), names_t);
+        names->key = folder_id;
+        wmem_map_insert(session->folder_names, &names->key, names);
+    }
+    names_add(pinfo, names, name);
+}
+
+const char *
+oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint64_t folder_id)
+{
+    if (!session)
+        return NULL;
+    return names_before(pinfo, (const names_t *)wmem_map_lookup(session->folder_names, &folder_id));
+}
+
+void
+oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint16_t property_id, const char *name)
+{
+    names_t *names;
+
+    if (PINFO_FD_VISITED(pinfo) || !session || !name || !*name)
+        return;
+    names = (names_t *)wmem_map_lookup(session->named_props, GUINT_TO_POINTER(property_id));
+    if (!names) {
+        names = wmem_new0(wmem_file_scope(), names_t);
+        wmem_map_insert(session->named_props, GUINT_TO_POINTER(property_id), names);
+    }
+    names_add(pinfo, names, name);
+}
+
+const char *
+oxc_session_property_name(const packet_info *pinfo, const oxc_session_t *session, uint16_t property_id)
+{
+    if (!session)
+        return NULL;
+    return names_before(pinfo, (const names_t *)wmem_map_lookup(session->named_props, GUINT_TO_POINTER(property_id)));
+}
+
+static void
+session_forget(void)
+{
+    session_count = 0;
+}
+
+void
+proto_register_oxc_session(void)
+{
+    sessions_by_key = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), session_key_hash, session_key_equal);
+    sessions_by_number =
+        wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    requests = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_int64_hash, g_int64_equal);
+    responses = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_int64_hash, g_int64_equal);
+    register_init_routine(session_forget);
+}
