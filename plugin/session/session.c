@@ -223,8 +223,9 @@ oxc_object_t *
 oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
 {
     uint64_t key = object_key(logon_id, handle);
+    oxc_object_t *object = (oxc_object_t *)wmem_map_lookup(session->objects, &key);
 
-    return (oxc_object_t *)wmem_map_lookup(session->objects, &key);
+    return object && object->generation == session->generation[logon_id] ? object : NULL;
 }
 
 oxc_object_t *
@@ -242,6 +243,7 @@ oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, ui
     object->kind = kind;
     object->opened_in = pinfo->num;
     object->parent = parent;
+    object->generation = session->generation[logon_id];
     if (parent) {
         object->folder_id = parent->folder_id;
         object->message_id = parent->message_id;
@@ -250,30 +252,11 @@ oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, ui
     return object;
 }
 
-typedef struct {
-    uint32_t frame;
-    uint8_t logon_id;
-} logon_end_t;
-
-static gboolean
-object_ends_with_logon(void *key _U_, void *value, void *user_data)
-{
-    oxc_object_t *object = (oxc_object_t *)value;
-    const logon_end_t *end = (const logon_end_t *)user_data;
-
-    if (object->logon_id != end->logon_id)
-        return FALSE;
-    object->released_in = end->frame;
-    return TRUE;
-}
-
 void
 oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id)
 {
-    logon_end_t end = { pinfo->num, logon_id };
-
     if (!PINFO_FD_VISITED(pinfo))
-        wmem_map_foreach_remove(session->objects, object_ends_with_logon, &end);
+        session->generation[logon_id]++;
 }
 
 void

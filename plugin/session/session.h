@@ -48,6 +48,7 @@ struct oxc_session {
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
     int8_t store[256];          /* oxc_store_t of each LogonId; first pass */
+    uint32_t generation[256];   /* of each LogonId: objects of an earlier logon are gone; first pass */
     wmem_map_t *folder_names;   /* folder id -> list of names, each with the frame that showed it */
     wmem_map_t *named_props;    /* property id -> list of names, each with the frame that showed it */
     struct oxc_notify_state *notify;    /* owned by the matcher */
@@ -146,6 +147,7 @@ struct oxc_object {
     const char *kind;           /* as the definition names it: "Folder", "Contents table", "Subscription", ... */
     uint32_t opened_in;         /* frame of the request that opened it, else of the response */
     uint32_t released_in;       /* 0 while open; first pass */
+    uint32_t generation;
     oxc_object_t *parent;       /* the object it was opened from; NULL when not captured */
     uint64_t folder_id;         /* 0 when unknown */
     uint64_t message_id;
