@@ -126,6 +126,7 @@ class Capture:
         self.calls, self.wakeups, self.pushes, self.sessions, self.notes = [], [], [], [], []
         self.extra = {}
         self.secrets = None
+        self.closers = []
 
     def next_port(self):
         self.port += 1

@@ -279,7 +279,8 @@ def rpc_linked(capture):
     got = fetch(anna, client, server, mail(102))
     Wakeup(capture, 4, 1, told, got, anna, 'RopPending in a fetch of session 1 names session 0')
     other.comment += ': fetches nothing of session 0'
-    fetch(anna, client, server, rops.pending(0x7777), comment='an index of no session that was seen')
+    told = fetch(anna, client, server, rops.pending(0x7777), comment='an index of no session that was seen')
+    Wakeup(capture, 4, 1, told, None, None, 'an index of no session that was seen: to be ignored')
     anna.disconnect(client, server)
     bert.disconnect(client, server)
 
