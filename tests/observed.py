@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import truth
+import truth_rops
 
 CALL_FIELDS = (
     "mapihttp.request_type", "mapihttp.response_code", "mapihttp.status_code",
@@ -56,9 +58,29 @@ NOTIFICATION_FIELDS = {
 FLAG_BITS = {"t": 0x1000, "u": 0x2000, "s": 0x4000, "m": 0x8000}
 DERIVED_FIELDS = ("oxcnotif.notification_type", "oxcnotif.subscription_in",
                   *(f"oxcnotif.notification_flags.{bit}" for bit in FLAG_BITS))
+
+
+def snake(name: str) -> str:
+    """A filter's name from the specification's: GetContentsTable -> get_contents_table,
+    LogonID -> logon_id."""
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+
+
+def rop_field(rop_id: int, name: str) -> str:
+    """The filter of a field that only one ROP has."""
+    return f"rop.{snake(truth_rops.ROPS[rop_id][0].removeprefix('Rop'))}.{snake(name)}"
+
+
+# Every such field for which the truth of some capture has a value.
+RESPONSE_FIELDS = tuple(sorted({
+    (response.rop_id, name)
+    for capture in truth.CAPTURES for call in truth.load(capture).calls
+    for response in call.responses or [] if response.rop_id not in (0x2A, 0x6E)
+    for name in response.fields}))
+
 EXPERT_FIELDS = ("_ws.malformed", "_ws.expert.group", "_ws.expert.severity", "_ws.expert.message")
 ALL_FIELDS = (*CALL_FIELDS, *ROP_FIELDS, *NOTIFICATION_FIELDS.values(), *DERIVED_FIELDS,
-              *EXPERT_FIELDS)
+              *(rop_field(*pair) for pair in RESPONSE_FIELDS), *EXPERT_FIELDS)
 
 TEXT_FIELDS = {"mapihttp.request_type", "oxcnotif.message_class", "_ws.malformed",
                "_ws.expert.message", "emsmdb.cxh", "asyncemsmdb.acxh"}

@@ -3,7 +3,8 @@
 order, on which handles, with which result."""
 
 import pytest
-from observed import PI_DISSECTOR_BUG, PI_MALFORMED, PI_UNDECODED, assert_same
+from observed import (PI_DISSECTOR_BUG, PI_MALFORMED, PI_UNDECODED, RESPONSE_FIELDS, assert_same,
+                      differences, rop_field)
 from test_truth_readers import ODD_REQUESTS
 
 import truth
@@ -109,6 +110,27 @@ def test_handle_tables(seen, name):
         if call.responses is not None:
             expected[call.resp_frame] = call.resp_handles
     assert_same("rop.handle", seen.frames(name)["rop.handle"], expected, skip=odd(name))
+
+
+@captures
+def test_response_fields(seen, name):
+    """Counts, flags, identifiers in the responses of single ROPs."""
+    frames = seen.frames(name)
+    problems = []
+    for rop_id, field in RESPONSE_FIELDS:
+        expected = {}
+        for call in executes(name):
+            for r in call.responses or []:
+                if r.rop_id == rop_id and field in r.fields:
+                    found = r.fields[field]
+                    expected.setdefault(call.resp_frame, []).extend(
+                        found if isinstance(found, list) else [found])
+        # A request may have a field of the same name; only the responses are in the truth.
+        actual = {f: v for f, v in frames[rop_field(rop_id, field)].items()
+                  if f not in {c.req_frame for c in executes(name)}}
+        problems += [f"{rop_field(rop_id, field)} {problem}"
+                     for problem in differences(actual, expected, unknown_rops(name))]
+    assert not problems, "\n".join(problems[:12])
 
 
 @captures

@@ -59,9 +59,10 @@ class Response:
     handle_index: int | None = None         # None: the ROP has none (RopNotify, RopPending)
     return_value: int | None = None
     fields: dict[str, Any] = dataclasses.field(default_factory=dict)
-    # The row of a TableModified notification: [(property tag, value), ...];
+    # Its rows (RopNotify has at most one): [(property tag, value), ...];
     # value None: absent, an int subclass Err: an error code.
-    row: list[tuple[int, Any]] | None = None
+    rows: list[list[tuple[int, Any]]] = dataclasses.field(default_factory=list)
+    row_data: bytes | None = None           # TableRowData as it was on the wire
 
     @property
     def is_notify(self) -> bool:
@@ -260,6 +261,33 @@ _GROMOX_FIELDS = {
 }
 
 
+# Fields of the other responses; GetHierarchyTable and GetContentsTable have their RowCount
+# under "rows", where RopQueryRows has its rows.
+_GROMOX_RESPONSES = {
+    "Logon": {"logonflags": "LogonFlags", "fids": "FolderIds", "respflags": "ResponseFlags",
+              "replid": "ReplId", "gwart": "GwartTime", "storestate": "StoreState"},
+    "OpenFolder": {"rules": "HasRules", "ghost": "IsGhosted"},
+    "GetHierarchyTable": {"rows": "RowCount"},
+    "GetContentsTable": {"rows": "RowCount"},
+    "SetColumns": {"status": "TableStatus"},
+    "SortTable": {"status": "TableStatus"},
+    "QueryRows": {"origin": "Origin", "count": "RowCount"},
+    "SaveChangesMessage": {"mid": "MessageId"},
+    "OpenMessage": {"named": "HasNamedProperties", "rcpt": "RecipientCount"},
+    "GetReceiveFolder": {"fid": "FolderId"},
+    "CreateFolder": {"fid": "FolderId", "existing": "IsExistingFolder"},
+    "OpenStream": {"size": "StreamSize"},
+    "ReadStream": {"len": "DataSize"},
+    **{rop: {"partial": "PartialCompletion"} for rop in (
+        "SetReadFlags", "MoveCopyMessages", "DeleteMessages", "HardDeleteMessages", "CopyFolder",
+        "MoveFolder", "DeleteFolder")},
+}
+
+
+def _gromox_row(row: dict[str, Any]) -> list[tuple[int, Any]]:
+    return [(int(tag, 16), _gromox_value(value)) for tag, value in row.items() if tag != "_flag"]
+
+
 def _gromox_value(value: Any) -> Any:
     if isinstance(value, str) and value.startswith("err:"):
         return Err(int(value[4:], 16))
@@ -271,7 +299,15 @@ def _gromox_response(entry: dict[str, Any]) -> Response:
     if rop_id == 0x6E:
         return Response(rop_id, fields={"SessionIndex": entry["session"]})
     if rop_id != 0x2A:
-        return Response(rop_id, entry["hidx"], _number(entry["rc"]))
+        response = Response(rop_id, entry["hidx"], _number(entry["rc"]))
+        for key, name in _GROMOX_RESPONSES.get(entry["rop"], {}).items():
+            if key in entry:
+                found = entry[key]
+                response.fields[name] = ([_number(v) for v in found] if isinstance(found, list)
+                                         else _number(found))
+        if entry["rop"] in ("QueryRows", "GetReceiveFolderTable"):
+            response.rows = [_gromox_row(row) for row in entry["rows"]]
+        return response
     fields = {"NotificationHandle": entry["handle"], "LogonId": entry["logon"],
               "NotificationFlags": _number(entry["flags"])}
     if "event" in entry:
@@ -282,11 +318,11 @@ def _gromox_response(entry: dict[str, Any]) -> Response:
     if "class" in entry:
         fields["MessageClass"] = entry["class"]
     fields["Tags"] = [_number(tag) for tag in entry.get("tags", [])]
-    row = None
+    response = Response(rop_id, fields=fields)
     if "row" in entry:
-        row = [(int(tag, 16), _gromox_value(value)) for tag, value in entry["row"].items()
-               if tag != "_flag"]
-    return Response(rop_id, fields=fields, row=row)
+        response.rows = [_gromox_row(entry["row"])]
+        response.row_data = bytes.fromhex(entry["row_data_hex"])
+    return response
 
 
 def _gromox_responses(call: Call, item: dict[str, Any]) -> None:
@@ -431,20 +467,44 @@ _HERMEX_FIELDS = (
 )
 
 
+# Fields of the other responses; two have a shorter name there than in the specification.
+_HERMEX_RESPONSES = {
+    **{name: name for name in (
+        "LogonFlags", "FolderIds", "ResponseFlags", "ReplId", "GwartTime", "StoreState",
+        "HasMessageId", "MessageId", "HasRules", "IsGhosted", "RowCount", "TableStatus", "Origin",
+        "Numerator", "Denominator", "PartialCompletion", "ReadStatusChanged", "RecipientCount",
+        "HasSoughtLess", "RowsSought")},
+    "ProblemCount": "PropertyProblemCount", "HasNamed": "HasNamedProperties",
+}
+
+
+def _hermex_row(row: dict[str, Any]) -> list[tuple[int, Any]]:
+    return [(int(tag, 16), value) for tag, value in row.items()]
+
+
 def _hermex_response(entry: dict[str, Any]) -> Response:
     rop_id = _rop_id(entry["rop"])
     if rop_id == 0x6E:
         return Response(rop_id, fields={"SessionIndex": entry["SessionIndex"]})
     if rop_id != 0x2A:
-        return Response(rop_id, entry["HandleIndex"], _number(entry["ReturnValue"]))
+        response = Response(rop_id, entry["HandleIndex"], _number(entry["ReturnValue"]))
+        for key, name in _HERMEX_RESPONSES.items():
+            if key in entry:
+                found = entry[key]
+                response.fields[name] = ([_hermex_value(v) for v in found]
+                                         if isinstance(found, list) else _hermex_value(found))
+        rows = entry.get("Rows", [entry["Row"]] if "Row" in entry else [])
+        response.rows = [_hermex_row(row) for row in rows]
+        return response
     fields = {name: _hermex_value(entry[name]) for name in _HERMEX_FIELDS if name in entry}
     if "MessageClass" in entry:
         fields["MessageClass"] = entry["MessageClass"]
     fields["Tags"] = [_number(tag) for tag in entry.get("Tags", [])]
-    row = None
+    response = Response(rop_id, fields=fields)
     if "TableRowDecoded" in entry:
-        row = [(int(tag, 16), value) for tag, value in entry["TableRowDecoded"].items()]
-    return Response(rop_id, fields=fields, row=row)
+        response.rows = [_hermex_row(entry["TableRowDecoded"])]
+        response.row_data = bytes.fromhex(entry["TableRowData"])
+    return response
 
 
 def _hermex_requests(call: Call, entry: dict[str, Any]) -> None:
@@ -578,6 +638,46 @@ def _outlook2007() -> list[Call]:
     second.req_handles = [0x75, 0xFFFFFFFF, 0x71, 0xFFFFFFFF, 0xFFFFFFFF, 0xFFFFFFFF]
     second.req_ext = [(0, 5, 0x14A, 0x17C), (0, 6, 0x28, 0x28)]
     return [first, second]
+
+
+# --- property values ----------------------------------------------------------
+
+def encode(tag: int, value: Any) -> bytes:
+    """A property value as it is on the wire ([MS-OXCDATA] 2.11.2), strings without
+    their NUL and binaries without their count."""
+    kind = tag & 0xFFFF
+    if isinstance(value, Err):
+        return struct.pack("<I", value)
+    if kind in (0x0014, 0x0040):
+        return struct.pack("<Q", _number(value))
+    if kind == 0x0003:
+        return struct.pack("<I", _number(value) & 0xFFFFFFFF)
+    if kind == 0x000B:
+        return bytes([int(value)])
+    if kind == 0x001F:
+        return value.encode("utf-16-le")
+    if kind == 0x001E:
+        return value.encode("cp1252")
+    if kind == 0x0102:
+        return bytes.fromhex(value)
+    raise ValueError(f"no encoding for the type of 0x{tag:08x}")
+
+
+def encode_row(row: list[tuple[int, Any]], flagged: bool) -> bytes:
+    """A PropertyRow ([MS-OXCDATA] 2.8.1): standard, or flagged."""
+    out = [b"\1" if flagged else b"\0"]
+    for tag, value in row:
+        if flagged:
+            out.append(b"\1" if value is None else b"\x0a" if isinstance(value, Err) else b"\0")
+        if value is None:
+            continue
+        data = encode(tag, value)
+        if not isinstance(value, Err):
+            if tag & 0xFFFF == 0x0102:
+                data = struct.pack("<H", len(data)) + data
+            data += {0x001F: b"\0\0", 0x001E: b"\0"}.get(tag & 0xFFFF, b"")
+        out.append(data)
+    return b"".join(out)
 
 
 # --- sessions and subscriptions -----------------------------------------------
