@@ -17,7 +17,7 @@ NDR = ('8a885d04-1ceb-11c9-9fe8-08002b104860', 2, 0)
 NDR64 = ('71710533-beba-4937-8319-b5dbef9ccc36', 1, 0)
 
 REQUEST, RESPONSE, FAULT, BIND, BIND_ACK, BIND_NAK, ALTER, ALTER_RESP, AUTH3 = 0, 2, 3, 11, 12, 13, 14, 15, 16
-FIRST, FINAL = 1, 2
+FIRST, FINAL, HEADER_SIGN = 1, 2, 4
 
 
 def header(kind, flags, call_id, body, auth_length=0, big=False):
@@ -139,11 +139,12 @@ class Server(threading.Thread):
         body = struct.pack(pdu.end + 'HHIH', 5840, 5840, 0x00012345, len(port)) + port
         body += bytes(-len(body) % 4) + struct.pack('BBH', count, 0, 0) + results
         kind = BIND_ACK if pdu.kind == BIND else ALTER_RESP
+        signing = pdu.flags & HEADER_SIGN
         auth = b''
         if pdu.auth_length and self.security:
             token = self.security.accept(pdu)
             auth = struct.pack(pdu.end + 'BBBBI', pdu.auth_type, pdu.auth_level, 0, 0, pdu.auth_ctx) + token
-        self.channel.server_send(header(kind, FIRST | FINAL, pdu.call_id, body + auth, max(0, len(auth) - 8), pdu.big))
+        self.channel.server_send(header(kind, FIRST | FINAL | signing, pdu.call_id, body + auth, max(0, len(auth) - 8), pdu.big))
 
     def respond(self, answer):
         pdu = answer.pdu
@@ -193,7 +194,8 @@ class OwnClient:
         if self.security and kind == BIND:
             auth = self.security.first_trailer(self.end) + self.security.first_token()
         call = self._number()
-        self.channel.client_send(header(kind, FIRST | FINAL, call, body + auth, max(0, len(auth) - 8), self.big))
+        signing = HEADER_SIGN if auth else 0
+        self.channel.client_send(header(kind, FIRST | FINAL | signing, call, body + auth, max(0, len(auth) - 8), self.big))
         answer = self.channel.client_read()
         if answer.kind not in (BIND_ACK, ALTER_RESP):
             raise RuntimeError('the bind was refused')
