@@ -202,7 +202,14 @@ class OwnClient:
         if auth:
             last = self.security.second_token(answer.auth_value)
             auth = self.security.first_trailer(self.end) + last
-            self.channel.client_send(header(AUTH3, FIRST | FINAL, call, b'\0\0\0\0' + auth, len(last), self.big))
+            if self.security.done():
+                self.channel.client_send(header(AUTH3, FIRST | FINAL, call, b'\0\0\0\0' + auth, len(last), self.big))
+            else:
+                # SPNEGO wants an answer: the third token goes in an alter_context.
+                self.channel.client_send(header(ALTER, FIRST | FINAL, call, body + auth, len(last), self.big))
+                answer = self.channel.client_read()
+                if answer.auth_length:
+                    self.security.second_token(answer.auth_value)
         self.ctx = number + (1 if both else 0)
         return self.ctx
 

@@ -16,7 +16,7 @@ from impacket.dcerpc.v5 import rpcrt
 import rops
 from capture import SERVER, Link, Wakeup
 from emsmdb import FOLDER_SUB, INBOX, Session, core, fetch, folder, mail, open_hierarchy
-from rpc import ASYNCEMSMDB, EMSMDB, REQUEST, Channel, ImpacketClient, OwnClient, Server, header
+from rpc import ASYNCEMSMDB, EMSMDB, Channel, ImpacketClient, OwnClient, Server, header
 from wire import COMPRESSED, LAST
 
 USER, PASSWORD, DOMAIN = 'anna', 'correct horse 7', 'LAB'
@@ -81,7 +81,8 @@ class NtlmServer:
         self.seq_in += 1
 
     def protect(self, kind, flags, call_id, head, stub):
-        pad = -len(stub) % 4
+        # Windows pads to 16; shorter stubs are more than Wireshark's NTLM can stand (it reads 16 bytes of the stub).
+        pad = -len(stub) % 16
         stub += b'\0' * pad
         tail = trailer(rpcrt.RPC_C_AUTHN_WINNT, self.level, pad, self.ctx)
         whole = header(kind, flags, call_id, head + stub + tail + bytes(16), 16)[:-16]
@@ -233,6 +234,9 @@ class KerberosEnd:
     def second_token(self, token):
         return self.context.step(token)
 
+    def done(self):
+        return self.context.complete
+
     def _iov(self, *parts):
         raw = self.gssapi.raw
         return raw.IOV(*parts, std_layout=False)
@@ -242,10 +246,8 @@ class KerberosEnd:
         pad = -len(stub) % 16
         stub += b'\0' * pad
         tail = trailer(self.kind, self.level, pad, self.ctx)
-        length = raw.IOV((raw.IOVBufferType.header, False, None), (raw.IOVBufferType.data, False, stub), std_layout=False)
         size = self._length(stub)
         whole = header(kind, flags, call_id, head + stub + tail + bytes(size), size)
-        del length
         iov = self._iov((raw.IOVBufferType.header, True, None), (raw.IOVBufferType.sign_only, False, whole[:24]),
                         (raw.IOVBufferType.data, False, stub), (raw.IOVBufferType.sign_only, False, tail))
         raw.wrap_iov(self.context, iov, True)
@@ -284,7 +286,7 @@ def kerberos_scenario(kind, spnego, enctype):
             return client, server
         try:
             sealed_calls(capture, opener)
-            shutil.copy(realm.keytab, os.path.join(capture.out, capture.name + '.keytab'))
+            shutil.copyfile(realm.keytab, os.path.join(capture.out, capture.name + '.keytab'))
         finally:
             realm.close()
         capture.extra['keys'] = {'user': f'{USER}@{REALM}', 'password': PASSWORD, 'service': SERVICE,
@@ -300,5 +302,6 @@ SCENARIOS = {
     'rpc-ntlm-privacy': ('EMSMDB sealed with NTLM (PKT_PRIVACY)', ntlm_scenario(PRIVACY)),
     'rpc-ntlm-integrity': ('EMSMDB signed with NTLM (PKT_INTEGRITY)', ntlm_scenario(INTEGRITY)),
     'rpc-krb5-privacy': ('EMSMDB sealed with Kerberos (PKT_PRIVACY)', kerberos_scenario(16, False, 'aes256-cts-hmac-sha1-96')),
+    'rpc-spnego-privacy': ('EMSMDB sealed with Kerberos by SPNEGO, as Outlook does it (PKT_PRIVACY)',
+                           kerberos_scenario(9, True, 'aes256-cts-hmac-sha1-96')),
 }
-del REQUEST
