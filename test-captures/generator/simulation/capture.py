@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The capture file, written packet by packet, and the faults of capturing: packets not seen, a start that came late."""
+
+import struct
+
+# A moment that never changes, so that the same seed gives the same bytes.
+EPOCH = 1767603600  # 2026-01-05 09:00:00 UTC
+ETHERNET = 1
+
+
+class Capture:
+    """A pcapng or pcap file. write() answers the frame number, or None for a packet that the capture does not have."""
+
+    def __init__(self, path, form='pcapng', missing=None, start=0.0):
+        """missing: a function that says, packet by packet, whether it is lost; start: seconds before which nothing is kept."""
+        self.file = open(path, 'wb', buffering=1 << 20)
+        self.form = form
+        self.missing = missing
+        self.start = start
+        self.frames = self.sent = 0
+        if form == 'pcap':
+            self.file.write(struct.pack('<IHHiIII', 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, ETHERNET))
+        else:
+            self._block(0x0A0D0D0A, struct.pack('<IHHq', 0x1A2B3C4D, 1, 0, -1))
+            self._block(1, struct.pack('<HHI', ETHERNET, 0, 0x40000))  # no if_tsresol: microseconds
+
+    def _block(self, kind, body):
+        length = 12 + len(body)
+        self.file.write(struct.pack('<II', kind, length) + body + struct.pack('<I', length))
+
+    def write(self, when, frame):
+        self.sent += 1
+        lost = self.missing is not None and self.missing()
+        if lost or when < self.start:
+            return None
+        self.frames += 1
+        stamp, size = EPOCH * 1000000 + round(when * 1000000), len(frame)
+        if self.form == 'pcap':
+            self.file.write(struct.pack('<IIII', stamp // 1000000, stamp % 1000000, size, size) + frame)
+        else:
+            self._block(6, struct.pack('<IIIII', 0, stamp >> 32, stamp & 0xFFFFFFFF, size, size) + frame + bytes(-size % 4))
+        return self.frames
+
+    def close(self):
+        self.file.close()

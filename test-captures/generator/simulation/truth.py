@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What is true of the traffic, one JSON object a line, written by those who made it.
+
+The rule that defines it: the follow-up of a wake-up is the first fetch of the same session context that is sent after
+it, unless a later wake-up of that session comes first (the earlier one is superseded) or the window passes (it was never
+followed). "After" is the order of the frames that complete the two. Only an outcome of "pending" is a wake-up in this sense.
+The rule is applied to everything that was sent, so a link stays true when the capture lost packets of it.
+"""
+
+import json
+
+from .network import Message
+
+PUSH, ASYNC_WAIT, NOTIFICATION_WAIT, ROP_PENDING = 1, 2, 3, 4   # oxcnotif.wakeup.method
+PENDING, TIMEOUT, REJECTED, CUT_OFF = 1, 2, 3, 4                # oxcnotif.wakeup.outcome
+WINDOW = 60.0                                                   # the dissector's default, seconds
+
+
+class Session:
+    """One session context."""
+
+    def __init__(self, number):
+        self.number = number
+        self.open = None        # the wake-up that waits for its follow-up
+
+
+class Fetch:
+    """A call that brings what is queued."""
+
+    def __init__(self, session):
+        self.session = session
+        self.request = self.response = None
+        self.wakeup = None
+        self.notifications = 0
+        self.pending = None     # Session that a RopPending in the response names
+        self.pending_index = None
+
+
+class Wakeup:
+    """Something that ends a wait, a datagram, or a RopPending."""
+
+    def __init__(self, session, method, outcome, message, request, repeat):
+        self.session, self.method, self.outcome = session, method, outcome
+        self.message, self.request, self.repeat = message, request, repeat
+        self.fetch = self.later = None
+
+
+class Truth:
+    """Writes the file; keeps a record only until nothing about it can change."""
+
+    def __init__(self, path):
+        self.file = open(path, 'w', encoding='ascii', buffering=1 << 20)
+        self.sessions = 0
+        self.unwritten = {}
+        self.counts = {}
+
+    def line(self, **facts):
+        self.file.write(json.dumps(facts, separators=(',', ':')) + '\n')
+
+    def session(self, **facts):
+        self.sessions += 1
+        self.line(type='session', session=self.sessions, **facts)
+        return Session(self.sessions)
+
+    # -- fetches
+
+    def fetch(self, session):
+        fetch = Fetch(session)
+        fetch.request = Message(lambda message: self._asked(fetch))
+        fetch.response = Message(lambda message: self._answered(fetch))
+        self.unwritten[fetch] = True
+        return fetch
+
+    def _asked(self, fetch):
+        wakeup, fetch.session.open = fetch.session.open, None
+        if wakeup is None:
+            return
+        if fetch.request.time - wakeup.message.time <= WINDOW:
+            wakeup.fetch, fetch.wakeup = fetch, wakeup
+        else:
+            self._write_wakeup(wakeup)
+
+    def _answered(self, fetch):
+        if fetch.wakeup is not None:
+            self._write_wakeup(fetch.wakeup)
+        self._write_fetch(fetch)
+        if fetch.pending is not None:
+            self.wakeup(fetch.pending, ROP_PENDING, PENDING, fetch.response)
+
+    def _write_fetch(self, fetch):
+        if self.unwritten.pop(fetch, None) is None or fetch.request.time is None:
+            return
+        self.line(type='fetch', session=fetch.session.number, request=fetch.request.frame, response=fetch.response.frame,
+                  wakeup=None if fetch.wakeup is None else fetch.wakeup.message.frame, followup=fetch.wakeup is not None,
+                  notifications=fetch.notifications, pending=fetch.pending_index)
+
+    # -- wake-ups
+
+    def waking(self, session, method, outcome, request=None, repeat=0):
+        """A Message that is a wake-up once it is whole."""
+        return Message(lambda message: self.wakeup(session, method, outcome, message, request, repeat))
+
+    def wakeup(self, session, method, outcome, message, request=None, repeat=0):
+        wakeup = Wakeup(session, method, outcome, message, request, repeat)
+        self.counts[method, outcome] = self.counts.get((method, outcome), 0) + 1
+        self.unwritten[wakeup] = True
+        if outcome != PENDING:
+            self._write_wakeup(wakeup)
+            return
+        earlier, session.open = session.open, wakeup
+        if earlier is not None:
+            if message.time - earlier.message.time <= WINDOW:
+                earlier.later = wakeup
+            self._write_wakeup(earlier)
+
+    def _write_wakeup(self, wakeup):
+        if self.unwritten.pop(wakeup, None) is None:
+            return
+        message, fetch = wakeup.message, wakeup.fetch
+        facts = {'type': 'wakeup', 'frame': message.frame, 'frames': message.frames, 'time': round(message.time, 6),
+                 'method': wakeup.method, 'session': wakeup.session.number, 'outcome': wakeup.outcome,
+                 'request': None if wakeup.request is None else wakeup.request.frame, 'repeat': wakeup.repeat,
+                 'fate': None, 'followup': None, 'superseded_by': None}
+        if fetch is not None:
+            parts = [message, fetch.request, fetch.response] + ([wakeup.request] if wakeup.request is not None else [])
+            facts.update(
+                fate='followed', followup=fetch.request.frame, followup_response=fetch.response.frame,
+                followup_time=round(fetch.request.time - message.time, 6),
+                notifications=[fetch.response.frame] if fetch.notifications else [],
+                visible=message.frame is not None and fetch.request.frame is not None,
+                survived=all(part.captured for part in parts))
+        elif wakeup.later is not None:
+            facts.update(fate='superseded', superseded_by=wakeup.later.message.frame,
+                         survived=message.captured and wakeup.later.message.captured)
+        elif wakeup.outcome == PENDING:
+            facts['fate'] = 'never'
+        self.line(**facts)
+
+    def finish(self, **facts):
+        """The capture ends here; facts about the whole are the last line."""
+        for record in list(self.unwritten):
+            if isinstance(record, Fetch):
+                self._write_fetch(record)
+            else:
+                self._write_wakeup(record)
+        self.line(type='capture', **facts)
+        self.file.close()
