@@ -31,6 +31,10 @@ typedef struct oxc_read {
     unsigned depth;             /* nesting of structures, bounded by OXC_MAX_DEPTH */
     bool measure;               /* only find out how long it is: draw nothing, remember nothing, throw nothing */
     bool is_response;
+    bool sized;                 /* end is the size a definition gives, so what is left up to it can be skipped */
+    uint64_t element;           /* number of the array element being read */
+    uint32_t return_value;      /* of a response, once it was read */
+    wmem_strbuf_t *info;        /* collects what stands in the Info column; NULL when not wanted */
     struct oxc_buffer *buffer;  /* the ROP buffer around it; NULL outside one */
 } oxc_read_t;
 
@@ -59,5 +63,8 @@ typedef int (*oxc_type_fn)(oxc_read_t *r, proto_tree *tree, int hf, int offset, 
 
 /* Reads the structure, request or response with this index in the definition tables. */
 int oxc_engine_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form);
+
+/* Registers the expert items of the engine with the protocol of ROPs. */
+void oxc_engine_register(int proto);
 
 #endif /* OXCNOTIF_ENGINE_H */

@@ -182,6 +182,7 @@ oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu)
     rop->store = OXC_STORE_UNKNOWN;
     rop->in_index = rop->out_index = OXC_NO_INDEX;
     rop->handle = OXC_NO_HANDLE;
+    rop->next_expected = -1;
     wmem_array_append_one(pdu->rops, rop);
     return rop;
 }

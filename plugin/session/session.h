@@ -144,6 +144,7 @@ struct oxc_object {
     uint32_t handle;
     uint8_t logon_id;
     bool is_logon;
+    bool is_subscription;       /* opened by RopRegisterNotification; a table is subscribed implicitly */
     const char *kind;           /* as the definition names it: "Folder", "Contents table", "Subscription", ... */
     uint32_t opened_in;         /* frame of the request that opened it, else of the response */
     uint32_t released_in;       /* 0 while open; first pass */
@@ -166,6 +167,7 @@ struct oxc_rop {
     uint8_t id;
     uint8_t logon_id;
     bool answered;              /* a request whose response was seen */
+    bool is_notification;       /* a RopNotify */
     int8_t store;               /* oxc_store_t of its logon */
     uint16_t in_index;          /* OXC_NO_INDEX: the ROP has none */
     uint16_t out_index;
@@ -178,9 +180,16 @@ struct oxc_rop {
     uint64_t folder_id;         /* fields the session remembers; 0 when the ROP has none */
     uint64_t message_id;
     uint16_t notification_types;
+    uint16_t notification_flags;        /* of a RopNotify, with the table event it may have */
+    uint16_t table_event;
+    uint16_t session_index;             /* of a RopPending */
     bool whole_store;
+    uint8_t logon_flags;
     const char *display_name;
-    wmem_array_t *names;        /* property names a request asked for */
+    wmem_array_t *names;        /* property names, as text (const char *), that belong to kept ids in order */
+    wmem_array_t *ids;          /* property ids (uint16_t) */
+    int16_t next_expected;      /* RopId that the next answer should have; -1 when not known */
+    uint32_t return_value;      /* of a response */
 };
 
 /*

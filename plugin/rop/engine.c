@@ -1,0 +1,368 @@
+/* engine.c
+ * Reads ROP fields as the definitions say
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rop/engine.h"
+
+#include "rop/buffer.h"
+#include "rop/field.h"
+#include "rop/keep.h"
+#include "ropdefs.h"
+
+#include <string.h>
+
+static expert_field ei_truncated;
+static expert_field ei_malformed;
+static expert_field ei_too_deep;
+static expert_field ei_undecoded;
+static expert_field ei_deviation;
+
+/* Values of the fields that later expressions of the form name. */
+typedef struct {
+    const ropdef_form_t *form;
+    proto_tree *tree;
+    uint64_t slots[ROPDEF_SLOTS];
+} form_state_t;
+
+static bool
+captured(const oxc_read_t *r, int offset, int64_t size)
+{
+    return !r->measure || size == 0 || (size <= INT_MAX && tvb_bytes_exist(r->tvb, offset, (int)size));
+}
+
+bool
+oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size)
+{
+    if (size >= 0 && size <= r->end - offset && captured(r, offset, size))
+        return true;
+    if (!r->measure)
+        proto_tree_add_expert_format(tree, r->pinfo, &ei_truncated, r->tvb, offset, r->end - offset,
+                                     "%" PRId64 " byte%s expected here, but only %d left", size,
+                                     size == 1 ? "" : "s", r->end - offset);
+    return false;
+}
+
+int
+oxc_malformed(oxc_read_t *r, proto_tree *tree, int offset, int length, const char *format, ...)
+{
+    va_list args;
+
+    if (!r->measure) {
+        va_start(args, format);
+        proto_tree_add_expert_format(tree, r->pinfo, &ei_malformed, r->tvb, offset, length, "%s",
+                                     wmem_strdup_vprintf(r->pinfo->pool, format, args));
+        va_end(args);
+    }
+    return -1;
+}
+
+bool
+oxc_enter(oxc_read_t *r, proto_tree *tree, int offset)
+{
+    if (r->depth >= OXC_MAX_DEPTH) {
+        if (!r->measure)
+            proto_tree_add_expert(tree, r->pinfo, &ei_too_deep, r->tvb, offset, r->end - offset);
+        return false;
+    }
+    r->depth++;
+    return true;
+}
+
+void
+oxc_leave(oxc_read_t *r)
+{
+    r->depth--;
+}
+
+int
+oxc_type_unreadable(oxc_read_t *r, proto_tree *tree, int hf _U_, int offset, uint64_t arg _U_)
+{
+    return oxc_malformed(r, tree, offset, r->end - offset, "A value above has no defined layout, so the rest cannot be read");
+}
+
+/* ---- expressions ---- */
+
+static uint64_t
+evaluate(const oxc_read_t *r, const form_state_t *s, unsigned index, int offset)
+{
+    uint64_t stack[ROPDEF_STACK];
+    unsigned top = 0;
+
+#define BINARY(op) \
+    top--; \
+    stack[top - 1] = stack[top - 1] op stack[top]; \
+    break
+
+    for (const ropdef_op_t *op = &ropdef_ops[index];; op++) {
+        switch (op->opcode) {
+        case ROPDEF_OP_END:
+            return stack[0];
+        case ROPDEF_OP_CONST:
+            stack[top++] = op->value;
+            break;
+        case ROPDEF_OP_SLOT:
+            stack[top++] = s->slots[op->value];
+            break;
+        case ROPDEF_OP_AND:
+            BINARY(&&);
+        case ROPDEF_OP_OR:
+            BINARY(||);
+        case ROPDEF_OP_NOT:
+            stack[top - 1] = !stack[top - 1];
+            break;
+        case ROPDEF_OP_EQ:
+            BINARY(==);
+        case ROPDEF_OP_NE:
+            BINARY(!=);
+        case ROPDEF_OP_LT:
+            BINARY(<);
+        case ROPDEF_OP_LE:
+            BINARY(<=);
+        case ROPDEF_OP_GT:
+            BINARY(>);
+        case ROPDEF_OP_GE:
+            BINARY(>=);
+        case ROPDEF_OP_BAND:
+            BINARY(&);
+        case ROPDEF_OP_ADD:
+            BINARY(+);
+        case ROPDEF_OP_SUB:
+            BINARY(-);
+        case ROPDEF_OP_MUL:
+            BINARY(*);
+        case ROPDEF_OP_SHL:
+            top--;
+            stack[top - 1] = stack[top] < 64 ? stack[top - 1] << stack[top] : 0;
+            break;
+        case ROPDEF_OP_SHR:
+            top--;
+            stack[top - 1] = stack[top] < 64 ? stack[top - 1] >> stack[top] : 0;
+            break;
+        case ROPDEF_OP_LEFT:
+            stack[top++] = (uint64_t)(r->end - offset);
+            break;
+        case ROPDEF_OP_BOUNDARY:
+            stack[top - 1] = oxc_buffer_is_boundary(r, offset, stack[top - 1]);
+            break;
+        case ROPDEF_OP_PRIVATE:
+            stack[top++] = r->rop && r->rop->store == OXC_STORE_PRIVATE;
+            break;
+        case ROPDEF_OP_PUBLIC:
+            stack[top++] = r->rop && r->rop->store == OXC_STORE_PUBLIC;
+            break;
+        case ROPDEF_OP_UNKNOWN_STORE:
+            stack[top++] = !r->rop || r->rop->store == OXC_STORE_UNKNOWN;
+            break;
+        case ROPDEF_OP_DEVIATION:
+            stack[top++] = (r->deviations >> op->value) & 1;
+            break;
+        }
+    }
+#undef BINARY
+}
+
+/* Is the field there? Where a deviation of the server decides it, that is said. */
+static bool
+is_present(oxc_read_t *r, const form_state_t *s, const ropdef_field_t *f, int offset)
+{
+    unsigned deviations = r->deviations;
+    bool present, regular;
+
+    if (f->cond == 0)
+        return true;
+    present = evaluate(r, s, f->cond, offset) != 0;
+    if (deviations == 0 || r->measure)
+        return present;
+
+    r->deviations = 0;
+    regular = evaluate(r, s, f->cond, offset) != 0;
+    r->deviations = deviations;
+    if (present != regular) {
+        for (unsigned i = 0; i < ROPDEF_DEVIATION_COUNT; i++) {
+            if ((deviations >> i) & 1)
+                proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s: %s",
+                                             f->name, ropdef_deviations[i]);
+        }
+    }
+    return present;
+}
+
+/* ---- fields ---- */
+
+static int read_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form);
+
+static int
+read_struct(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset)
+{
+    proto_item *item = NULL;
+    proto_tree *sub = NULL;
+    int next;
+
+    if (!oxc_enter(r, tree, offset))
+        return -1;
+    if (tree) {
+        item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, r->end - offset, ENC_NA);
+        sub = proto_item_add_subtree(item, *ropdef_forms[f->ref].ett);
+    }
+    next = read_form(r, sub, offset, f->ref);
+    if (item && next >= 0)
+        proto_item_set_len(item, next - offset);
+    oxc_leave(r);
+    return next;
+}
+
+/* One element of any type; value is what expressions see of it. */
+static int
+read_element(oxc_read_t *r, const form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
+{
+    uint64_t length;
+
+    switch (f->type) {
+    case ROPDEF_STRUCT:
+        return read_struct(r, tree, f, offset);
+    case ROPDEF_C_TYPE:
+        return ropdef_c_types[f->ref](r, tree, *f->hf, offset, f->arg);
+    case ROPDEF_HANDLE:
+        return oxc_field_handle(r, tree, f, offset, value);
+    case ROPDEF_STRINGZ_8:
+    case ROPDEF_STRINGZ_16:
+        return oxc_field_terminated(r, tree, f, offset);
+    case ROPDEF_STRING_8:
+    case ROPDEF_STRING_16:
+    case ROPDEF_BYTES:
+        length = f->count ? evaluate(r, s, f->count, offset) : (uint64_t)(r->end - offset);
+        if (length > INT32_MAX)
+            length = INT32_MAX;
+        return oxc_field_bytes(r, tree, f, offset, (int)length);
+    default:
+        return oxc_field_scalar(r, tree, f, offset, value);
+    }
+}
+
+/* Elements until the count is reached or, without one, until the bytes end. */
+static int
+read_array(oxc_read_t *r, const form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
+{
+    uint64_t count = f->count ? evaluate(r, s, f->count, offset) : UINT64_MAX;
+    proto_item *item = NULL;
+    proto_tree *sub = NULL;
+    int start = offset;
+    uint64_t i, value;
+
+    if (count == 0 || (!f->count && offset >= r->end))
+        return offset;
+    if (tree) {
+        if (f->count)
+            sub = proto_tree_add_subtree_format(tree, r->tvb, offset, r->end - offset, oxc_ett_array(), &item,
+                                                "%s (%" PRIu64 ")", f->name, count);
+        else
+            sub = proto_tree_add_subtree(tree, r->tvb, offset, r->end - offset, oxc_ett_array(), &item, f->name);
+    }
+    for (i = 0; i < count && (f->count || offset < r->end); i++) {
+        int next;
+
+        r->element = i;
+        next = read_element(r, s, sub, f, offset, &value);
+        if (next < 0)
+            return -1;
+        if (next == offset)     /* nothing of no size is counted, and no count may keep us here */
+            return oxc_malformed(r, sub, offset, 0, "An element of %s has no bytes", f->name);
+        oxc_keep_element(r, f, offset, value);
+        offset = next;
+    }
+    if (item)
+        proto_item_set_len(item, offset - start);
+    return offset;
+}
+
+/* A field within the size that the definition gives it; what the field leaves of that is said. */
+static int
+read_limited(oxc_read_t *r, const form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
+{
+    uint64_t limit = evaluate(r, s, f->limit, offset);
+    uint64_t value;
+    int end = r->end;
+    bool sized = r->sized;
+    int limit_end, next;
+
+    if (limit > INT32_MAX)
+        limit = INT32_MAX;
+    if (!oxc_fits(r, tree, offset, (int64_t)limit))
+        return -1;
+    if (limit == 0)
+        return offset;
+    r->end = limit_end = offset + (int)limit;
+    r->sized = true;
+    next = f->flags & ROPDEF_ARRAY ? read_array(r, s, tree, f, offset) : read_element(r, s, tree, f, offset, &value);
+    r->end = end;
+    r->sized = sized;
+    if (next < 0 && r->measure)
+        return -1;
+    if (next >= 0 && next < limit_end && !r->measure)
+        proto_tree_add_expert_format(tree, r->pinfo, &ei_undecoded, r->tvb, next, limit_end - next,
+                                     "%s has %d bytes more than its contents", f->name, limit_end - next);
+    /* The size tells where to go on, whatever became of the inside. */
+    return limit_end;
+}
+
+static int
+read_field(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, int offset)
+{
+    uint64_t value = 0;
+    int next;
+
+    if (f->limit)
+        next = read_limited(r, s, s->tree, f, offset);
+    else if (f->flags & ROPDEF_ARRAY)
+        next = read_array(r, s, s->tree, f, offset);
+    else
+        next = read_element(r, s, s->tree, f, offset, &value);
+    if (next < 0)
+        return -1;
+    if (f->slot >= 0)
+        s->slots[f->slot] = value;
+    if (f->flags & ROPDEF_IS_RETURN_VALUE)
+        r->return_value = (uint32_t)value;
+    oxc_keep_field(r, f, value, offset, next);
+    return next;
+}
+
+static int
+read_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
+{
+    form_state_t s = { &ropdef_forms[form], tree, { 0 } };
+
+    for (unsigned i = 0; i < s.form->count; i++) {
+        const ropdef_field_t *f = &s.form->fields[i];
+
+        if (!is_present(r, &s, f, offset))
+            continue;
+        offset = read_field(r, &s, f, offset);
+        if (offset < 0)
+            return -1;
+    }
+    return offset;
+}
+
+int
+oxc_engine_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
+{
+    return read_form(r, tree, offset, form);
+}
+
+void
+oxc_engine_register(int proto)
+{
+    static ei_register_info ei[] = {
+        { &ei_truncated, { "rop.truncated", PI_MALFORMED, PI_ERROR, "Bytes are missing", EXPFILL } },
+        { &ei_malformed, { "rop.malformed", PI_MALFORMED, PI_ERROR, "Bytes that cannot be what they should be", EXPFILL } },
+        { &ei_too_deep, { "rop.too_deep", PI_MALFORMED, PI_ERROR,
+            "Structures are nested deeper than is followed", EXPFILL } },
+        { &ei_undecoded, { "rop.undecoded", PI_UNDECODED, PI_WARN, "Bytes that belong to no field", EXPFILL } },
+        { &ei_deviation, { "rop.deviation", PI_PROTOCOL, PI_WARN, "The server deviates from the specification", EXPFILL } },
+    };
+
+    expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));
+}

@@ -1,0 +1,279 @@
+/* field.c
+ * Reads and shows single fields
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rop/field.h"
+
+#include "rop/buffer.h"
+#include "rop/property.h"
+
+#include <epan/dissectors/packet-windows-common.h>
+
+static int ett_array = -1;
+
+static expert_field ei_not_terminated;
+
+int
+oxc_ett_array(void)
+{
+    return ett_array;
+}
+
+const char *
+oxc_folder_text(const oxc_read_t *r, uint64_t folder_id)
+{
+    const char *name = r->pdu ? oxc_session_folder_name(r->pinfo, r->pdu->call->session, folder_id) : NULL;
+
+    if (name)
+        return name;
+    return wmem_strdup_printf(r->pinfo->pool, "0x%016" PRIx64, folder_id);
+}
+
+static void
+info_add(oxc_read_t *r, const char *text)
+{
+    if (!r->info)
+        return;
+    if (wmem_strbuf_get_len(r->info) > 0)
+        wmem_strbuf_append_c(r->info, ' ');
+    wmem_strbuf_append(r->info, text);
+}
+
+static const char *
+value_name(const ropdef_field_t *f, uint64_t value)
+{
+    return f->names && value <= UINT32_MAX ? try_val_to_str((uint32_t)value, f->names) : NULL;
+}
+
+/* What the Info column says of a number. */
+static void
+info_scalar(oxc_read_t *r, const ropdef_field_t *f, uint64_t value)
+{
+    const char *name;
+
+    if (f->bits && f->bits->info_names) {
+        name = try_val_to_str((uint32_t)(value & f->bits->info_mask), f->bits->info_names);
+        info_add(r, name ? name : wmem_strdup_printf(r->pinfo->pool, "0x%" PRIx64, value & f->bits->info_mask));
+    } else if (f->type == ROPDEF_FOLDER_ID) {
+        info_add(r, oxc_folder_text(r, value));
+    } else if (f->bits) {
+        info_add(r, wmem_strdup_printf(r->pinfo->pool, "0x%" PRIx64, value));
+    } else {
+        name = value_name(f, value);
+        info_add(r, name ? name : wmem_strdup_printf(r->pinfo->pool, "%" PRIu64, value));
+    }
+}
+
+/* A tag is shown with its name; hidden, it is a tag like any other for filters. */
+static void
+add_tag(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag)
+{
+    static int hf_any_tag = -1;
+
+    proto_tree_add_uint_format_value(tree, hf, r->tvb, offset, 4, tag, "0x%08x (%s)", tag,
+                                     oxc_property_tag_name(r, tag));
+    if (hf_any_tag < 0)
+        hf_any_tag = proto_registrar_get_id_byname("rop.property.tag");
+    if (hf_any_tag >= 0 && hf_any_tag != hf)
+        proto_item_set_hidden(proto_tree_add_item(tree, hf_any_tag, r->tvb, offset, 4, ENC_LITTLE_ENDIAN));
+}
+
+/* MS-OXCDATA 2.2.1: a replica id and a counter, the counter big-endian. */
+static void
+add_id(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t id)
+{
+    proto_item *item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, 8, ENC_LITTLE_ENDIAN);
+    const char *name = NULL;
+
+    if (f->type == ROPDEF_FOLDER_ID && r->pdu)
+        name = oxc_session_folder_name(r->pinfo, r->pdu->call->session, id);
+    if (f->names)
+        name = try_val_to_str((uint32_t)r->element, f->names);
+    if (name)
+        proto_item_append_text(item, " (%s)", name);
+    if (id != 0)
+        proto_item_append_text(item, " [ReplicaId %u, GlobalCounter 0x%" PRIx64 "]", (unsigned)(id & 0xFFFF),
+                               tvb_get_ntoh48(r->tvb, offset + 2));
+}
+
+static uint64_t
+get_number(tvbuff_t *tvb, int offset, int size)
+{
+    switch (size) {
+    case 1:
+        return tvb_get_uint8(tvb, offset);
+    case 2:
+        return tvb_get_letohs(tvb, offset);
+    case 3:
+        return tvb_get_letoh24(tvb, offset);
+    case 4:
+        return tvb_get_letohl(tvb, offset);
+    default:
+        return tvb_get_letoh64(tvb, offset);
+    }
+}
+
+static void
+show_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t value)
+{
+    proto_item *item;
+
+    switch (f->type) {
+    case ROPDEF_ID:
+    case ROPDEF_FOLDER_ID:
+        add_id(r, tree, f, offset, value);
+        break;
+    case ROPDEF_TAG:
+        add_tag(r, tree, *f->hf, offset, (uint32_t)value);
+        break;
+    case ROPDEF_GUID:
+        proto_tree_add_item(tree, *f->hf, r->tvb, offset, 16, ENC_LITTLE_ENDIAN);
+        break;
+    case ROPDEF_FILETIME:
+        dissect_nttime(r->tvb, tree, offset, *f->hf, ENC_LITTLE_ENDIAN);
+        break;
+    case ROPDEF_COUNTER:
+        proto_tree_add_item(tree, *f->hf, r->tvb, offset, 6, ENC_BIG_ENDIAN);
+        break;
+    default:
+        if (f->bits) {
+            proto_tree_add_bitmask_with_flags(tree, r->tvb, offset, *f->hf, *f->bits->ett, f->bits->bits,
+                                              ENC_LITTLE_ENDIAN, BMT_NO_APPEND);
+        } else {
+            item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, f->size, ENC_LITTLE_ENDIAN);
+            if (f->flags & ROPDEF_ARRAY && f->names)
+                proto_item_append_text(item, " (%s)", val_to_str_const((uint32_t)r->element, f->names, "?"));
+        }
+    }
+}
+
+int
+oxc_field_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
+{
+    if (!oxc_fits(r, tree, offset, f->size))
+        return -1;
+    if (f->type == ROPDEF_GUID)
+        *value = 0;
+    else if (f->type == ROPDEF_COUNTER)
+        *value = tvb_get_ntoh48(r->tvb, offset);
+    else
+        *value = get_number(r->tvb, offset, f->size);
+    if (f->type == ROPDEF_INT && f->size < 8)
+        *value = (uint64_t)(((int64_t)(*value << (64 - 8 * f->size))) >> (64 - 8 * f->size));
+    if (r->measure)
+        return offset + f->size;
+
+    if (tree)
+        show_scalar(r, tree, f, offset, *value);
+    if (f->flags & ROPDEF_INFO)
+        info_scalar(r, f, *value);
+    return offset + f->size;
+}
+
+/* Length of a terminated string with its NUL, or -1 when there is no NUL before the end. */
+static int
+terminated_length(const oxc_read_t *r, int offset, int width)
+{
+    int end = r->end;
+    int captured_end = offset + tvb_captured_length_remaining(r->tvb, offset);
+
+    if (r->measure && captured_end < end)
+        end = captured_end;
+    for (int at = offset; at <= end - width; at += width) {
+        if (width == 1) {
+            at = tvb_find_uint8(r->tvb, at, end - at, 0);
+            return at < 0 ? -1 : at + 1 - offset;
+        }
+        if (tvb_get_letohs(r->tvb, at) == 0)
+            return at + width - offset;
+    }
+    return -1;
+}
+
+static unsigned
+string_encoding(const ropdef_field_t *f)
+{
+    /* 8-bit strings are in the code page of the logon, which only the client knows; Western is the most likely. */
+    return f->type == ROPDEF_STRINGZ_16 || f->type == ROPDEF_STRING_16 ? ENC_UTF_16 | ENC_LITTLE_ENDIAN
+                                                                       : ENC_WINDOWS_1252 | ENC_NA;
+}
+
+static void
+show_string(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, int length, int text_length)
+{
+    const char *text;
+
+    if (r->measure || (!tree && !(f->flags & ROPDEF_INFO)))
+        return;
+    text = (const char *)tvb_get_string_enc(r->pinfo->pool, r->tvb, offset, text_length, string_encoding(f));
+    if (tree)
+        proto_tree_add_string(tree, *f->hf, r->tvb, offset, length, text);
+    if (f->flags & ROPDEF_INFO)
+        info_add(r, text);
+}
+
+int
+oxc_field_terminated(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset)
+{
+    int width = f->type == ROPDEF_STRINGZ_16 ? 2 : 1;
+    int length;
+
+    if (!oxc_fits(r, tree, offset, width))
+        return -1;
+    length = terminated_length(r, offset, width);
+    if (length < 0) {
+        if (!r->measure)
+            proto_tree_add_expert_format(tree, r->pinfo, &ei_not_terminated, r->tvb, offset, r->end - offset,
+                                         "%s has no terminating NUL", f->name);
+        return -1;
+    }
+    show_string(r, tree, f, offset, length, length - width);
+    return offset + length;
+}
+
+int
+oxc_field_bytes(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, int length)
+{
+    int text_length = length;
+
+    if (!oxc_fits(r, tree, offset, length))
+        return -1;
+    if (length == 0)
+        return offset;
+    if (f->type != ROPDEF_BYTES) {
+        /* The sizes of the specification include the NUL. */
+        int width = f->type == ROPDEF_STRING_16 ? 2 : 1;
+
+        if (!r->measure && length >= width && get_number(r->tvb, offset + length - width, width) == 0)
+            text_length -= width;
+        show_string(r, tree, f, offset, length, text_length);
+    } else if (tree) {
+        proto_tree_add_item(tree, *f->hf, r->tvb, offset, length, ENC_NA);
+    }
+    return offset + length;
+}
+
+int
+oxc_field_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
+{
+    if (!oxc_fits(r, tree, offset, 1))
+        return -1;
+    *value = tvb_get_uint8(r->tvb, offset);
+    if (!r->measure)
+        oxc_buffer_handle(r, tree, f, offset, (unsigned)*value);
+    return offset + 1;
+}
+
+void
+oxc_field_register(int proto)
+{
+    static int *ett[] = { &ett_array };
+    static ei_register_info ei[] = {
+        { &ei_not_terminated, { "rop.not_terminated", PI_MALFORMED, PI_ERROR, "String without its NUL", EXPFILL } },
+    };
+
+    proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
+    expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));
+}

@@ -1,0 +1,30 @@
+/* field.h
+ * Reads and shows single fields
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_FIELD_H
+#define OXCNOTIF_FIELD_H
+
+#include "rop/tables.h"
+
+/*
+ * Each reads the field at offset, shows it in the tree (which may be NULL) and returns the offset behind it, or -1 if its bytes
+ * are not all there, which is said in the tree then. value is what expressions see.
+ */
+int oxc_field_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value);
+int oxc_field_terminated(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset);
+int oxc_field_bytes(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, int length);
+int oxc_field_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value);
+
+/* A folder id as a person knows it, "Inbox", or as a number; in pinfo->pool. */
+const char *oxc_folder_text(const oxc_read_t *r, uint64_t folder_id);
+
+/* Subtree of arrays. */
+int oxc_ett_array(void);
+
+/* Registers what these functions need, with the protocol of ROPs. */
+void oxc_field_register(int proto);
+
+#endif /* OXCNOTIF_FIELD_H */

@@ -1,0 +1,235 @@
+/* keep.c
+ * What the session remembers of ROPs
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rop/keep.h"
+
+#include "rop/buffer-state.h"
+#include "rop/property.h"
+#include "ropdefs.h"
+
+static bool
+keeps(const oxc_read_t *r)
+{
+    return r->rop && r->pdu && !r->measure && !PINFO_FD_VISITED(r->pinfo);
+}
+
+static const char *
+kept_string(const oxc_read_t *r, const ropdef_field_t *f, int offset, int next)
+{
+    int width = f->type == ROPDEF_STRINGZ_16 ? 2 : 1;
+
+    return (const char *)tvb_get_string_enc(wmem_file_scope(), r->tvb, offset, next - offset - width,
+                                            width == 2 ? ENC_UTF_16 | ENC_LITTLE_ENDIAN : ENC_WINDOWS_1252 | ENC_NA);
+}
+
+/* The object a notification is about, and how the rows of a table among them are read. */
+static void
+find_target(oxc_read_t *r)
+{
+    oxc_session_t *session = r->pdu->call->session;
+    oxc_rop_t *rop = r->rop;
+
+    if (!session || rop->object)
+        return;
+    rop->object = oxc_object_find(session, rop->logon_id, rop->handle);
+    if (rop->object)
+        rop->columns = rop->object->columns;
+}
+
+void
+oxc_keep_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int offset, int next)
+{
+    oxc_rop_t *rop = r->rop;
+
+    if (!keeps(r))
+        return;
+    if (f->flags & ROPDEF_IS_LOGON_ID) {
+        rop->logon_id = (uint8_t)value;
+        if (rop->is_notification)
+            find_target(r);
+    }
+    if (f->flags & ROPDEF_IS_RETURN_VALUE)
+        rop->return_value = (uint32_t)value;
+
+    switch (f->keep) {
+    case ROPDEF_KEEP_FOLDER:
+        rop->folder_id = value;
+        break;
+    case ROPDEF_KEEP_MESSAGE:
+        rop->message_id = value;
+        break;
+    case ROPDEF_KEEP_NOTIFICATION_TYPES:
+        rop->notification_types = (uint16_t)value;
+        break;
+    case ROPDEF_KEEP_WHOLE_STORE:
+        rop->whole_store = value != 0;
+        break;
+    case ROPDEF_KEEP_LOGON_FLAGS:
+        rop->logon_flags = (uint8_t)value;
+        break;
+    case ROPDEF_KEEP_TARGET:
+        rop->handle = (uint32_t)value;
+        rop->is_notification = true;
+        break;
+    case ROPDEF_KEEP_NOTIFICATION_FLAGS:
+        rop->notification_flags = (uint16_t)value;
+        break;
+    case ROPDEF_KEEP_TABLE_EVENT:
+        rop->table_event = (uint16_t)value;
+        break;
+    case ROPDEF_KEEP_SESSION_INDEX:
+        rop->session_index = (uint16_t)value;
+        break;
+    case ROPDEF_KEEP_NAME:
+        rop->display_name = kept_string(r, f, offset, next);
+        break;
+    case ROPDEF_KEEP_COLUMNS:
+    case ROPDEF_KEEP_RECIPIENT_COLUMNS:
+        rop->kept_columns = oxc_columns_read(r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
+        break;
+    default:
+        break;
+    }
+}
+
+void
+oxc_keep_element(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t value)
+{
+    oxc_rop_t *rop = r->rop;
+
+    if (!keeps(r))
+        return;
+    if (f->keep == ROPDEF_KEEP_FOLDER_NAMES) {
+        oxc_session_name_folder(r->pinfo, r->pdu->call->session, value,
+                                f->names ? try_val_to_str((uint32_t)r->element, f->names) : NULL);
+    } else if (f->keep == ROPDEF_KEEP_IDS) {
+        uint16_t id = (uint16_t)value;
+
+        if (!rop->ids)
+            rop->ids = wmem_array_new(wmem_file_scope(), sizeof(uint16_t));
+        wmem_array_append_one(rop->ids, id);
+    } else if (f->keep == ROPDEF_KEEP_NAMES) {
+        const char *name = oxc_property_name_text(wmem_file_scope(), r->tvb, offset);
+
+        if (!rop->names)
+            rop->names = wmem_array_new(wmem_file_scope(), sizeof(const char *));
+        wmem_array_append_one(rop->names, name);
+    }
+}
+
+void
+oxc_keep_find_columns(oxc_read_t *r, const ropdef_rop_t *def)
+{
+    oxc_rop_t *rop = r->rop;
+
+    if (!keeps(r))
+        return;
+    switch (def->rows) {
+    case ROPDEF_ROWS_COLUMNS:
+        rop->columns = rop->object ? rop->object->columns : NULL;
+        break;
+    case ROPDEF_ROWS_REQUEST:
+        rop->columns = rop->peer ? rop->peer->kept_columns : NULL;
+        break;
+    case ROPDEF_ROWS_RECIPIENTS:
+        rop->columns = rop->object ? rop->object->recipient_columns : NULL;
+        break;
+    case ROPDEF_ROWS_FIXED:
+        rop->columns = def->fixed_columns;
+        break;
+    default:
+        break;
+    }
+}
+
+void
+oxc_keep_request(oxc_read_t *r, const ropdef_rop_t *def)
+{
+    if (!keeps(r) || !r->pdu->call->session)
+        return;
+    /* An object that this very buffer opens is released when the answers have named it (see the buffer). */
+    if (def->does & ROPDEF_DOES_RELEASE && r->rop->object)
+        oxc_object_release(r->pinfo, r->pdu->call->session, r->rop->object);
+}
+
+static void
+name_properties(oxc_read_t *r, const oxc_rop_t *with_names, const oxc_rop_t *with_ids)
+{
+    unsigned count;
+
+    if (!with_names || !with_ids || !with_names->names || !with_ids->ids)
+        return;
+    count = MIN(wmem_array_get_count(with_names->names), wmem_array_get_count(with_ids->ids));
+    for (unsigned i = 0; i < count; i++)
+        oxc_session_name_property(r->pinfo, r->pdu->call->session, *(uint16_t *)wmem_array_index(with_ids->ids, i),
+                                  *(const char **)wmem_array_index(with_names->names, i));
+}
+
+static void
+open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
+{
+    oxc_session_t *session = r->pdu->call->session;
+    oxc_rop_t *rop = r->rop;
+    const oxc_rop_t *peer = rop->peer;
+    uint32_t handle = oxc_buffer_handle_at(r->buffer, rop->out_index);
+    oxc_object_t *object;
+
+    if (handle == OXC_NO_HANDLE)
+        return;
+    if (def->does & ROPDEF_DOES_LOGON) {
+        oxc_logon_release(r->pinfo, session, rop->logon_id);
+        session->store[rop->logon_id] = rop->logon_flags & 0x01 ? OXC_STORE_PRIVATE : OXC_STORE_PUBLIC;
+    }
+    object = oxc_object_open(r->pinfo, session, rop->logon_id, handle, kind, rop->object);
+    object->is_logon = (def->does & ROPDEF_DOES_LOGON) != 0;
+    object->is_subscription = (def->does & ROPDEF_DOES_SUBSCRIBE) != 0;
+    if (peer) {
+        object->opened_in = r->pdu->call->request->frame;
+        if (peer->folder_id)
+            object->folder_id = peer->folder_id;
+        if (peer->message_id)
+            object->message_id = peer->message_id;
+        object->notification_types = peer->notification_types;
+        object->whole_store = peer->whole_store;
+        if (peer->whole_store)
+            object->folder_id = object->message_id = 0;
+    }
+    if (rop->folder_id)
+        object->folder_id = rop->folder_id;
+    if (def->does & ROPDEF_DOES_SET_RECIPIENTS)
+        object->recipient_columns = rop->kept_columns;
+    rop->created = object;
+    oxc_buffer_remember(r->buffer, rop->out_index, object);
+}
+
+void
+oxc_keep_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind)
+{
+    oxc_rop_t *rop = r->rop;
+    const oxc_columns_t *columns;
+
+    if (!keeps(r))
+        return;
+    if (def->does & ROPDEF_DOES_NAME_PROPERTIES) {
+        /* RopGetPropertyIdsFromNames asks with names, RopGetNamesFromPropertyIds with ids. */
+        name_properties(r, rop->names ? rop : rop->peer, rop->ids ? rop : rop->peer);
+    }
+    if (rop->return_value != 0 || !r->pdu->call->session)
+        return;
+    if (rop->out_index != OXC_NO_INDEX && out_kind)
+        open_object(r, def, out_kind);
+    if (def->does & ROPDEF_DOES_NAME_FOLDER && rop->peer)
+        oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->folder_id, rop->peer->display_name);
+    if (!rop->object)
+        return;
+    columns = rop->kept_columns ? rop->kept_columns : rop->peer ? rop->peer->kept_columns : NULL;
+    if (def->does & ROPDEF_DOES_SET_COLUMNS)
+        rop->object->columns = columns;
+    if (def->does & ROPDEF_DOES_RESET_COLUMNS)
+        rop->object->columns = NULL;
+    if (def->does & ROPDEF_DOES_SET_RECIPIENTS && !rop->created)
+        rop->object->recipient_columns = columns;
+}

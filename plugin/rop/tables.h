@@ -1,0 +1,174 @@
+/* tables.h
+ * Shape of the tables that ropdefs/ is translated into
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_TABLES_H
+#define OXCNOTIF_TABLES_H
+
+#include "rop/engine.h"
+
+/* How a field is read; the language's types of the same names are described in ropdefs/README.md. */
+typedef enum {
+    ROPDEF_UINT,                /* size bytes, little-endian; booleans and errors too */
+    ROPDEF_INT,
+    ROPDEF_BOOL,
+    ROPDEF_ID,                  /* folder, message id or change number (MS-OXCDATA 2.2.1) */
+    ROPDEF_FOLDER_ID,
+    ROPDEF_TAG,
+    ROPDEF_GUID,
+    ROPDEF_FILETIME,
+    ROPDEF_COUNTER,             /* 6 bytes, big-endian (MS-OXCDATA 2.2.1.3) */
+    ROPDEF_STRINGZ_8,
+    ROPDEF_STRINGZ_16,
+    ROPDEF_STRING_8,            /* count bytes */
+    ROPDEF_STRING_16,
+    ROPDEF_BYTES,
+    ROPDEF_HANDLE,
+    ROPDEF_STRUCT,              /* ref: form */
+    ROPDEF_C_TYPE               /* ref: C type */
+} ropdef_type_t;
+
+/* What the session keeps of a field. */
+typedef enum {
+    ROPDEF_KEEP_NOTHING,
+    ROPDEF_KEEP_FOLDER,
+    ROPDEF_KEEP_MESSAGE,
+    ROPDEF_KEEP_NOTIFICATION_TYPES,
+    ROPDEF_KEEP_WHOLE_STORE,
+    ROPDEF_KEEP_NAME,
+    ROPDEF_KEEP_COLUMNS,
+    ROPDEF_KEEP_RECIPIENT_COLUMNS,
+    ROPDEF_KEEP_LOGON_FLAGS,
+    ROPDEF_KEEP_FOLDER_NAMES,
+    ROPDEF_KEEP_NAMES,
+    ROPDEF_KEEP_IDS,
+    ROPDEF_KEEP_TARGET,         /* handle of the object a notification is about */
+    ROPDEF_KEEP_NOTIFICATION_FLAGS,
+    ROPDEF_KEEP_TABLE_EVENT,
+    ROPDEF_KEEP_SESSION_INDEX
+} ropdef_keep_t;
+
+enum {
+    ROPDEF_ARRAY = 0x01,        /* count elements, or elements to the end if count is 0 */
+    ROPDEF_INFO = 0x02,         /* part of the Info column and of the ROP's own line */
+    ROPDEF_HANDLE_IN = 0x04,
+    ROPDEF_HANDLE_OUT = 0x08,
+    ROPDEF_IS_RETURN_VALUE = 0x10,
+    ROPDEF_IS_LOGON_ID = 0x20
+};
+
+typedef enum {
+    ROPDEF_OP_END,
+    ROPDEF_OP_CONST,
+    ROPDEF_OP_SLOT,
+    ROPDEF_OP_AND,
+    ROPDEF_OP_OR,
+    ROPDEF_OP_NOT,
+    ROPDEF_OP_EQ,
+    ROPDEF_OP_NE,
+    ROPDEF_OP_LT,
+    ROPDEF_OP_LE,
+    ROPDEF_OP_GT,
+    ROPDEF_OP_GE,
+    ROPDEF_OP_BAND,
+    ROPDEF_OP_SHL,
+    ROPDEF_OP_SHR,
+    ROPDEF_OP_ADD,
+    ROPDEF_OP_SUB,
+    ROPDEF_OP_MUL,
+    ROPDEF_OP_LEFT,             /* bytes left in the structure */
+    ROPDEF_OP_BOUNDARY,         /* does a ROP end n bytes further on, as far as can be told? */
+    ROPDEF_OP_PRIVATE,          /* the logon is to a private mailbox */
+    ROPDEF_OP_PUBLIC,
+    ROPDEF_OP_UNKNOWN_STORE,
+    ROPDEF_OP_DEVIATION         /* the server deviates in this way */
+} ropdef_opcode_t;
+
+/* One step of an expression in postfix order; an expression ends with ROPDEF_OP_END. */
+typedef struct {
+    uint8_t opcode;
+    uint64_t value;
+} ropdef_op_t;
+
+#define ROPDEF_STACK 16         /* the compiler refuses expressions that need more */
+#define ROPDEF_SLOTS 16
+
+/* Bits of a flags field, for proto_tree_add_bitmask(). */
+typedef struct {
+    int *ett;
+    int *const *bits;
+    uint64_t info_mask;         /* the bits that are an enumeration, for one-line texts; 0 when there are none */
+    const value_string *info_names;
+} ropdef_flags_t;
+
+typedef struct {
+    const char *name;
+    int *hf;
+    uint8_t type;
+    uint8_t size;               /* bytes of a scalar */
+    uint8_t flags;
+    uint8_t keep;
+    int8_t slot;                /* where the value is kept for later expressions; -1 nowhere */
+    uint16_t cond;              /* index in ropdef_ops; 0: always there */
+    uint16_t count;             /* index in ropdef_ops: elements of an array, length of bytes and strings; 0: none */
+    uint16_t limit;             /* index in ropdef_ops: bytes a structure takes; 0: no limit of its own */
+    uint16_t ref;               /* form or C type */
+    uint8_t arg;                /* of a C type */
+    const ropdef_flags_t *bits;
+    const value_string *names;  /* of the values, or of the elements of an array */
+    const char *kind;           /* of the server object that the field opens */
+} ropdef_field_t;
+
+typedef struct {
+    const char *name;
+    const ropdef_field_t *fields;
+    unsigned count;
+    int *ett;
+} ropdef_form_t;
+
+typedef enum {
+    ROPDEF_ROWS_NONE,
+    ROPDEF_ROWS_COLUMNS,        /* by the columns of the table */
+    ROPDEF_ROWS_REQUEST,        /* by the tags of the request */
+    ROPDEF_ROWS_RECIPIENTS,
+    ROPDEF_ROWS_FIXED
+} ropdef_rows_t;
+
+/* What a ROP does to the session. */
+enum {
+    ROPDEF_DOES_RELEASE = 0x0001,
+    ROPDEF_DOES_LOGON = 0x0002,
+    ROPDEF_DOES_SET_COLUMNS = 0x0004,
+    ROPDEF_DOES_RESET_COLUMNS = 0x0008,
+    ROPDEF_DOES_SET_RECIPIENTS = 0x0010,
+    ROPDEF_DOES_NAME_FOLDER = 0x0020,
+    ROPDEF_DOES_NAME_PROPERTIES = 0x0040,
+    ROPDEF_DOES_SUBSCRIBE = 0x0080,
+    ROPDEF_DOES_NOTIFY = 0x0100,
+    ROPDEF_DOES_PENDING = 0x0200,
+    ROPDEF_DOES_END_OF_ANSWERS = 0x0400,        /* no later request of the buffer is answered */
+    ROPDEF_DOES_PROGRESS = 0x0800               /* may stand for the answer of another ROP */
+};
+
+typedef struct {
+    uint8_t id;
+    const char *name;
+    bool trailer;               /* stands behind the answers and has no request */
+    bool is_notification;       /* shown as protocol oxcnotif */
+    int request;                /* form, or -1 */
+    int response;
+    uint16_t does;
+    uint8_t rows;
+    const oxc_columns_t *fixed_columns;
+    int answered_as;            /* RopId in the response, or -1 for its own */
+} ropdef_rop_t;
+
+typedef struct {
+    const char *name;
+    int request;
+    int response;
+} ropdef_message_t;
+
+#endif /* OXCNOTIF_TABLES_H */

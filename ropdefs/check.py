@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Refuses definitions that cannot be right, and settles what they leave to be derived (filter names, slots)."""
+
+import re
+from dataclasses import dataclass
+
+from lang import SCALARS, STRINGS, DefinitionError, snake
+
+# The same field in every ROP has one filter name, whatever protocol the ROP belongs to.
+COMMON = {name: f"rop.{snake(name)}" for name in (
+    "LogonId", "InputHandleIndex", "OutputHandleIndex", "SourceHandleIndex", "DestHandleIndex", "ResponseHandleIndex",
+    "ReturnValue")}
+
+MAX_SLOTS = 16
+FILTER = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+
+
+@dataclass
+class Header:
+    """A header field to register: everything that makes up the meaning of a filter name."""
+    filter: str
+    label: str
+    ftype: str
+    display: str
+    strings: str
+    mask: int
+    where: str
+    ref: str
+    index: int = -1
+
+
+FTYPES = {
+    "u8": "FT_UINT8", "u16": "FT_UINT16", "u24": "FT_UINT24", "u32": "FT_UINT32", "u64": "FT_UINT64",
+    "i8": "FT_INT8", "i16": "FT_INT16", "i32": "FT_INT32", "i64": "FT_INT64", "bool": "FT_BOOLEAN",
+    "error": "FT_UINT32", "fid": "FT_UINT64", "mid": "FT_UINT64", "cn": "FT_UINT64", "tag": "FT_UINT32",
+    "guid": "FT_GUID", "filetime": "FT_ABSOLUTE_TIME", "counter48": "FT_UINT48", "z8": "FT_STRING", "z16": "FT_STRING",
+    "str8": "FT_STRING", "str16": "FT_STRING", "bytes": "FT_BYTES", "handle": "FT_UINT8",
+}
+WIDTHS = ["FT_UINT8", "FT_UINT16", "FT_UINT24", "FT_UINT32", "FT_UINT64"]
+
+
+class Checker:
+    def __init__(self, model, errors):
+        self.model = model
+        self.errors = errors            # name of an error code -> value
+        self.headers = {}               # (filter, mask) -> Header
+        self.forms = []
+
+    # ---- header fields ----
+
+    def header(self, proto_filter, label, ftype, display, strings, mask, where, ref):
+        if not FILTER.fullmatch(proto_filter):
+            raise DefinitionError(where, f"'{proto_filter}' cannot be a filter name")
+        new = Header(proto_filter, label, ftype, display, strings, mask, where, ref)
+        old = self.headers.get(proto_filter)
+        if old is None:
+            self.headers[proto_filter] = new
+            return new
+        if old.ftype in WIDTHS and ftype in WIDTHS and old.mask == 0 and mask == 0:
+            # The same number in another width is the same meaning: the widest holds all.
+            old.ftype = max(old.ftype, ftype, key=WIDTHS.index)
+            ftype = old.ftype
+        if (old.label, old.ftype, old.display, old.strings, old.mask) != (label, ftype, display, strings, mask):
+            raise DefinitionError(where, f"two meanings for one filter name: {proto_filter} is something else at "
+                                         f"{old.where}; give one of them another with 'as'")
+        return old
+
+    def field_header(self, form, f):
+        if f.as_name:
+            name = f"{form.prefix}.{f.as_name}"
+        elif f.name in COMMON and not form.is_struct and form.proto != "mapihttp":
+            name = COMMON[f.name]
+        else:
+            name = f"{form.prefix}.{snake(f.name)}"
+        display, strings = "BASE_NONE", None
+        ftype = FTYPES.get(f.type, "FT_NONE")
+        if f.enum or f.each:
+            enum = self.enum(f.enum or f.each, f.where)
+            if f.enum:
+                strings = enum.name
+        if f.type in SCALARS or f.type == "handle":
+            if ftype.startswith("FT_UINT"):
+                display = "BASE_HEX" if f.hex or f.enum or f.flags or f.type in (
+                    "error", "fid", "mid", "cn", "tag", "counter48") else "BASE_DEC"
+            elif ftype.startswith("FT_INT"):
+                display = "BASE_DEC"
+            elif f.type == "filetime":
+                display = "ABSOLUTE_TIME_UTC"
+        if f.type == "error":
+            strings = "!errors"
+        return self.header(name, f.label or f.name, ftype, display, strings, 0, f.where, "")
+
+    def enum(self, name, where):
+        if name not in self.model.enums:
+            raise DefinitionError(where, f"unknown enumeration {name}")
+        self.model.enums[name].used = True
+        return self.model.enums[name]
+
+    # ---- expressions ----
+
+    def names_in(self, node):
+        if node[0] == "name":
+            yield node[1]
+        elif node[0] == "part":
+            yield node[1]
+        elif node[0] == "call":
+            if isinstance(node[2], tuple):
+                yield from self.names_in(node[2])
+        elif node[0] != "const":
+            for sub in node[1:]:
+                yield from self.names_in(sub)
+
+    def resolve(self, node, form, earlier, where):
+        """Names become slots or constants; returns the tree with ("slot", n) and ("const", n) in their place."""
+        scope = [f for n in self.names_in(node) for f in earlier.get(n, ())]
+
+        def constant(name):
+            found = set()
+            for f in scope:
+                if f.enum:
+                    found |= {v for v, n, _ in self.model.enums[f.enum].values if n == name}
+                if f.flags:
+                    flags = self.model.flags[f.flags]
+                    found |= {b.mask for b in flags.bits if b.name == name}
+                    for b in flags.bits:
+                        if b.enum:
+                            found |= {v * (b.mask & -b.mask) for v, n, _ in self.model.enums[b.enum].values if n == name}
+                if f.type == "error" and name in self.errors:
+                    found.add(self.errors[name])
+            if len(found) > 1:
+                raise DefinitionError(where, f"{name} has several values here: {', '.join(map(hex, sorted(found)))}")
+            return found.pop() if found else None
+
+        def slot(name):
+            for f in earlier[name]:
+                if f.array is not None or f.type not in SCALARS and f.type != "handle" or f.type in ("guid",):
+                    raise DefinitionError(where, f"{name} is not a number")
+                if f.slot < 0:
+                    f.slot = next((g.slot for g in earlier[name] if g.slot >= 0), form.slots)
+                    if f.slot == form.slots:
+                        form.slots += 1
+            if form.slots > MAX_SLOTS:
+                raise DefinitionError(where, f"{form.name} refers to more than {MAX_SLOTS} of its fields")
+            return earlier[name][0].slot
+
+        def walk(n):
+            if n[0] == "const":
+                return n
+            if n[0] == "name":
+                if n[1] in earlier:
+                    return ("slot", slot(n[1]))
+                value = constant(n[1])
+                if value is None:
+                    if any(f.name == n[1] for f in form.fields):
+                        raise DefinitionError(where, f"{n[1]} comes later: only earlier fields can be named")
+                    raise DefinitionError(where, f"unknown name {n[1]}")
+                return ("const", value)
+            if n[0] == "part":
+                if n[1] not in earlier:
+                    raise DefinitionError(where, f"unknown name {n[1]}")
+                for f in earlier[n[1]]:
+                    for b in self.model.flags[f.flags].bits if f.flags else ():
+                        if b.name == n[2]:
+                            return ("&", ("slot", slot(n[1])), ("const", b.mask))
+                raise DefinitionError(where, f"{n[1]} has no bits named {n[2]}")
+            if n[0] == "call":
+                if n[1] == "ok":
+                    if "ReturnValue" not in earlier:
+                        raise DefinitionError(where, "'ok' needs a ReturnValue before it")
+                    return ("==", ("slot", slot("ReturnValue")), ("const", 0))
+                if n[1] == "deviation":
+                    if n[2] not in self.model.deviations:
+                        raise DefinitionError(where, f"unknown deviation {n[2]}")
+                    self.model.deviations[n[2]].used = True
+                    return n
+                return (n[0], n[1], walk(n[2])) if isinstance(n[2], tuple) else n
+            return (n[0], *[walk(x) for x in n[1:]])
+
+        return walk(node)
+
+    # ---- forms ----
+
+    def form(self, form):
+        form.slots = 0
+        form.bits = {}
+        earlier, closed = {}, None
+        for f in form.fields:
+            if closed and closed.name != f.name:
+                raise DefinitionError(f.where, f"nothing can follow {closed.name}, which takes all bytes to the end")
+            self.type(form, f)
+            for part in ("cond", "size", "array"):
+                node = getattr(f, part)
+                if isinstance(node, tuple):
+                    setattr(f, part, self.resolve(node, form, earlier, f.where))
+            f.header = self.field_header(form, f)
+            if f.flags:
+                self.flags(f)
+            earlier.setdefault(f.name, []).append(f)
+            if f.array == "rest" and f.size is None:
+                closed = f
+        form.index = len(self.forms)
+        self.forms.append(form)
+
+    def type(self, form, f):
+        if f.type in ("bytes", "str8", "str16"):
+            if f.array is None:
+                raise DefinitionError(f.where, f"{f.type} needs a length in brackets")
+        elif f.type in SCALARS or f.type in ("z8", "z16", "handle"):
+            pass
+        elif f.type in self.model.structs:
+            self.model.structs[f.type].used = True
+        elif f.type in self.model.ctypes:
+            ctype = self.model.ctypes[f.type]
+            ctype.used = True
+            if f.arg and f.arg not in ctype.args:
+                raise DefinitionError(f.where, f"{f.type} knows no '{f.arg}' (known: {', '.join(ctype.args) or 'nothing'})")
+        else:
+            raise DefinitionError(f.where, f"unknown type {f.type}")
+        if f.arg and f.type not in self.model.ctypes and f.type != "handle":
+            raise DefinitionError(f.where, f"{f.type} takes no argument")
+        if f.type == "handle" and (form.is_struct or f.array is not None):
+            raise DefinitionError(f.where, "a handle index belongs into a ROP, once")
+        if f.enum and f.flags:
+            raise DefinitionError(f.where, "a field is an enumeration or flags, not both")
+        if (f.enum or f.flags or f.hex) and not (f.type in SCALARS and re.fullmatch(r"[ui]\d+|tag", f.type)):
+            raise DefinitionError(f.where, f"{f.type} cannot have names for its values")
+        if f.each and f.array is None:
+            raise DefinitionError(f.where, "'each' names the elements of an array")
+        if f.flags:
+            if f.flags not in self.model.flags:
+                raise DefinitionError(f.where, f"unknown flags {f.flags}")
+            flags = self.model.flags[f.flags]
+            flags.used = True
+            if flags.width != SCALARS[f.type]:
+                raise DefinitionError(f.where, f"flags {f.flags} have {flags.width} bytes, {f.type} has {SCALARS[f.type]}")
+        if f.size is not None and f.array is None and f.type not in self.model.structs and f.type not in self.model.ctypes:
+            raise DefinitionError(f.where, f"{f.type} has its size already")
+
+    def flags(self, f):
+        flags = self.model.flags[f.flags]
+        bits = []
+        for bit in flags.bits:
+            name = f"{f.header.filter.split('.')[0]}.{bit.filter}" if bit.filter else f"{f.header.filter}.{snake(bit.name)}"
+            if bit.enum:
+                enum = self.enum(bit.enum, bit.where)
+                h = self.header(name, bit.label, FTYPES[f.type], "BASE_HEX", enum.name, bit.mask, bit.where, "")
+            elif bit.mask & (bit.mask - 1):
+                h = self.header(name, bit.label, FTYPES[f.type], "BASE_HEX", None, bit.mask, bit.where, "")
+            else:
+                h = self.header(name, bit.label, "FT_BOOLEAN", str(8 * flags.width), None, bit.mask, bit.where, "")
+            bits.append(h)
+        f.bits = bits
+
+    def cycles(self):
+        state = {}
+
+        def visit(form, path):
+            if state.get(form.name) == "done":
+                return
+            if state.get(form.name) == "open":
+                raise DefinitionError(form.where, f"structure {form.name} contains itself ({' > '.join(path)})")
+            state[form.name] = "open"
+            for f in form.fields:
+                if f.type in self.model.structs:
+                    visit(self.model.structs[f.type], path + [f.type])
+            state[form.name] = "done"
+
+        for form in self.model.structs.values():
+            visit(form, [form.name])
+
+    def run(self):
+        m = self.model
+        self.cycles()
+        for form in m.structs.values():
+            self.form(form)
+        for owner in list(m.rops.values()) + list(m.messages.values()):
+            for form in (owner.request, owner.response):
+                if form:
+                    self.form(form)
+        for rop in m.rops.values():
+            self.rop(rop)
+        for what, table in (("enumeration", m.enums), ("flags", m.flags), ("structure", m.structs), ("type", m.ctypes),
+                            ("deviation", m.deviations), ("columns", m.columns)):
+            for item in table.values():
+                if not item.used:
+                    raise DefinitionError(item.where, f"{what} {item.name} is used nowhere")
+
+    def rop(self, rop):
+        m = self.model
+        if rop.id in m.reserved:
+            raise DefinitionError(rop.where, f"RopId {rop.id:#04x} is reserved at {m.reserved[rop.id].where}")
+        if rop.trailer and (rop.request or not rop.response):
+            raise DefinitionError(rop.where, "a trailer has a response and no request")
+        if rop.rows and rop.rows[0] == "fixed":
+            if rop.rows[1] not in m.columns:
+                raise DefinitionError(rop.where, f"unknown columns {rop.rows[1]}")
+            m.columns[rop.rows[1]].used = True
+        if rop.answered_as is not None and rop.answered_as not in m.rops:
+            raise DefinitionError(rop.where, f"is answered as RopId {rop.answered_as:#04x}, which is not defined")
+        names = {}
+        for other in m.rops.values():
+            if names.setdefault(other.name, other) is not other:
+                raise DefinitionError(other.where, f"{other.name} is the name of {names[other.name].id:#04x} already")

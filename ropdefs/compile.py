@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Checks the definitions and translates them into C tables and the field reference.
+
+usage: compile.py [--check] [--out FOLDER] [--stats] FOLDER_OR_FILE...
+"""
+
+import argparse
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+
+from check import Checker                                   # noqa: E402
+from emit import Emitter                                    # noqa: E402
+from lang import DefinitionError, Model, Parser             # noqa: E402
+
+
+def read_table(path, key, names):
+    """Rows of a tab-separated table as {number: first usable name}, and {any name: number}."""
+    by_value, by_name = {}, {}
+    if not path.exists():
+        return by_value, by_name
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        if line.startswith("#") or not line.strip():
+            continue
+        cells = line.split("\t")
+        if cells[key] == "-":           # known by its id only
+            continue
+        try:
+            value = int(cells[key], 16)
+        except (ValueError, IndexError):
+            raise DefinitionError(f"{path.name}:{number}", f"no number in '{line}'") from None
+        for cell in names:
+            for name in cells[cell].split("|") if cell < len(cells) else ():
+                if name.strip():
+                    by_value.setdefault(value, name.strip())
+                    by_name.setdefault(name.strip(), value)
+    return by_value, by_name
+
+
+def compile_definitions(paths, tables):
+    tags, _ = read_table(tables / "property-tags.tsv", 0, (4, 5))
+    errors, error_names = read_table(tables / "error-codes.tsv", 0, (1,))
+    model = Model()
+    parser = Parser(model)
+    for path in paths:
+        parser.file(path, path.name)
+    checker = Checker(model, error_names)
+    checker.run()
+    return model, checker, Emitter(model, checker, sorted(tags.items()), sorted(errors.items()))
+
+
+def main():
+    ap = argparse.ArgumentParser()
+    ap.add_argument("--out", type=pathlib.Path)
+    ap.add_argument("--check", action="store_true", help="only check")
+    ap.add_argument("--stats", action="store_true", help="print how much is defined, and what is left to C")
+    ap.add_argument("paths", nargs="+", type=pathlib.Path)
+    args = ap.parse_args()
+    tables = pathlib.Path(__file__).resolve().parent
+    files = []
+    for path in args.paths:
+        files += sorted(path.glob("*.def")) if path.is_dir() else [path]
+    try:
+        model, _, emitter = compile_definitions(files, tables)
+        texts = {} if args.check or not args.out else {
+            "ropdefs.c": emitter.c_file(), "ropdefs.h": emitter.h_file(), "fields.md": emitter.reference()}
+    except (DefinitionError, OSError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    if texts:
+        args.out.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            (args.out / name).write_text(text, encoding="utf-8")
+    if args.stats:
+        by_c = [r.name for r in model.rops.values() for form in (r.request, r.response) if form
+                for f in form.fields if f.type in model.ctypes]
+        print(f"{len(model.rops)} ROPs, {len(model.messages)} messages, {len(model.structs)} structures; "
+              f"{len(set(by_c))} ROPs use one of {len(model.ctypes)} types written in C")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Writes the C tables, the header-field registrations and the field reference."""
+
+from lang import SCALARS, DefinitionError, snake
+
+C_TYPES = {"bool": "BOOL", "fid": "FOLDER_ID", "mid": "ID", "cn": "ID", "tag": "TAG", "guid": "GUID",
+           "filetime": "FILETIME", "counter48": "COUNTER", "z8": "STRINGZ_8", "z16": "STRINGZ_16", "str8": "STRING_8",
+           "str16": "STRING_16", "bytes": "BYTES", "handle": "HANDLE"}
+OPS = {"&&": "AND", "||": "OR", "!": "NOT", "==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE",
+       "&": "BAND", "<<": "SHL", ">>": "SHR", "+": "ADD", "-": "SUB", "*": "MUL"}
+STACK = 16
+EXT_FROM = 24       # a linear search is as good for shorter lists
+
+
+def c_string(text):
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+class Emitter:
+    def __init__(self, model, checker, tags, errors):
+        self.model = model
+        self.checker = checker
+        self.tags = tags            # sorted (tag, name)
+        self.errors = errors        # sorted (value, name)
+        self.ops = [("END", 0, "no expression")]
+        self.op_index = {}
+        self.flag_tables = {}
+        self.etts = 0
+
+    # ---- expressions ----
+
+    def expression(self, node, where):
+        """Index of the expression in the table of steps; equal expressions are stored once."""
+        if not isinstance(node, tuple):
+            return 0
+        steps = []
+        depth = [0, 0]
+
+        def push(name, value=0, takes=0):
+            depth[0] += 1 - takes
+            depth[1] = max(depth[1], depth[0])
+            steps.append((name, value))
+
+        def walk(n):
+            if n[0] == "const":
+                push("CONST", n[1])
+            elif n[0] == "slot":
+                push("SLOT", n[1])
+            elif n[0] == "call" and n[1] == "deviation":
+                push("DEVIATION", list(self.model.deviations).index(n[2]))
+            elif n[0] == "call" and n[1] == "boundary":
+                walk(n[2])
+                push("BOUNDARY", 0, 1)
+            elif n[0] == "call":
+                push(n[1].upper())
+            else:
+                for sub in n[1:]:
+                    walk(sub)
+                push(OPS[n[0]], 0, len(n) - 1)
+
+        walk(node)
+        if depth[1] > STACK:
+            raise DefinitionError(where, "expression is nested too deeply")
+        key = tuple(steps)
+        if key not in self.op_index:
+            self.op_index[key] = len(self.ops)
+            for name, value in steps:
+                self.ops.append((name, value, ""))
+            self.ops.append(("END", 0, ""))
+            if len(self.ops) > 0xFFFF:
+                raise DefinitionError(where, "too many expressions")
+        return self.op_index[key]
+
+    # ---- C ----
+
+    def strings(self, name):
+        if name is None:
+            return "NULL", ""
+        if name == "!errors":
+            return "&ropdef_error_vals_ext", " | BASE_EXT_STRING"
+        enum = self.model.enums[name]
+        if len(enum.values) >= EXT_FROM:
+            return f"&vals_{name}_ext", " | BASE_EXT_STRING"
+        return f"VALS(vals_{name})", ""
+
+    def header_row(self, h):
+        strings, ext = self.strings(h.strings)
+        return (f"    {{ &hf[{h.index}], {{ {c_string(h.label)}, {c_string(h.filter)}, {h.ftype}, {h.display}{ext}, "
+                f"{strings}, 0x{h.mask:x}, NULL, HFILL }} }},  /* {h.where} */\n")
+
+    def ett(self):
+        self.etts += 1
+        return f"&ett[{self.etts - 1}]"
+
+    def flags_table(self, f):
+        key = tuple(b.index for b in f.bits)
+        if key not in self.flag_tables:
+            enums = [b for b in self.model.flags[f.flags].bits if b.enum]
+            self.flag_tables[key] = (len(self.flag_tables), self.ett(), f.bits, enums[0] if enums else None)
+        return f"&bits_{self.flag_tables[key][0]}"
+
+    def field_row(self, form, f):
+        m = self.model
+        flags, ref, arg, bits, names, size = [], 0, 0, "NULL", "NULL", SCALARS.get(f.type, 0)
+        if f.type in C_TYPES:
+            ctype = C_TYPES[f.type]
+        elif f.type in SCALARS:
+            ctype = "INT" if f.type[0] == "i" else "UINT"
+        elif f.type in m.structs:
+            ctype, ref = "STRUCT", m.structs[f.type].index
+        else:
+            ctype, ref = "C_TYPE", list(m.ctypes).index(f.type)
+            arg = m.ctypes[f.type].args.get(f.arg, 0)
+        if f.type == "handle":
+            size = 1
+            if f.arg in ("in", "out"):
+                flags.append(f"ROPDEF_HANDLE_{f.arg.upper()}")
+        if f.array is not None and f.type not in ("bytes", "str8", "str16"):
+            flags.append("ROPDEF_ARRAY")
+        if f.info:
+            flags.append("ROPDEF_INFO")
+        if f.name == "ReturnValue" and f.type == "error" and not form.is_struct:
+            flags.append("ROPDEF_IS_RETURN_VALUE")
+        if f.name == "LogonId" and not form.is_struct:
+            flags.append("ROPDEF_IS_LOGON_ID")
+        if f.flags:
+            bits = self.flags_table(f)
+        if f.enum or f.each:
+            names = f"vals_{f.enum or f.each}"
+        return (f"    {{ {c_string(f.name)}, &hf[{f.header.index}], ROPDEF_{ctype}, {size}, "
+                f"{' | '.join(flags) or '0'}, ROPDEF_KEEP_{(f.keep or 'nothing').upper()}, {f.slot}, "
+                f"{self.expression(f.cond, f.where)}, {self.expression(f.array, f.where)}, "
+                f"{self.expression(f.size, f.where)}, {ref}, {arg}, {bits}, {names}, "
+                f"{c_string(f.kind) if f.kind else 'NULL'} }},  /* {f.where} */\n")
+
+    def c_file(self):
+        m, c = self.model, self.checker
+        protocols = sorted({h.filter.split(".")[0] for h in c.headers.values()})
+        by_proto = {p: [h for h in c.headers.values() if h.filter.split(".")[0] == p] for p in protocols}
+        index = 0
+        for p in protocols:
+            for h in by_proto[p]:
+                h.index = index
+                index += 1
+        forms = [(form, "".join(self.field_row(form, f) for f in form.fields)) for form in c.forms]
+        form_etts = [self.ett() for _ in forms]
+
+        out = ["/* Made from ropdefs/ by ropdefs/compile.py: change the definitions, not this file.\n *\n"
+               " * SPDX-License-Identifier: GPL-2.0-or-later\n */\n\n#include \"ropdefs.h\"\n\n"]
+        out.append(f"static int hf[{index}];\nstatic int ett[{self.etts}];\n\n")
+        self.value_strings(out)
+        for number, (n, ett, bits, enum) in enumerate(self.flag_tables.values()):
+            out.append(f"static int *const bit_list_{n}[] = {{ {', '.join(f'&hf[{b.index}]' for b in bits)}, NULL }};\n")
+            info = f"0x{enum.mask:x}, vals_{enum.enum}" if enum else "0, NULL"
+            out.append(f"static const ropdef_flags_t bits_{n} = {{ {ett}, bit_list_{n}, {info} }};\n")
+        out.append("\nconst ropdef_op_t ropdef_ops[] = {\n")
+        out.extend(f"    {{ ROPDEF_OP_{name}, UINT64_C(0x{value:x}) }},\n" for name, value, _ in self.ops)
+        out.append("};\n\n")
+        for i, (form, rows) in enumerate(forms):
+            rows = rows or "    { NULL, NULL, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, NULL, NULL, NULL },\n"  # C has no empty array
+            out.append(f"static const ropdef_field_t fields_{i}[] = {{  /* {form.name}, {form.where} */\n{rows}}};\n")
+        out.append("\nconst ropdef_form_t ropdef_forms[] = {\n")
+        for i, (form, _) in enumerate(forms):
+            out.append(f"    {{ {c_string(form.label or form.name)}, fields_{i}, {len(form.fields)}, {form_etts[i]} }},\n")
+        out.append("};\n\nconst oxc_type_fn ropdef_c_types[] = {\n")
+        out.extend(f"    {t.function},\n" for t in m.ctypes.values())
+        out.append("    NULL\n};\n\nconst char *const ropdef_deviations[] = {\n")
+        out.extend(f"    {c_string(d.text)},\n" for d in m.deviations.values())
+        out.append("    NULL\n};\n")
+        for col in m.columns.values():
+            out.append(f"\nstatic const oxc_columns_t columns_{col.name} = {{ 0, {len(col.tags)}, "
+                       f"{{ {', '.join(f'0x{t:08x}' for t in col.tags)} }} }};\n")
+        self.rops(out)
+        self.messages(out)
+        for p in protocols:
+            out.append(f"static hf_register_info headers_{p}[] = {{\n{''.join(self.header_row(h) for h in by_proto[p])}}};\n\n")
+        out.append("void\nropdefs_register(void)\n{\n    static int *etts[G_N_ELEMENTS(ett)];\n\n"
+                   "    for (size_t i = 0; i < G_N_ELEMENTS(hf); i++)\n        hf[i] = -1;\n"
+                   "    for (size_t i = 0; i < G_N_ELEMENTS(ett); i++) {\n        ett[i] = -1;\n        etts[i] = &ett[i];\n    }\n")
+        for p in protocols:
+            out.append(f"    proto_register_field_array(proto_get_id_by_filter_name(\"{p}\"), headers_{p}, "
+                       f"(int)G_N_ELEMENTS(headers_{p}));\n")
+        out.append("    proto_register_subtree_array(etts, (int)G_N_ELEMENTS(etts));\n}\n")
+        return "".join(out)
+
+    def value_strings(self, out):
+        for enum in self.model.enums.values():
+            out.append(f"static const value_string vals_{enum.name}[] = {{\n")
+            out.extend(f"    {{ 0x{v:x}, {c_string(label)} }},\n" for v, _, label in sorted(enum.values))
+            out.append("    { 0, NULL }\n};\n")
+            if len(enum.values) >= EXT_FROM:
+                out.append(f"static value_string_ext vals_{enum.name}_ext = VALUE_STRING_EXT_INIT(vals_{enum.name});\n")
+            out.append("\n")
+        ids = {}
+        for tag, name in self.tags:
+            ids.setdefault(tag >> 16, name)
+        for array, rows in (("property_tag", self.tags), ("property_id", sorted(ids.items())), ("error", self.errors)):
+            out.append(f"static const value_string {array}_vals[] = {{\n")
+            out.extend(f"    {{ 0x{v:08x}, {c_string(name)} }},\n" for v, name in rows)
+            out.append(f"    {{ 0, NULL }}\n}};\nvalue_string_ext ropdef_{array}_vals_ext = VALUE_STRING_EXT_INIT({array}_vals);\n\n")
+        names = sorted([(r.id, r.name) for r in self.model.rops.values()] +
+                       [(r.id, f"{r.name} (reserved)") for r in self.model.reserved.values()])
+        out.append("static const value_string rop_vals[] = {\n")
+        out.extend(f"    {{ 0x{v:02x}, {c_string(name)} }},\n" for v, name in names)
+        out.append("    { 0, NULL }\n};\nvalue_string_ext ropdef_rop_vals_ext = VALUE_STRING_EXT_INIT(rop_vals);\n\n")
+
+    def rops(self, out):
+        out.append("\n")
+        for rop in sorted(self.model.rops.values(), key=lambda r: r.id):
+            does = " | ".join(f"ROPDEF_DOES_{d.upper()}" for d in rop.does) or "0"
+            rows, fixed = "NONE", "NULL"
+            if rop.rows:
+                rows = rop.rows[0].upper()
+                fixed = f"&columns_{rop.rows[1]}" if rop.rows[1] else "NULL"
+            out.append(f"static const ropdef_rop_t rop_{rop.id:02x} = {{  /* {rop.where}: {rop.ref} */\n"
+                       f"    0x{rop.id:02x}, {c_string(rop.name)}, {str(rop.trailer).lower()}, "
+                       f"{str(rop.proto == 'oxcnotif').lower()}, "
+                       f"{rop.request.index if rop.request else -1}, {rop.response.index if rop.response else -1}, "
+                       f"{does}, ROPDEF_ROWS_{rows}, {fixed}, "
+                       f"{rop.answered_as if rop.answered_as is not None else -1}\n}};\n")
+        out.append("\nconst ropdef_rop_t *const ropdef_rops[256] = {\n")
+        out.extend(f"    [0x{i:02x}] = &rop_{i:02x},\n" for i in sorted(self.model.rops))
+        out.append("};\n\n")
+
+    def messages(self, out):
+        out.append("const ropdef_message_t ropdef_messages[] = {\n")
+        for m in self.model.messages.values():
+            out.append(f"    {{ {c_string(m.name)}, {m.request.index if m.request else -1}, "
+                       f"{m.response.index if m.response else -1} }},\n")
+        out.append("    { NULL, -1, -1 }\n};\n\n")
+
+    def h_file(self):
+        m = self.model
+        functions = sorted({t.function for t in m.ctypes.values()})
+        externs = "".join(f"int {f}(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);\n" for f in functions)
+        forms = "".join(f"    ROPDEF_STRUCT_{snake(s.name).upper()} = {s.index},\n" for s in m.structs.values())
+        args = "".join(f"    ROPDEF_{snake(t.name).upper()}_{snake(a).upper()} = {n},\n"
+                       for t in m.ctypes.values() for a, n in t.args.items())
+        return f"""/* Made from ropdefs/ by ropdefs/compile.py: change the definitions, not this file.
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef ROPDEFS_H
+#define ROPDEFS_H
+
+#include "rop/tables.h"
+
+/* Structures by name, and arguments of C types. */
+enum {{
+{forms}{args}    ROPDEF_DEVIATION_COUNT = {len(m.deviations)}
+}};
+
+extern const ropdef_op_t ropdef_ops[];
+extern const ropdef_form_t ropdef_forms[];
+extern const oxc_type_fn ropdef_c_types[];
+extern const char *const ropdef_deviations[];           /* what each says in the tree */
+extern const ropdef_rop_t *const ropdef_rops[256];      /* by RopId; NULL where there is no definition */
+extern const ropdef_message_t ropdef_messages[];        /* ends with a NULL name */
+extern value_string_ext ropdef_rop_vals_ext;
+extern value_string_ext ropdef_property_tag_vals_ext;
+extern value_string_ext ropdef_property_id_vals_ext;
+extern value_string_ext ropdef_error_vals_ext;
+
+{externs}
+/* Registers all header fields of the definitions; their protocols must be registered. */
+void ropdefs_register(void);
+
+#endif /* ROPDEFS_H */
+"""
+
+    def reference(self):
+        out = ["# Field reference\n\nMade from the definitions in `ropdefs/`. Types are Wireshark's; a filter name means the same "
+               "wherever it occurs.\n"]
+        owners = [(r, f"`0x{r.id:02X}` {r.name}") for r in sorted(self.model.rops.values(), key=lambda r: r.id)]
+        owners += [(m, m.name) for m in self.model.messages.values()]
+        for owner, title in owners:
+            out.append(f"\n## {title}\n\n{owner.ref}\n\n| field | filter | type | in |\n|---|---|---|---|\n")
+            rows = {}
+            for form, word in ((owner.request, "request"), (owner.response, "response")):
+                for f in form.fields if form else ():
+                    rows.setdefault((f.name, f.header.filter, f.header.ftype, ()), []).append(word)
+                    for b in getattr(f, "bits", ()) or ():
+                        rows.setdefault((f"{f.name}: {b.label}", b.filter, b.ftype, ()), []).append(word)
+            for (name, filt, ftype, _), words in rows.items():
+                out.append(f"| {name} | `{filt}` | {ftype} | {', '.join(dict.fromkeys(words))} |\n")
+        out.append("\n## Structures\n")
+        for s in self.model.structs.values():
+            out.append(f"\n### {s.name}\n\n| field | filter | type |\n|---|---|---|\n")
+            for f in s.fields:
+                out.append(f"| {f.name} | `{f.header.filter}` | {f.header.ftype} |\n")
+                for b in getattr(f, "bits", ()) or ():
+                    out.append(f"| {f.name}: {b.label} | `{b.filter}` | {b.ftype} |\n")
+        return "".join(out)
