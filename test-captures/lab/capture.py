@@ -234,7 +234,7 @@ class Capture:
 
     def _map(self):
         """Where each byte of each stream, and each datagram, went."""
-        segments, starts, streams = {}, {}, {}
+        segments, starts, streams, self.ends = {}, {}, {}, {}
         kept = {id(packet): number + 1 for number, (_, packet) in enumerate(self.packets)}
         datagrams = list(self.datagrams)
         for _, packet in self.all:
@@ -268,6 +268,8 @@ class Capture:
                 streams.setdefault(frozenset(key), len(streams))
             seq = struct.unpack_from('!I', packet, header + 4)[0]
             data = packet[header + (packet[header + 12] >> 4) * 4:end]
+            if packet[header + 13] & 5 and frame is not None:
+                self.ends.setdefault(key, ('RST' if packet[header + 13] & 4 else 'FIN', frame))
             if packet[header + 13] & 2:
                 starts[key] = seq + 1
             if data:
@@ -295,6 +297,10 @@ class Capture:
                 return frame
         raise RuntimeError('a byte that was never sent')
 
+    def end_frame(self, link, way):
+        """('FIN' or 'RST', frame) of the first packet that ended this direction, None when it stayed open."""
+        return self.ends.get(link.key[way])
+
     # -- ground truth ---------------------------------------------------------------------------------------------
 
     def write_truth(self):
@@ -306,7 +312,7 @@ class Capture:
                                    for call in calls if call['frame_resp'] for note in call.get('notifications', [])],
                  'wakeups': sorted((one for one in (wakeup.truth(self) for wakeup in self.wakeups) if one['frame']),
                                    key=lambda one: one['frame']),
-                 'open_waits': [call['frame_req'] for call in calls if call.get('opnum') == 0 and call['interface'] == 'AsyncEMSMDB'
+                 'open_waits': [call['frame_req'] for call in calls if call['name'] in ('EcDoAsyncWaitEx', 'NotificationWait')
                                 and call['frame_req'] and not call['frame_resp']],
                  'not_captured': [call for call in every if call not in calls]}
         for key, value in self.extra.items():
@@ -358,6 +364,7 @@ class Wakeup:
 
     def truth(self, capture):
         frame = self.frame(capture)
+        more = self.source.wake_more(capture) if hasattr(self.source, 'wake_more') else {}
         followup = self.followup and self.followup.truth(capture)
         return {'method': self.method, 'method_name': METHODS[self.method], 'frame': frame,
                 'outcome': self.outcome, 'outcome_name': OUTCOMES[self.outcome],
@@ -365,4 +372,5 @@ class Wakeup:
                 'followup_in': followup['frame_req'] if followup else None,
                 'followup_notifications': followup and len(followup.get('notifications', [])),
                 'followup_answer': followup['frame_resp'] if followup else None,
-                'superseded_in': self.superseded and self.superseded.frame(capture), 'comment': self.comment}
+                'superseded_in': self.superseded and self.superseded.frame(capture), 'comment': self.comment,
+                **more}

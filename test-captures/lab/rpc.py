@@ -324,7 +324,7 @@ class Call:
 
     def run(self, client, server, stub, answer, ctx=None):
         """Send, and receive unless the answer is held."""
-        self.client, self.server, self.answer = client, server, answer
+        self.client, self.server, self.answer, self.stub = client, server, answer, stub
         server.script.put(answer)
         self.call_id, self.ctx, self.ranges = client.send(self.opnum, stub, ctx)
         self.flavour = {'byte_order': 'big' if client.big else 'little', 'transfer_syntax': 'NDR64' if client.ndr64 else 'NDR'}
@@ -375,4 +375,5 @@ class Call:
                 'interface_uuid': self.interface[0], 'opnum': self.opnum, 'name': self.name, 'comment': self.comment,
                 'session': self.session and self.session.number, 'fault': self.answer.fault if got else None,
                 'parameters': {'request': self.request, 'response': self.response},
+                'stub_req': self.stub.hex(), 'stub_resp': self.answer.stub.hex() if got and self.answer.fault is None else None,
                 'payloads_in': self.payloads_in, 'payloads_out': self.payloads_out, 'rops': rops, 'notifications': notes}

@@ -157,7 +157,7 @@ def push_odd(capture):
 
     closed = carl[0].register_push(carl[1], carl[2], b'\xC1\xC2\xC3\xC4', CLIENT, 2520, comment='nobody listens: ICMP')
     one = sockets.push('port closed', b'\xC1\xC2\xC3\xC4', (CLIENT, 2520), closed, True, listen=False)
-    capture.gap(60)
+    capture.gap(30)
     got = fetch(*carl, mail(3), comment='the next poll')
     Wakeup(capture, 1, 1, one, got, carl[0], 'the client never saw it (ICMP port unreachable); the next fetch took the details')
 

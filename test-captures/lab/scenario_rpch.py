@@ -361,7 +361,7 @@ def waits(capture, session, client, server, wait_client, wait_server):
 def big_rows(session, client, server, **more):
     asked = rops.Buffer([rops.query_rows_request(0, 0, 60)], [TABLE])
     got = rops.Buffer([rops.query_rows_response(0, [contents_row(n) for n in range(60)]), mail(31)], [TABLE])
-    return session.rpc_ext2(client, server, asked, got, comment='larger than a TCP segment', **more)
+    return session.rpc_ext2(client, server, asked, got, comment='a large answer', **more)
 
 
 def rpch_plain(capture):

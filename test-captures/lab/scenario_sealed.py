@@ -17,6 +17,7 @@ import rops
 from capture import SERVER, Link, Wakeup
 from emsmdb import FOLDER_SUB, INBOX, Session, core, fetch, folder, mail, open_hierarchy
 from rpc import ASYNCEMSMDB, EMSMDB, Channel, ImpacketClient, OwnClient, Server, header
+from scenario_rpch import big_rows
 from wire import COMPRESSED, LAST
 
 USER, PASSWORD, DOMAIN = 'anna', 'correct horse 7', 'LAB'
@@ -101,6 +102,7 @@ def sealed_calls(capture, opener):
     core(session, client, server)
     open_hierarchy(session, client, server)
     fetch(session, client, server, *[mail(10 + n) for n in range(6)], flags_out=LAST | COMPRESSED, comment='LZ77')
+    big_rows(session, client, server, fragment=1024)
     session.register_push(client, server, b'sealed', '198.51.100.20', 2500)
     session.async_connect(client, server)
     wait_client, wait_server = opener(ASYNCEMSMDB)
