@@ -41,4 +41,11 @@ void oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint
  */
 void oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu);
 
+/* A RopNotify was read: shows what belongs to it beyond its own bytes, and counts it. folder is its folder as text. */
+void oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop,
+                             const char *folder);
+
+/* A RopPending was read: a wake-up of the session its index names, or of its own session. */
+void oxc_notify_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop);
+
 #endif /* OXCNOTIF_NOTIFY_H */

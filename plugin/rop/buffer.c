@@ -128,6 +128,7 @@ oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int 
             r->rop->in_index = (uint16_t)index;
             /* The answer to S,D and R,I ROPs names its input object by another index than the request. */
             find_object(r, r->is_response && r->rop->peer ? r->rop->peer->in_index : index);
+            oxc_keep_find_columns(r, r->def);
         }
         object = r->rop ? r->rop->object : NULL;
     }
@@ -425,6 +426,7 @@ read_rop(oxc_buffer_t *b, proto_tree *tree, int offset, const ropdef_rop_t *def,
 
     read_init(&r, b, false);
     r.rop = oxc_pdu_next_rop(b->pinfo, b->pdu);
+    r.def = def;
     r.info = wmem_strbuf_new(b->pinfo->pool, "");
     b->out_kind = NULL;
     if (r.rop && !PINFO_FD_VISITED(b->pinfo)) {
@@ -451,7 +453,8 @@ read_rop(oxc_buffer_t *b, proto_tree *tree, int offset, const ropdef_rop_t *def,
         else if (b->pdu->call->request && !def->trailer)
             proto_tree_add_expert(sub, b->pinfo, &ei_unasked, b->tvb, offset, 1);
     }
-    next = oxc_read_rop_body(&r, sub, def, offset + 1);
+    oxc_keep_find_columns(&r, def);
+    next = oxc_engine_form(&r, sub, offset + 1, (unsigned)(response ? def->response : def->request));
     if (item) {
         proto_item_set_len(item, next < 0 ? b->rops_end - offset : next - offset);
         if (wmem_strbuf_get_len(r.info) > 0)
@@ -470,7 +473,7 @@ read_rop(oxc_buffer_t *b, proto_tree *tree, int offset, const ropdef_rop_t *def,
 
 /* Behind the place where the chain was lost, notifications can still be found: they fit to the end of the list exactly. */
 static int
-find_trailers(oxc_buffer_t *b, int offset)
+search_trailers(oxc_buffer_t *b, int offset)
 {
     uint8_t *failed = (uint8_t *)wmem_alloc0(b->pinfo->pool, (size_t)b->rops_end / 8 + 1);
     const oxc_session_t *session = b->pdu->call->session;
@@ -482,7 +485,7 @@ find_trailers(oxc_buffer_t *b, int offset)
             continue;
         /* RopNotify: handle, LogonId. One that this session opened, or none is known of it at all. */
         if (session && wmem_map_size(session->objects) > 0 &&
-            !oxc_object_ever(session, tvb_get_uint8(b->tvb, offset + 5), tvb_get_letohl(b->tvb, offset + 1)))
+            !oxc_object_latest(session, tvb_get_uint8(b->tvb, offset + 5), tvb_get_letohl(b->tvb, offset + 1)))
             continue;
         for (unsigned i = 0; i <= ROPDEF_DEVIATION_COUNT; i++) {
             if (trailers_fit(b, offset, i == 0 ? 0 : 1U << (i - 1), i == 0 ? failed : NULL))
@@ -490,6 +493,24 @@ find_trailers(oxc_buffer_t *b, int offset)
         }
     }
     return -1;
+}
+
+/* What the session knows grows with the capture, so the first visit decides for all. */
+static int
+find_trailers(oxc_buffer_t *b, int offset)
+{
+    void *key = GUINT_TO_POINTER(b->payload_index);
+    int found;
+
+    if (PINFO_FD_VISITED(b->pinfo))
+        return b->pdu->recovered ? GPOINTER_TO_INT(wmem_map_lookup(b->pdu->recovered, key)) - 1 : -1;
+    found = search_trailers(b, offset);
+    if (found >= 0) {
+        if (!b->pdu->recovered)
+            b->pdu->recovered = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+        wmem_map_insert(b->pdu->recovered, key, GINT_TO_POINTER(found + 1));
+    }
+    return found;
 }
 
 static void

@@ -36,6 +36,7 @@ typedef struct oxc_read {
     uint32_t return_value;      /* of a response, once it was read */
     wmem_strbuf_t *info;        /* collects what stands in the Info column; NULL when not wanted */
     struct oxc_buffer *buffer;  /* the ROP buffer around it; NULL outside one */
+    const struct ropdef_rop *def;       /* of the ROP being read; NULL outside one */
 } oxc_read_t;
 
 /* Nested restrictions and structures deeper than this are not followed (they are never met in practice). */

@@ -10,6 +10,8 @@
 #include "rop/property.h"
 #include "ropdefs.h"
 
+#include <epan/to_str.h>
+
 static bool
 keeps(const oxc_read_t *r)
 {
@@ -34,9 +36,31 @@ find_target(oxc_read_t *r)
 
     if (!session || rop->object)
         return;
-    rop->object = oxc_object_find(session, rop->logon_id, rop->handle);
+    /* What was released meanwhile is still what the notification was queued for (MS-OXCNOTIF 3.2.5.7). */
+    rop->object = oxc_object_latest(session, rop->logon_id, rop->handle);
     if (rop->object)
         rop->columns = rop->object->columns;
+}
+
+/* PropertyName (MS-OXCDATA 2.6.1), all there: the set and the number or name, as one text in file scope. */
+static const char *
+property_name_text(const oxc_read_t *r, int offset)
+{
+    uint8_t kind = tvb_get_uint8(r->tvb, offset);
+    const char *set;
+    e_guid_t guid;
+
+    if (kind > 1)
+        return "";
+    tvb_get_letohguid(r->tvb, offset + 1, &guid);
+    set = oxc_guid_name(&guid);
+    if (!set)
+        set = guid_to_str(r->pinfo->pool, &guid);
+    if (kind == 0)
+        return wmem_strdup_printf(wmem_file_scope(), "%s 0x%04x", set, tvb_get_letohl(r->tvb, offset + 17));
+    return wmem_strdup_printf(wmem_file_scope(), "%s %s", set,
+                              tvb_get_string_enc(r->pinfo->pool, r->tvb, offset + 18, tvb_get_uint8(r->tvb, offset + 17),
+                                                 ENC_UTF_16 | ENC_LITTLE_ENDIAN));
 }
 
 void
@@ -48,6 +72,8 @@ oxc_keep_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int offse
         return;
     if (f->flags & ROPDEF_IS_LOGON_ID) {
         rop->logon_id = (uint8_t)value;
+        if (r->pdu->call->session)
+            rop->store = r->pdu->call->session->store[rop->logon_id];
         if (rop->is_notification)
             find_target(r);
     }
@@ -86,8 +112,11 @@ oxc_keep_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int offse
     case ROPDEF_KEEP_NAME:
         rop->display_name = kept_string(r, f, offset, next);
         break;
-    case ROPDEF_KEEP_COLUMNS:
     case ROPDEF_KEEP_RECIPIENT_COLUMNS:
+        /* The rows of the ROP itself are read by them already. */
+        rop->columns = rop->kept_columns = oxc_columns_read(r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
+        break;
+    case ROPDEF_KEEP_COLUMNS:
         rop->kept_columns = oxc_columns_read(r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
         break;
     default:
@@ -112,7 +141,7 @@ oxc_keep_element(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t va
             rop->ids = wmem_array_new(wmem_file_scope(), sizeof(uint16_t));
         wmem_array_append_one(rop->ids, id);
     } else if (f->keep == ROPDEF_KEEP_NAMES) {
-        const char *name = oxc_property_name_text(wmem_file_scope(), r->tvb, offset);
+        const char *name = property_name_text(r, offset);
 
         if (!rop->names)
             rop->names = wmem_array_new(wmem_file_scope(), sizeof(const char *));
@@ -127,7 +156,7 @@ oxc_keep_find_columns(oxc_read_t *r, const ropdef_rop_t *def)
 
     if (!keeps(r))
         return;
-    switch (def->rows) {
+    switch (def ? def->rows : ROPDEF_ROWS_NONE) {
     case ROPDEF_ROWS_COLUMNS:
         rop->columns = rop->object ? rop->object->columns : NULL;
         break;

@@ -152,7 +152,7 @@ enum {
     ROPDEF_DOES_PROGRESS = 0x0800               /* may stand for the answer of another ROP */
 };
 
-typedef struct {
+typedef struct ropdef_rop {
     uint8_t id;
     const char *name;
     bool trailer;               /* stands behind the answers and has no request */

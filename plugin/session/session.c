@@ -221,12 +221,19 @@ object_key(uint8_t logon_id, uint32_t handle)
 }
 
 oxc_object_t *
-oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
+oxc_object_latest(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
 {
     uint64_t key = object_key(logon_id, handle);
-    oxc_object_t *object = (oxc_object_t *)wmem_map_lookup(session->objects, &key);
 
-    return object && object->generation == session->generation[logon_id] ? object : NULL;
+    return (oxc_object_t *)wmem_map_lookup(session->objects, &key);
+}
+
+oxc_object_t *
+oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
+{
+    oxc_object_t *object = oxc_object_latest(session, logon_id, handle);
+
+    return object && object->released_in == 0 && object->generation == session->generation[logon_id] ? object : NULL;
 }
 
 oxc_object_t *
@@ -265,14 +272,9 @@ oxc_object_release(packet_info *pinfo, oxc_session_t *session, oxc_object_t *obj
 {
     if (PINFO_FD_VISITED(pinfo) || object->released_in)
         return;
-    if (object->is_logon) {
+    object->released_in = pinfo->num;
+    if (object->is_logon)
         oxc_logon_release(pinfo, session, object->logon_id);
-    } else {
-        object->released_in = pinfo->num;
-        /* The handle may name a newer object already. */
-        if (oxc_object_find(session, object->logon_id, object->handle) == object)
-            wmem_map_remove(session->objects, &object->key);
-    }
 }
 
 /* ---- names ---- */

@@ -94,6 +94,7 @@ struct oxc_pdu {
     bool is_response;
     oxc_call_t *call;           /* never NULL */
     wmem_array_t *rops;         /* oxc_rop_t * in wire order, over all payloads of the PDU; NULL when there is none */
+    wmem_map_t *recovered;      /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
     unsigned next_rop;          /* ordinal of the next ROP of this visit; see oxc_pdu_next_rop() */
 };
 
@@ -203,6 +204,9 @@ oxc_rop_t *oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n);
 
 /* The object that a handle names now; NULL when its opening was not captured. First visit only. */
 oxc_object_t *oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle);
+
+/* What the handle named last in the session, open or released since; NULL if nothing. First visit only. */
+oxc_object_t *oxc_object_latest(const oxc_session_t *session, uint8_t logon_id, uint32_t handle);
 
 /* A new object under the handle, replacing what the handle named before. First visit only. */
 oxc_object_t *oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, uint32_t handle,
