@@ -171,9 +171,12 @@ def stock_tshark(arguments: list[str]) -> list[list[str]]:
 
 
 @pytest.mark.skipif(not shutil.which("tshark"), reason="needs tshark")
-@pytest.mark.parametrize("name", [name for name in NAMES if "privacy" in name])
+@pytest.mark.parametrize("name", [name for name in NAMES if name.startswith("rpc-") and "privacy" in name])
 def test_sealed_stubs_open_with_the_key_and_only_with_it(name):
-    """Wireshark decrypts every EcDoRpcExt2 to the stub that was sent; without the key none."""
+    """Wireshark decrypts every EcDoRpcExt2 to the stub that was sent; without the key none.
+
+    Not over HTTP: without a plugin Wireshark does not see the PDUs of open channels.
+    """
     truth = load(name)
     fields = ["-Y", "dcerpc.pkt_type in {0,2} && dcerpc.opnum == 11", "-T", "fields", "-e", "frame.number", "-e",
               "dcerpc.decrypted_stub_data", "-e", "dcerpc.encrypted_stub_data", "-r", f"{name}.pcapng"]

@@ -247,26 +247,34 @@ class OwnClient:
 
 
 class _Transport(transport.TCPTransport):
-    """impacket's TCP transport over a connection that the lab opened and listens to."""
+    """impacket's transport over a channel of the lab: a TCP connection or a virtual one."""
 
-    def __init__(self, link):
-        super().__init__(link.key['c2s'][1][0], link.key['c2s'][1][1])
-        self._TCPTransport__socket = link.client
-        self.ranges = []
+    def __init__(self, channel):
+        super().__init__('198.51.100.10', 49700)
+        self.channel, self.ranges, self.buffer = channel, [], b''
 
     def connect(self):
         return 1
 
+    def disconnect(self):
+        return 1
+
     def send(self, data, forceWriteAndx=0, forceRecv=0):
-        self.ranges.append(self._TCPTransport__socket.send(data))
+        self.ranges.append(self.channel.client_send(data))
+
+    def recv(self, forceRecv=0, count=0):
+        if not self.buffer:
+            self.buffer = self.channel.client_read().data
+        count = count or len(self.buffer)
+        data, self.buffer = self.buffer[:count], self.buffer[count:]
+        return data
 
 
 class ImpacketClient:
     """impacket's DCE/RPC client, with NTLM when a user is given."""
 
     def __init__(self, channel, user=None, level=None, ndr64=False):
-        self.link = channel.link
-        self.transport = _Transport(self.link)
+        self.transport = _Transport(channel)
         self.ndr64, self.big = ndr64, False
         self.dce = self.transport.get_dce_rpc()
         self.contexts = []
@@ -299,7 +307,7 @@ class ImpacketClient:
         self.transport.ranges = []
         dce.call(opnum, stub)
         self.number += 1
-        return self.number - 1, ctx or 0, [(self.link, 'c2s') + each for each in self.transport.ranges]
+        return self.number - 1, ctx or 0, list(self.transport.ranges)
 
     def receive(self):
         try:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """MAPI/HTTP in the clear: NotificationWait that ends well, and all the ways in which it does not."""
 
+import ssl
 import struct
 import time
 import uuid
@@ -8,6 +9,7 @@ import uuid
 import rops
 from capture import Link, Wakeup
 from emsmdb import FOLDER_SUB, INBOX, USER_DN, aux_buffer, client_aux, core, fetch, folder, logon, mail, server_aux, subscribe
+from scenario_rpch import HOST, Tls
 from wire import LAST, extended
 
 ENDPOINT = '/mapi/emsmdb/?MailboxId=6f8e3c1a-0b5d-4c8e-9a41-7d3f5b2c1e00@lab.example'
@@ -26,51 +28,45 @@ class HttpCall:
         self.pieces = []
         self.request_id = session.next_id()
         cookies = session.cookies()
-        head = [f'POST {ENDPOINT} HTTP/1.1', 'Host: mail.lab.example', 'Content-Type: application/mapi-http',
-                f'X-RequestType: {kind}', f'X-RequestId: {self.request_id}', f'X-ClientInfo: {session.client_info}',
-                'X-ClientApplication: Outlook/16.0.4266.1001', f'Content-Length: {len(body)}']
+        headers = [('Content-Type', 'application/mapi-http'), ('X-RequestType', kind), ('X-RequestId', self.request_id),
+                   ('X-ClientInfo', session.client_info), ('X-ClientApplication', 'Outlook/16.0.4266.1001'),
+                   ('Content-Length', str(len(body)))]
         if cookies:
-            head.append('Cookie: ' + cookies)
-        data = '\r\n'.join(head + ['', '']).encode() + body
+            headers.append(('Cookie', cookies))
         self.link = connection.link
-        self.place = self.link.client.send(data)
-        self.link.server.exactly(len(data))
+        self.place = connection.ask(self, headers, body)
 
     def send(self, data):
-        start, end = self.link.server.send(data)
-        self.pieces.append(end)
-        if self.link.client.exactly(end - start) != data:
-            raise RuntimeError('not what was sent')
+        self.pieces.append(self.connection.answer(self, data))
         time.sleep(0.01)
 
     def head(self, status='200 OK', code=0, content='application/mapi-http', length=None, fresh=False):
         """The head of the answer; chunked unless a length is given."""
         self.status, self.code = int(status[:3]), code
-        lines = [f'HTTP/1.1 {status}', f'Content-Type: {content}']
+        headers = [('Content-Type', content)]
         if code is not None:
-            lines += [f'X-RequestType: {self.kind}', f'X-ResponseCode: {code}', f'X-RequestId: {self.request_id}',
-                      f'X-ClientInfo: {self.session.client_info}', f'X-PendingPeriod: {PERIOD}',
-                      'X-ServerApplication: Exchange/15.01.2507.006', 'X-ExpirationInfo: 900000']
+            headers += [('X-RequestType', self.kind), ('X-ResponseCode', str(code)), ('X-RequestId', self.request_id),
+                        ('X-ClientInfo', self.session.client_info), ('X-PendingPeriod', str(PERIOD)),
+                        ('X-ServerApplication', 'Exchange/15.01.2507.006'), ('X-ExpirationInfo', '900000')]
         if fresh:
-            lines.append(f'Set-Cookie: MapiContext={self.session.context}; path=/mapi/emsmdb; HttpOnly')
+            headers.append(('Set-Cookie', f'MapiContext={self.session.context}; path=/mapi/emsmdb; HttpOnly'))
         if code == 0 and self.kind not in ('NotificationWait', 'PING'):
             self.session.sequence += 1
-            lines.append(f'Set-Cookie: MapiSequence={self.session.sequence}-lab; path=/mapi/emsmdb; HttpOnly')
-        lines.append('Transfer-Encoding: chunked' if length is None else f'Content-Length: {length}')
-        self.send('\r\n'.join(lines + ['', '']).encode())
+            headers.append(('Set-Cookie', f'MapiSequence={self.session.sequence}-lab; path=/mapi/emsmdb; HttpOnly'))
+        if length is not None:
+            headers.append(('Content-Length', str(length)))
+        self.send(self.connection.head(self, status, headers, chunked=length is None))
         return self
 
     def chunk(self, data):
-        if isinstance(data, str):
-            data = data.encode()
-        self.send(b'%X\r\n' % len(data) + data + b'\r\n')
+        self.send(self.connection.piece(self, data.encode() if isinstance(data, str) else data))
         return self
 
     def done(self, body, elapsed=3, code=None):
         self.done_at = len(self.pieces)
         extra = f'X-ResponseCode: {code}\r\n' if code is not None else ''
         self.chunk(f'DONE\r\n{extra}X-ElapsedTime: {elapsed}\r\nX-StartTime: Mon, 05 Jan 2026 09:00:00 GMT\r\n\r\n'.encode() + body)
-        self.send(b'0\r\n\r\n')
+        self.send(self.connection.last(self))
         self.complete = True
         return self
 
@@ -113,9 +109,12 @@ class HttpCall:
                     rops_.append(dict(rop, direction=direction, payload=number))
                     if rop['RopId'] == 0x2A:
                         notes.append(dict(rop['fields'], length=rop['length']))
+        stream = self.link.truth()
+        if hasattr(self, 'stream_id'):
+            stream['http2_stream'] = self.stream_id
         return {'id': self.id, 'frame_req': asked, 'frame_resp': pieces[-1] if pieces and self.complete else None,
                 'frames_resp': pieces, 'complete': self.complete, 'cut': None if self.complete else self.cut(capture),
-                'stream': self.link.truth(), 'interface': 'MAPI/HTTP', 'name': self.kind, 'comment': self.comment,
+                'stream': stream, 'interface': 'MAPI/HTTP', 'name': self.kind, 'comment': self.comment,
                 'request_id': self.request_id, 'http_status': self.status, 'response_code': self.code,
                 'session': self.session.number, 'fault': None,
                 'parameters': {'request': self.request, 'response': self.response},
@@ -123,8 +122,94 @@ class HttpCall:
 
 
 class Connection:
+    """HTTP/1.1 in the clear."""
+
     def __init__(self, capture):
         self.link = Link(capture, server_port=80)
+
+    def ask(self, _call, headers, body):
+        lines = [f'POST {ENDPOINT} HTTP/1.1', f'Host: {HOST}'] + [f'{name}: {value}' for name, value in headers]
+        data = '\r\n'.join(lines + ['', '']).encode() + body
+        place = self.link.client.send(data)
+        self.link.server.exactly(len(data))
+        return place
+
+    def answer(self, _call, data):
+        _, end = self.link.server.send(data)
+        if self.link.client.exactly(len(data)) != data:
+            raise RuntimeError('not what was sent')
+        return end
+
+    def head(self, _call, status, headers, chunked):
+        lines = [f'HTTP/1.1 {status}'] + [f'{name}: {value}' for name, value in headers]
+        if chunked:
+            lines.append('Transfer-Encoding: chunked')
+        return '\r\n'.join(lines + ['', '']).encode()
+
+    def piece(self, _call, data):
+        return b'%X\r\n' % len(data) + data + b'\r\n'
+
+    def last(self, _call):
+        return b'0\r\n\r\n'
+
+
+class Http2:
+    """HTTP/2 over TLS by the h2 library on both sides: all calls of a session on one connection."""
+
+    def __init__(self, capture, tls):
+        from h2.config import H2Configuration
+        from h2.connection import H2Connection
+        for context in (tls.server, tls.client):
+            context.set_alpn_protocols(['h2'])
+        self.link = Link(capture, server_port=443)
+        self.client, self.server = tls.wrap(self.link)
+        self.asking = H2Connection(H2Configuration(client_side=True, header_encoding='utf-8'))
+        self.answering = H2Connection(H2Configuration(client_side=False, header_encoding='utf-8'))
+        self.asking.initiate_connection()
+        self.answering.initiate_connection()
+        for _ in range(2):
+            self.to_server()
+            self.to_client()
+
+    def to_server(self):
+        data = self.asking.data_to_send()
+        if not data:
+            return None
+        place = self.client.send(data)
+        self.answering.receive_data(self.server.exactly(len(data)))
+        return place
+
+    def to_client(self):
+        data = self.answering.data_to_send()
+        if not data:
+            return None
+        place = self.server.send(data)
+        self.asking.receive_data(self.client.exactly(len(data)))
+        return place
+
+    def ask(self, call, headers, body):
+        call.stream_id = self.asking.get_next_available_stream_id()
+        pseudo = [(':method', 'POST'), (':scheme', 'https'), (':authority', HOST), (':path', ENDPOINT)]
+        self.asking.send_headers(call.stream_id, pseudo + [(name.lower(), value) for name, value in headers])
+        self.asking.send_data(call.stream_id, body, end_stream=True)
+        place = self.to_server()
+        self.to_client()
+        return place
+
+    def answer(self, _call, _data):
+        end = self.to_client()[1]
+        self.to_server()
+        return end
+
+    def head(self, call, status, headers, chunked):
+        del chunked
+        self.answering.send_headers(call.stream_id, [(':status', status[:3])] + [(name.lower(), value) for name, value in headers])
+
+    def piece(self, call, data):
+        self.answering.send_data(call.stream_id, data)
+
+    def last(self, call):
+        self.answering.end_stream(call.stream_id)
 
 
 class HttpSession:
@@ -181,9 +266,9 @@ class HttpSession:
         call.head().chunk('PROCESSING\r\n').done(struct.pack('<IIII', 0, 0, 0, len(answer)) + answer + struct.pack('<I', 0))
         return call
 
-    def wait(self, comment=''):
-        """A NotificationWait on a connection of its own; the answer is up to the scenario."""
-        call = HttpCall(self, Connection(self.capture), 'NotificationWait', struct.pack('<II', 0, 0), comment)
+    def wait(self, comment='', connection=None):
+        """A NotificationWait, on a connection of its own unless one is given; the answer is up to the scenario."""
+        call = HttpCall(self, connection or Connection(self.capture), 'NotificationWait', struct.pack('<II', 0, 0), comment)
         call.request = {'Flags': 0, 'AuxiliaryBufferSize': 0}
         return call
 
@@ -322,7 +407,25 @@ def mapihttp_lost(capture):
     again.disconnect(connection)
 
 
+def mapihttp_h2(capture):
+    """HTTP/2: waits and other calls are streams of one connection."""
+    tls = Tls(ssl.TLSVersion.TLSv1_3)
+    session = HttpSession(capture)
+    connection = Http2(capture, tls)
+    core(session, connection, None)
+    wait = begin(session.wait('a stream beside others', connection), 1)
+    fetch(session, connection, None, comment='on another stream while the wait is open')
+    finish(wait, 1)
+    Wakeup(capture, 3, 1, wait, fetch(session, connection, None, mail(1)), session, 'HTTP/2')
+    wait = finish(begin(session.wait('nothing happens', connection), 2), 0)
+    Wakeup(capture, 3, 2, wait, None, session, 'HTTP/2')
+    session.disconnect(connection)
+    capture.secrets = tls.secrets()
+    capture.notes.append('HTTP/2 over TLS 1.3; the secrets are in the pcapng. Wireshark 4.0 hands the body over without the headers.')
+
+
 SCENARIOS = {
     'mapihttp-cut': ('NotificationWait cut off, refused, late, timed out', mapihttp_cut),
+    'mapihttp-h2': ('MAPI/HTTP over HTTP/2', mapihttp_h2),
     'mapihttp-lost': ('A lost session and its successor', mapihttp_lost),
 }

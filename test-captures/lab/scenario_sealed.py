@@ -17,7 +17,7 @@ import rops
 from capture import SERVER, Link, Wakeup
 from emsmdb import FOLDER_SUB, INBOX, Session, core, fetch, folder, mail, open_hierarchy
 from rpc import ASYNCEMSMDB, EMSMDB, Channel, ImpacketClient, OwnClient, Server, header
-from scenario_rpch import big_rows
+from scenario_rpch import VirtualConnection, big_rows
 from wire import COMPRESSED, LAST
 
 USER, PASSWORD, DOMAIN = 'anna', 'correct horse 7', 'LAB'
@@ -117,10 +117,10 @@ def sealed_calls(capture, opener):
             raise one.error
 
 
-def ntlm_scenario(level):
+def ntlm_scenario(level, http=False):
     def make(capture):
         def opener(interface):
-            channel = Channel(Link(capture))
+            channel = VirtualConnection(capture, greeting=interface is EMSMDB) if http else Channel(Link(capture))
             server = Server(channel, NtlmServer())
             client = ImpacketClient(channel, (USER, PASSWORD, DOMAIN), level)
             client.bind(interface)
@@ -303,6 +303,7 @@ def kerberos_scenario(kind, spnego, enctype):
 SCENARIOS = {
     'rpc-ntlm-privacy': ('EMSMDB sealed with NTLM (PKT_PRIVACY)', ntlm_scenario(PRIVACY)),
     'rpc-ntlm-integrity': ('EMSMDB signed with NTLM (PKT_INTEGRITY)', ntlm_scenario(INTEGRITY)),
+    'rpch-ntlm-privacy': ('EMSMDB sealed with NTLM over RPC over HTTP v2', ntlm_scenario(PRIVACY, http=True)),
     'rpc-krb5-privacy': ('EMSMDB sealed with Kerberos (PKT_PRIVACY)', kerberos_scenario(16, False, 'aes256-cts-hmac-sha1-96')),
     'rpc-spnego-privacy': ('EMSMDB sealed with Kerberos by SPNEGO, as Outlook does it (PKT_PRIVACY)',
                            kerberos_scenario(9, True, 'aes256-cts-hmac-sha1-96')),
