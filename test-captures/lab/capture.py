@@ -168,6 +168,13 @@ class Capture:
         time.sleep(0.01)
         return entry
 
+    def abandon(self):
+        """A scenario failed: leave no dumpcap and no file behind."""
+        self.dumpcap.kill()
+        self.dumpcap.wait()
+        if os.path.exists(self.raw):
+            os.unlink(self.raw)
+
     def stop(self):
         time.sleep(0.4)
         self.dumpcap.send_signal(signal.SIGINT)

@@ -3,7 +3,7 @@
 
 import rops
 from capture import Wakeup
-from emsmdb import (BAD_STUB, DELETED, FOLDER, FOLDER_SUB, HIERARCHY, INBOX, LOGON, OUTBOX, STORE_SUB, TABLE, UNUSED, Session,
+from emsmdb import (BAD_STUB, DELETED, FOLDER_SUB, HIERARCHY, INBOX, LOGON, OUTBOX, STORE_SUB, TABLE, UNUSED, Session,
                     contents_row, core, fetch, folder, logon, mail, open_hierarchy, open_inbox, subscribe)
 from rpc import ASYNCEMSMDB, EMSMDB, Channel, ImpacketClient, OwnClient, Server
 from capture import Link

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """EMSMDB and AsyncEMSMDB over RPC over HTTP v2 ([MS-RPCH]): channels of a gigabyte, chunked ones, recycled ones, TLS."""
 
+import atexit
 import os
+import shutil
 import ssl
 import struct
 import subprocess
@@ -103,6 +105,7 @@ class Tls:
 
     def __init__(self, version):
         place = tempfile.mkdtemp(prefix='lab-tls-')
+        atexit.register(shutil.rmtree, place, ignore_errors=True)
         key, cert, self.log = (os.path.join(place, name) for name in ('key.pem', 'cert.pem', 'keylog'))
         subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '30',
                         '-subj', '/CN=' + HOST, '-keyout', key, '-out', cert], check=True, capture_output=True)
