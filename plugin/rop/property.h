@@ -9,29 +9,194 @@
 
 #include "rop/engine.h"
 
+#include <epan/guid-utils.h>
+
 /*
- * All of these read at offset, never past r->end, add to tree (NULL while measuring), and return the offset behind what
- * they read, or -1 when the bytes cannot be followed; then the reason stands in the tree unless r->measure is set.
+ * Every reader takes the offset it starts at, never goes past r->end, adds to tree (NULL while measuring) and returns the
+ * offset behind what it read, or -1 when the bytes cannot be followed; then the reason stands in the tree unless
+ * r->measure is set.
  */
 
-/* A value of the tag's type (MS-OXCDATA 2.11.2); a multivalue instance (0x2000) is one value of the base type. */
-int oxc_property_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag);
+/* Property types (MS-OXCDATA 2.11.1); names in property-names.c */
+enum {
+    PTYP_UNSPECIFIED = 0x0000,
+    PTYP_NULL = 0x0001,
+    PTYP_INTEGER16 = 0x0002,
+    PTYP_INTEGER32 = 0x0003,
+    PTYP_FLOATING32 = 0x0004,
+    PTYP_FLOATING64 = 0x0005,
+    PTYP_CURRENCY = 0x0006,
+    PTYP_FLOATING_TIME = 0x0007,
+    PTYP_ERROR_CODE = 0x000A,
+    PTYP_BOOLEAN = 0x000B,
+    PTYP_OBJECT = 0x000D,
+    PTYP_INTEGER64 = 0x0014,
+    PTYP_STRING8 = 0x001E,
+    PTYP_STRING = 0x001F,
+    PTYP_TIME = 0x0040,
+    PTYP_GUID = 0x0048,
+    PTYP_SERVER_ID = 0x00FB,
+    PTYP_RESTRICTION = 0x00FD,
+    PTYP_RULE_ACTION = 0x00FE,
+    PTYP_BINARY = 0x0102,
+    PTYP_MULTIPLE = 0x1000,
+    PTYP_INSTANCE = 0x2000
+};
 
-/* PropertyRow (MS-OXCDATA 2.8.1) over the columns. */
-int oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const oxc_columns_t *columns);
+#define OXC_TYPE_OF(tag) ((uint16_t)((tag) & 0xFFFF))
+#define OXC_ID_OF(tag) ((uint16_t)((tag) >> 16))
+#define OXC_WITH_TYPE(tag, type) (((tag) & 0xFFFF0000U) | (type))
 
-/* Name of a tag for display, e.g. "PidTagSubject (PtypString)"; named properties by what the session showed. */
-const char *oxc_property_tag_name(oxc_read_t *r, uint32_t tag);
+/* What a person reads of a value, in pinfo->pool. */
+typedef struct {
+    wmem_strbuf_t *buffer;
+    bool full;
+} oxc_text_t;
 
-/* The types that definitions name; their meaning stands beside each in ropdefs/README.md. */
+/* ---- the types that definitions name; hf is a field of type FT_NONE that covers the structure ---- */
+
+/* TaggedPropertyValue (MS-OXCDATA 2.11.4). */
 int oxc_type_tagged_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
+
+/* PropertyRow (MS-OXCDATA 2.8.1) over r->rop->columns; without them rop.columns_unknown stands in the tree. */
 int oxc_type_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
+
+/* One restriction with all it contains (MS-OXCDATA 2.12). */
 int oxc_type_restriction(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
+
+/* RuleAction structure (MS-OXORULE 2.2.5). */
 int oxc_type_rule_actions(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
+
+/* RecipientRow (MS-OXCDATA 2.8.3.2); its properties are the first of r->rop->columns. */
 int oxc_type_recipient_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
+
+/* ServerId (MS-OXCDATA 2.11.1.4): arg 0 with its 16-bit size in front, 1 without one, up to r->end. */
 int oxc_type_server_id(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
+
+/* EntryID of any known kind, or as bytes, up to r->end (MS-OXCDATA 2.2). */
 int oxc_type_entry_id(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
 
+/* ---- values and rows ---- */
+
+/*
+ * A value of the tag's type (MS-OXCDATA 2.11.2) as the fields rop.property.value.*, without a line of its own; a
+ * multivalue instance (0x2000) is one value of the base type. What a person reads is appended to text unless NULL.
+ */
+int oxc_property_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_text_t *text);
+
+/* TaggedPropertyValue under a field rop.property of its own; tag (may be NULL) gets the tag. */
+int oxc_property_tagged(oxc_read_t *r, proto_tree *tree, int offset, uint32_t *tag, oxc_text_t *text);
+
+/* PropertyRow (MS-OXCDATA 2.8.1) over the first count tags, added to tree itself. */
+int oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *tags, unsigned count,
+                     oxc_text_t *text);
+
+/* rop.columns_unknown: the ROP that would tell how the bytes are to be read was not captured. */
+void oxc_property_columns_unknown(oxc_read_t *r, proto_item *item);
+
+/* A property tag as field hf (FT_UINT32), with its name; no bytes of its own (generated) if length is 0. */
+void oxc_property_tag_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int length, uint32_t tag);
+
+/* One restriction under the field hf; text as for oxc_property_value(). */
+int oxc_restriction(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text);
+
+/* The inside of a RuleAction, added to tree itself. */
+int oxc_rule_actions(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text);
+
+/* The inside of a ServerId of size bytes, all there, added to tree itself. */
+void oxc_server_id(oxc_read_t *r, proto_tree *tree, int offset, int size, oxc_text_t *text);
+
+/*
+ * EntryID of size bytes, all there, added to tree itself (MS-OXCDATA 2.2.4, 2.2.5); false, with nothing added, when it is of no
+ * known kind. Ids of private folders and messages have no mark of their own and are recognised only where one is expected.
+ */
+bool oxc_entry_id(oxc_read_t *r, proto_tree *tree, int offset, int size, bool expected, oxc_text_t *text);
+
+/* Condition or actions of an extended rule (MS-OXORULE 2.2.4.1) of size bytes, all there; false if tag or bytes are not so. */
+bool oxc_extended_rule(oxc_read_t *r, proto_tree *tree, int offset, int size, uint32_t tag, oxc_text_t *text);
+
+/*
+ * Bytes of which the tag says that they hold a structure, or which show it (EntryIDs, XIDs, extended rules): adds it to
+ * tree and returns true; false, with nothing added, when they do not. All size bytes must be there.
+ */
+bool oxc_binary_structure(oxc_read_t *r, proto_tree *tree, int offset, int size, uint32_t tag, oxc_text_t *text);
+
+/* ---- names ---- */
+
+/* Name of a tag for display, e.g. "PidTagSubject"; named properties by what the session showed. */
+const char *oxc_property_name(oxc_read_t *r, uint32_t tag);
+
+/* The same with its type, e.g. "PidTagSubject (PtypString)". */
+const char *oxc_property_tag_name(oxc_read_t *r, uint32_t tag);
+
+/* Name of a property type, also of arrays (0x1000) and instances (0x2000) of one; NULL for no known type. */
+const char *oxc_property_type_name(uint16_t type);
+
+/* All names of property types, sorted. */
+extern value_string_ext oxc_property_type_vals_ext;
+
+/* Name of a well-known GUID or UID, in wire order read as little-endian GUID; NULL if it has none. */
+const char *oxc_guid_name(const e_guid_t *guid);
+
+/* Provider UIDs that tell the layout of an EntryID (MS-OXCDATA 2.2.4, 2.2.5). */
+typedef enum {
+    OXC_UID_OTHER,              /* a mailbox GUID, or none */
+    OXC_UID_ADDRESS_BOOK,
+    OXC_UID_STORE,
+    OXC_UID_ONE_OFF,
+    OXC_UID_PUBLIC
+} oxc_uid_t;
+
+oxc_uid_t oxc_guid_uid(const e_guid_t *guid);
+
+/* Names for the number in a property, where its bits or values have names: appended to text; false when not. */
+bool oxc_property_number_text(uint32_t tag, uint32_t number, oxc_text_t *text);
+
+/* Whether the number in a property is a folder id, message id or change number. */
+bool oxc_property_is_id(uint32_t tag);
+
+/* A folder or message id with its folder's name if the session showed it, and [ReplicaId-GlobalCounter]. */
+void oxc_id_text(oxc_read_t *r, uint64_t id, oxc_text_t *text);
+
+/* ---- building blocks ---- */
+
+/*
+ * Size of the NUL-terminated string at offset, terminator included: 8-bit, or UTF-16 if wide. -1, and said, when there is no
+ * NUL before r->end.
+ */
+int oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide);
+
+/* The string at offset with its NUL as field hf (FT_STRINGZ); appended to text unless NULL. */
+int oxc_stringz(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_text_t *text);
+
+/* A count in the width of r->counts, as field hf; the offset behind it or -1. */
+int oxc_count(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t *count);
+
+/* A number of 1, 2 or 4 bytes as field hf; the offset behind it or -1. */
+int oxc_number(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, uint32_t *value);
+
+/* A folder or message id of 8 bytes, all there, as field hf (FT_UINT64), with what oxc_id_text() says. */
+void oxc_id_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text);
+
+/* A GUID of 16 bytes, all there, as field hf, with its well-known name. */
+void oxc_guid_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text);
+
+/* A subtree for what starts at offset and may last until r->end; oxc_subtree_end() gives it its true length. */
+proto_tree *oxc_subtree(oxc_read_t *r, proto_tree *tree, int hf, int offset, proto_item **item);
+int oxc_subtree_end(proto_item *item, int start, int end);
+
+/* A text to put together, NULL when nobody would see it. It never gets long; adding to NULL does nothing. */
+oxc_text_t *oxc_text_new(const oxc_read_t *r, const proto_tree *tree);
+void oxc_text_add(oxc_text_t *text, const char *format, ...) G_GNUC_PRINTF(2, 3);
+
+/* Puts the text behind the field's own name or, with as_label, in its place. */
+void oxc_text_show(proto_item *item, const oxc_text_t *text, bool as_label);
+
 void oxc_property_register(int proto);
+void oxc_value_register(int proto);
+void oxc_restriction_register(int proto);
+void oxc_rule_register(int proto);
+void oxc_recipient_register(int proto);
+void oxc_entry_id_register(int proto);
 
 #endif /* OXCNOTIF_PROPERTY_H */

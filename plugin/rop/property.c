@@ -1,0 +1,259 @@
+/* property.c
+ * Properties with their values, and rows of them (MS-OXCDATA 2.8, 2.11)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rop/property.h"
+
+#include "ropdefs.h"
+
+static int hf_property = -1;
+static int hf_tag = -1;
+static int hf_type = -1;
+static int hf_id = -1;
+static int hf_flag = -1;
+static int hf_row_flag = -1;
+
+static int ett_tag = -1;
+
+static expert_field ei_columns_unknown = EI_INIT;
+
+/* What a property line has on the wire besides its value. */
+enum {
+    PART_TAG = 1,               /* PropertyTag */
+    PART_TYPE = 2,              /* PropertyType */
+    PART_FLAG = 4               /* Flag of a FlaggedPropertyValue */
+};
+
+/* Flag of FlaggedPropertyValue (MS-OXCDATA 2.11.5) */
+enum {
+    FLAG_VALUE = 0x00,
+    FLAG_ABSENT = 0x01,
+    FLAG_ERROR = 0x0A
+};
+
+static const value_string flag_vals[] = {
+    { FLAG_VALUE, "Value follows" },
+    { FLAG_ABSENT, "No value" },
+    { FLAG_ERROR, "Error code follows" },
+    { 0, NULL }
+};
+
+/* PropertyRow (MS-OXCDATA 2.8.1) */
+enum {
+    ROW_STANDARD = 0x00,
+    ROW_FLAGGED = 0x01
+};
+
+static const value_string row_flag_vals[] = {
+    { ROW_STANDARD, "StandardPropertyRow" },
+    { ROW_FLAGGED, "FlaggedPropertyRow" },
+    { 0, NULL }
+};
+
+/* Columns without a byte of value could fill a tree from nothing, so only a few of a row get a line. */
+#define EMPTY_COLUMNS_SHOWN 4
+#define EMPTY_COLUMNS_MAX 1024
+
+void
+oxc_property_tag_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int length, uint32_t tag)
+{
+    proto_item *item = proto_tree_add_uint(tree, hf, r->tvb, offset, length, tag);
+    proto_tree *sub;
+
+    if (PTREE_DATA(tree)->visible)
+        proto_item_set_text(item, "%s: 0x%08x (%s)", proto_registrar_get_nth(hf)->name, tag,
+                            oxc_property_tag_name(r, tag));
+    if (length == 0) {
+        proto_item_set_generated(item);
+        return;
+    }
+    sub = proto_item_add_subtree(item, ett_tag);
+    proto_tree_add_item(sub, hf_type, r->tvb, offset, 2, ENC_LITTLE_ENDIAN);
+    proto_tree_add_item(sub, hf_id, r->tvb, offset + 2, 2, ENC_LITTLE_ENDIAN);
+}
+
+/* ---- lines: a property with its value ---- */
+
+/* The value as the flag in front says (MS-OXCDATA 2.11.5). */
+static int
+flagged_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_text_t *text)
+{
+    uint32_t flag;
+    int start = offset;
+
+    offset = oxc_number(r, tree, hf_flag, offset, 1, &flag);
+    if (offset < 0)
+        return -1;
+    switch (flag) {
+    case FLAG_VALUE:
+        return oxc_property_value(r, tree, offset, tag, text);
+    case FLAG_ABSENT:
+        oxc_text_add(text, "no value");
+        return offset;
+    case FLAG_ERROR:
+        return oxc_property_value(r, tree, offset, OXC_WITH_TYPE(tag, PTYP_ERROR_CODE), text);
+    default:
+        return oxc_malformed(r, tree, start, r->end - start, "0x%02X is no flag of a property value", flag);
+    }
+}
+
+/*
+ * One line "name: value". parts tells what is on the wire in front of the value; the tag is as the columns have it unless it
+ * is on the wire. It is returned in tag, and the whole line added to summary.
+ */
+static int
+property_line(oxc_read_t *r, proto_tree *tree, int hf, int offset, unsigned parts, uint32_t *tag, oxc_text_t *summary)
+{
+    proto_item *item;
+    proto_tree *sub = oxc_subtree(r, tree, hf, offset, &item);
+    oxc_text_t *text = oxc_text_new(r, sub);
+    oxc_text_t *value = oxc_text_new(r, sub);
+    int start = offset;
+    uint32_t type;
+
+    if (parts & PART_TAG) {
+        if (!oxc_fits(r, sub, offset, 4))
+            return -1;
+        *tag = tvb_get_letohl(r->tvb, offset);
+        if (sub)
+            oxc_property_tag_item(r, sub, hf_tag, offset, 4, *tag);
+        offset += 4;
+    } else if (sub) {
+        oxc_property_tag_item(r, sub, hf_tag, offset, 0, *tag);
+    }
+    if (text) {
+        oxc_text_add(text, "%s", oxc_property_name(r, *tag));
+        oxc_text_show(item, text, true);
+    }
+    if (parts & PART_TYPE) {
+        offset = oxc_number(r, sub, hf_type, offset, 2, &type);
+        if (offset < 0)
+            return -1;
+        *tag = OXC_WITH_TYPE(*tag, type);
+    }
+    offset = parts & PART_FLAG ? flagged_value(r, sub, offset, *tag, value) : oxc_property_value(r, sub, offset, *tag, value);
+    if (value) {
+        if (wmem_strbuf_get_len(value->buffer) > 0)
+            oxc_text_add(text, ": %s", wmem_strbuf_get_str(value->buffer));
+        oxc_text_show(item, text, true);
+        oxc_text_add(summary, "%s", wmem_strbuf_get_str(text->buffer));
+    }
+    return oxc_subtree_end(item, start, offset);
+}
+
+int
+oxc_property_tagged(oxc_read_t *r, proto_tree *tree, int offset, uint32_t *tag, oxc_text_t *text)
+{
+    uint32_t read_tag = 0;
+
+    offset = property_line(r, tree, hf_property, offset, PART_TAG, &read_tag, text);
+    if (tag)
+        *tag = read_tag;
+    return offset;
+}
+
+int
+oxc_type_tagged_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg _U_)
+{
+    uint32_t tag = 0;
+
+    return property_line(r, tree, hf, offset, PART_TAG, &tag, NULL);
+}
+
+/* ---- rows ---- */
+
+/* Whether a value of this type has no bytes at all. */
+static bool
+is_empty_type(const oxc_read_t *r, uint16_t type)
+{
+    return type == PTYP_NULL || (type == PTYP_OBJECT && r->counts == OXC_COUNTS_ADDRESS_BOOK);
+}
+
+int
+oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *tags, unsigned count, oxc_text_t *text)
+{
+    unsigned empty = 0;
+    uint32_t flag;
+    int start = offset;
+
+    offset = oxc_number(r, tree, hf_row_flag, offset, 1, &flag);
+    if (offset < 0)
+        return -1;
+    if (flag > ROW_FLAGGED)
+        return oxc_malformed(r, tree, start, r->end - start, "0x%02X is no flag of a property row", flag);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned parts = flag == ROW_FLAGGED ? PART_FLAG : 0;
+        uint32_t tag = tags[i];
+
+        if (OXC_TYPE_OF(tag) == PTYP_UNSPECIFIED)
+            parts |= PART_TYPE;
+        if (parts == 0 && is_empty_type(r, OXC_TYPE_OF(tag)) && ++empty > EMPTY_COLUMNS_SHOWN) {
+            if (empty > EMPTY_COLUMNS_MAX)
+                return oxc_malformed(r, tree, offset, r->end - offset, "More than %d columns without a value",
+                                     EMPTY_COLUMNS_MAX);
+            continue;
+        }
+        if (i > 0)
+            oxc_text_add(text, ", ");
+        offset = property_line(r, tree, hf_property, offset, parts, &tag, text);
+        if (offset < 0)
+            return -1;
+    }
+    return offset;
+}
+
+void
+oxc_property_columns_unknown(oxc_read_t *r, proto_item *item)
+{
+    if (!r->measure)
+        expert_add_info(r->pinfo, item, &ei_columns_unknown);
+}
+
+int
+oxc_type_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg _U_)
+{
+    const oxc_columns_t *columns = r->rop ? r->rop->columns : NULL;
+    proto_item *item;
+    proto_tree *sub = oxc_subtree(r, tree, hf, offset, &item);
+    oxc_text_t *text = oxc_text_new(r, sub);
+    int end;
+
+    if (!columns) {
+        oxc_property_columns_unknown(r, item);
+        return -1;
+    }
+    end = oxc_property_row(r, sub, offset, columns->tags, columns->count, text);
+    oxc_text_show(item, text, false);
+    return oxc_subtree_end(item, offset, end);
+}
+
+void
+oxc_property_register(int proto)
+{
+    static hf_register_info hf[] = {
+        { &hf_property, { "Property", "rop.property", FT_NONE, BASE_NONE, NULL, 0, "A property and its value", HFILL } },
+        { &hf_tag, { "PropertyTag", "rop.property.tag", FT_UINT32, BASE_HEX | BASE_EXT_STRING,
+            VALS_EXT_PTR(&ropdef_property_tag_vals_ext), 0, "Tag of a property, on the wire or known from the columns", HFILL } },
+        { &hf_id, { "PropertyId", "rop.property.id", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_type, { "PropertyType", "rop.property.type", FT_UINT16, BASE_HEX | BASE_EXT_STRING,
+            VALS_EXT_PTR(&oxc_property_type_vals_ext), 0, NULL, HFILL } },
+        { &hf_flag, { "Flag", "rop.property.flag", FT_UINT8, BASE_HEX, VALS(flag_vals), 0, "What follows for a property", HFILL } },
+        { &hf_row_flag, { "Flag", "rop.property_row.flag", FT_UINT8, BASE_HEX, VALS(row_flag_vals), 0, "Kind of a row", HFILL } },
+    };
+    static int *ett[] = { &ett_tag };
+    static ei_register_info ei[] = {
+        { &ei_columns_unknown, { "rop.columns_unknown", PI_UNDECODED, PI_NOTE,
+            "Columns were set before the capture began: the call that set them is missing", EXPFILL } },
+    };
+
+    proto_register_field_array(proto, hf, G_N_ELEMENTS(hf));
+    proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
+    expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));
+    oxc_value_register(proto);
+    oxc_restriction_register(proto);
+    oxc_rule_register(proto);
+    oxc_recipient_register(proto);
+    oxc_entry_id_register(proto);
+}

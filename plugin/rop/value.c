@@ -1,0 +1,562 @@
+/* value.c
+ * Values of properties (MS-OXCDATA 2.11)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rop/property.h"
+
+#include <math.h>
+
+#include <epan/to_str.h>
+#include <wsutil/nstime.h>
+
+#include "ropdefs.h"
+
+static int hf_has_value = -1;
+static int hf_count = -1;
+static int hf_size = -1;
+static int hf_integer16 = -1;
+static int hf_integer32 = -1;
+static int hf_floating32 = -1;
+static int hf_floating64 = -1;
+static int hf_currency = -1;
+static int hf_floating_time = -1;
+static int hf_error_code = -1;
+static int hf_boolean = -1;
+static int hf_object = -1;
+static int hf_integer64 = -1;
+static int hf_id = -1;
+static int hf_string8 = -1;
+static int hf_string = -1;
+static int hf_time = -1;
+static int hf_guid = -1;
+static int hf_server_id = -1;
+static int hf_restriction = -1;
+static int hf_rule_action = -1;
+static int hf_binary = -1;
+
+static int ett_value = -1;
+
+static expert_field ei_object_value = EI_INIT;
+
+/* Texts are for lines of the tree, which hold 240 bytes; of arrays the first elements are enough. */
+#define TEXT_MAX 200
+#define TEXT_ELEMENTS 8
+
+/* ---- texts ---- */
+
+oxc_text_t *
+oxc_text_new(const oxc_read_t *r, const proto_tree *tree)
+{
+    oxc_text_t *text;
+
+    if (r->measure || !tree || !PTREE_DATA(tree)->visible)
+        return NULL;
+    text = wmem_new(r->pinfo->pool, oxc_text_t);
+    text->buffer = wmem_strbuf_new(r->pinfo->pool, "");
+    text->full = false;
+    return text;
+}
+
+void
+oxc_text_add(oxc_text_t *text, const char *format, ...)
+{
+    va_list args;
+
+    if (!text || text->full)
+        return;
+    va_start(args, format);
+    wmem_strbuf_append_vprintf(text->buffer, format, args);
+    va_end(args);
+    if (wmem_strbuf_get_len(text->buffer) > TEXT_MAX) {
+        const char *start = wmem_strbuf_get_str(text->buffer);
+        const char *cut = g_utf8_find_prev_char(start, start + TEXT_MAX);
+
+        wmem_strbuf_truncate(text->buffer, cut ? (size_t)(cut - start) : 0);
+        wmem_strbuf_append(text->buffer, "...");
+        text->full = true;
+    }
+}
+
+void
+oxc_text_show(proto_item *item, const oxc_text_t *text, bool as_label)
+{
+    if (!text || wmem_strbuf_get_len(text->buffer) == 0)
+        return;
+    if (as_label)
+        proto_item_set_text(item, "%s", wmem_strbuf_get_str(text->buffer));
+    else
+        proto_item_append_text(item, ": %s", wmem_strbuf_get_str(text->buffer));
+}
+
+/* ---- building blocks ---- */
+
+proto_tree *
+oxc_subtree(oxc_read_t *r, proto_tree *tree, int hf, int offset, proto_item **item)
+{
+    *item = NULL;
+    if (r->measure || !tree)
+        return NULL;
+    *item = proto_tree_add_item(tree, hf, r->tvb, offset,
+                                MIN(r->end - offset, tvb_captured_length_remaining(r->tvb, offset)), ENC_NA);
+    return proto_item_add_subtree(*item, ett_value);
+}
+
+int
+oxc_subtree_end(proto_item *item, int start, int end)
+{
+    if (item && end >= start)
+        proto_item_set_len(item, end - start);
+    return end;
+}
+
+int
+oxc_number(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, uint32_t *value)
+{
+    if (!oxc_fits(r, tree, offset, size))
+        return -1;
+    *value = size == 1 ? tvb_get_uint8(r->tvb, offset)
+             : size == 2 ? tvb_get_letohs(r->tvb, offset) : tvb_get_letohl(r->tvb, offset);
+    if (!r->measure)
+        proto_tree_add_item(tree, hf, r->tvb, offset, size, ENC_LITTLE_ENDIAN);
+    return offset + size;
+}
+
+int
+oxc_count(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t *count)
+{
+    return oxc_number(r, tree, hf, offset, r->counts == OXC_COUNTS_ROP ? 2 : 4, count);
+}
+
+void
+oxc_id_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text)
+{
+    oxc_text_t *own = oxc_text_new(r, tree);
+    uint64_t id;
+    proto_item *item;
+
+    if (r->measure)
+        return;
+    id = tvb_get_letoh64(r->tvb, offset);
+    item = proto_tree_add_item(tree, hf, r->tvb, offset, 8, ENC_LITTLE_ENDIAN);
+    if (own) {
+        oxc_id_text(r, id, own);
+        proto_item_set_text(item, "%s: %s", proto_registrar_get_nth(hf)->name, wmem_strbuf_get_str(own->buffer));
+        oxc_text_add(text, "%s", wmem_strbuf_get_str(own->buffer));
+    }
+}
+
+void
+oxc_guid_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text)
+{
+    proto_item *item;
+    e_guid_t guid;
+    const char *name;
+
+    if (r->measure)
+        return;
+    item = proto_tree_add_item(tree, hf, r->tvb, offset, 16, ENC_LITTLE_ENDIAN);
+    tvb_get_letohguid(r->tvb, offset, &guid);
+    name = oxc_guid_name(&guid);
+    if (name) {
+        proto_item_append_text(item, " (%s)", name);
+        oxc_text_add(text, "%s", name);
+    } else if (text) {
+        oxc_text_add(text, "%s", guid_to_str(r->pinfo->pool, &guid));
+    }
+}
+
+int
+oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide)
+{
+    int width = wide ? 2 : 1;
+    int end = MIN(r->end, offset + tvb_captured_length_remaining(r->tvb, offset));
+
+    if (!wide && offset < end) {
+        int nul = tvb_find_uint8(r->tvb, offset, end - offset, 0);
+
+        if (nul >= 0)
+            return nul + 1 - offset;
+    } else {
+        for (int at = offset; at <= end - width; at += width) {
+            if (tvb_get_letohs(r->tvb, at) == 0)
+                return at + width - offset;
+        }
+    }
+    /* Is it the capture that ends too early, or the structure? */
+    if (end < r->end && !r->measure)
+        tvb_ensure_bytes_exist(r->tvb, offset, r->end - offset);
+    return oxc_malformed(r, tree, offset, r->end - offset, "String without its terminating NUL");
+}
+
+/* 8-bit strings are in the code page of the logon or message, which is not always known; Western is the most likely. */
+#define ENCODING(wide) ((wide) ? ENC_UTF_16 | ENC_LITTLE_ENDIAN : ENC_WINDOWS_1252 | ENC_NA)
+
+static void
+string_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, bool wide, oxc_text_t *text)
+{
+    char *shown;
+
+    if (text) {
+        proto_tree_add_item_ret_display_string(tree, hf, r->tvb, offset, size, ENCODING(wide), r->pinfo->pool, &shown);
+        oxc_text_add(text, "%s", shown);
+    } else {
+        proto_tree_add_item(tree, hf, r->tvb, offset, size, ENCODING(wide));
+    }
+}
+
+int
+oxc_stringz(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_text_t *text)
+{
+    int size = oxc_stringz_size(r, tree, offset, wide);
+
+    if (size < 0)
+        return -1;
+    if (!r->measure)
+        string_item(r, tree, hf, offset, size, wide, text);
+    return offset + size;
+}
+
+/* ---- values ---- */
+
+/* Bytes of a value whose type has a fixed size; 0 for others. */
+static int
+fixed_size(uint16_t type)
+{
+    switch (type) {
+    case PTYP_BOOLEAN:
+        return 1;
+    case PTYP_INTEGER16:
+        return 2;
+    case PTYP_INTEGER32:
+    case PTYP_FLOATING32:
+    case PTYP_ERROR_CODE:
+        return 4;
+    case PTYP_FLOATING64:
+    case PTYP_CURRENCY:
+    case PTYP_FLOATING_TIME:
+    case PTYP_INTEGER64:
+    case PTYP_TIME:
+        return 8;
+    case PTYP_GUID:
+        return 16;
+    default:
+        return 0;
+    }
+}
+
+/* Types of which arrays exist; returns the fewest bytes an element takes, 0 if there is no such array. */
+static int
+element_size(const oxc_read_t *r, uint16_t type)
+{
+    switch (type) {
+    case PTYP_STRING8:
+        return 1;
+    case PTYP_STRING:
+        return r->counts == OXC_COUNTS_ADDRESS_BOOK ? 1 : 2;
+    case PTYP_BINARY:
+        return r->counts == OXC_COUNTS_ADDRESS_BOOK ? 1 : r->counts == OXC_COUNTS_ROP ? 2 : 4;
+    case PTYP_BOOLEAN:
+    case PTYP_ERROR_CODE:
+        return 0;
+    default:
+        return fixed_size(type);
+    }
+}
+
+/* Address book values may be absent (MS-OXCMAPIHTTP 2.2.1.1): variable ones and arrays. */
+static bool
+has_has_value(const oxc_read_t *r, uint16_t type)
+{
+    return r->counts == OXC_COUNTS_ADDRESS_BOOK
+           && (type & PTYP_MULTIPLE || type == PTYP_STRING || type == PTYP_STRING8 || type == PTYP_BINARY);
+}
+
+static void
+time_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
+{
+    uint64_t filetime = tvb_get_letoh64(r->tvb, offset);
+    const char *meaning = NULL;
+    nstime_t when;
+    proto_item *item;
+
+    /* The ends of the calendar stand for "no time" (MS-OXOCAL 2.2.1.44, MS-OXOTASK 2.2.2). */
+    if (filetime == 0)
+        meaning = "none";
+    else if (filetime == UINT64_C(0x0CB34557A3DD4000))
+        meaning = "no date";
+    else if (filetime >= UINT64_C(0x7FFFFFFFFFFFFFFF))
+        meaning = "never";
+    if (!filetime_to_nstime(&when, filetime))
+        nstime_set_zero(&when);
+    item = proto_tree_add_time(tree, hf_time, r->tvb, offset, 8, &when);
+    if (meaning) {
+        proto_item_append_text(item, " (%s)", meaning);
+        oxc_text_add(text, "%s", meaning);
+    } else if (text) {
+        oxc_text_add(text, "%s", abs_time_to_str(r->pinfo->pool, &when, ABSOLUTE_TIME_UTC, true));
+    }
+}
+
+static void
+floating_time_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
+{
+    double days = tvb_get_letohieee_double(r->tvb, offset);
+    proto_item *item = proto_tree_add_item(tree, hf_floating_time, r->tvb, offset, 8, ENC_LITTLE_ENDIAN);
+    /* Days since 1899-12-30; the two calendars are 25569 days apart. */
+    double seconds = (days - 25569.0) * 86400.0;
+
+    if (isfinite(seconds) && fabs(seconds) < 1e11) {
+        nstime_t when = { (time_t)floor(seconds), 0 };
+        const char *shown = abs_time_to_str(r->pinfo->pool, &when, ABSOLUTE_TIME_UTC, true);
+
+        proto_item_append_text(item, " (%s)", shown);
+        oxc_text_add(text, "%s", shown);
+    } else {
+        oxc_text_add(text, "%g days", days);
+    }
+}
+
+static void
+integer_value(proto_tree *tree, int hf, tvbuff_t *tvb, int offset, int size, uint32_t tag, oxc_text_t *text)
+{
+    int32_t value = size == 2 ? (int16_t)tvb_get_letohs(tvb, offset) : (int32_t)tvb_get_letohl(tvb, offset);
+    proto_item *item = proto_tree_add_item(tree, hf, tvb, offset, size, ENC_LITTLE_ENDIAN);
+    size_t before;
+
+    if (!text)
+        return;
+    before = wmem_strbuf_get_len(text->buffer);
+    if (!oxc_property_number_text(tag, (uint32_t)value, text))
+        oxc_text_add(text, "%d", value);
+    else if (!text->full)
+        proto_item_set_text(item, "Value: %s", wmem_strbuf_get_str(text->buffer) + before);
+}
+
+static void
+error_value(proto_tree *tree, tvbuff_t *tvb, int offset, oxc_text_t *text)
+{
+    uint32_t error = tvb_get_letohl(tvb, offset);
+    const char *name = try_val_to_str_ext(error, &ropdef_error_vals_ext);
+
+    proto_tree_add_item(tree, hf_error_code, tvb, offset, 4, ENC_LITTLE_ENDIAN);
+    if (name)
+        oxc_text_add(text, "%s (0x%08X)", name, error);
+    else
+        oxc_text_add(text, "error 0x%08X", error);
+}
+
+static void
+integer64_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_text_t *text)
+{
+    proto_tree_add_item(tree, hf_integer64, r->tvb, offset, 8, ENC_LITTLE_ENDIAN);
+    if (oxc_property_is_id(tag))
+        oxc_id_item(r, tree, hf_id, offset, text);
+    else
+        oxc_text_add(text, "%" PRId64, (int64_t)tvb_get_letoh64(r->tvb, offset));
+}
+
+/* A value of fixed size, all of it there. */
+static void
+fixed_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t type, oxc_text_t *text)
+{
+    tvbuff_t *tvb = r->tvb;
+    int64_t value;
+
+    switch (type) {
+    case PTYP_INTEGER16:
+        integer_value(tree, hf_integer16, tvb, offset, 2, tag, text);
+        break;
+    case PTYP_INTEGER32:
+        integer_value(tree, hf_integer32, tvb, offset, 4, tag, text);
+        break;
+    case PTYP_FLOATING32:
+        proto_tree_add_item(tree, hf_floating32, tvb, offset, 4, ENC_LITTLE_ENDIAN);
+        oxc_text_add(text, "%g", (double)tvb_get_letohieee_float(tvb, offset));
+        break;
+    case PTYP_FLOATING64:
+        proto_tree_add_item(tree, hf_floating64, tvb, offset, 8, ENC_LITTLE_ENDIAN);
+        oxc_text_add(text, "%g", tvb_get_letohieee_double(tvb, offset));
+        break;
+    case PTYP_CURRENCY:
+        value = (int64_t)tvb_get_letoh64(tvb, offset);
+        proto_tree_add_int64_format_value(tree, hf_currency, tvb, offset, 8, value, "%.4f", (double)value / 10000);
+        oxc_text_add(text, "%.4f", (double)value / 10000);
+        break;
+    case PTYP_FLOATING_TIME:
+        floating_time_value(r, tree, offset, text);
+        break;
+    case PTYP_ERROR_CODE:
+        error_value(tree, tvb, offset, text);
+        break;
+    case PTYP_BOOLEAN:
+        proto_tree_add_item(tree, hf_boolean, tvb, offset, 1, ENC_NA);
+        oxc_text_add(text, "%s", tvb_get_uint8(tvb, offset) ? "True" : "False");
+        break;
+    case PTYP_INTEGER64:
+        integer64_value(r, tree, offset, tag, text);
+        break;
+    case PTYP_TIME:
+        time_value(r, tree, offset, text);
+        break;
+    case PTYP_GUID:
+        oxc_guid_item(r, tree, hf_guid, offset, text);
+        break;
+    }
+}
+
+/* Bytes behind their count. */
+static int
+binary_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag, oxc_text_t *text)
+{
+    proto_item *item;
+    uint32_t size;
+
+    offset = oxc_count(r, tree, hf_size, offset, &size);
+    if (offset < 0 || !oxc_fits(r, tree, offset, size))
+        return -1;
+    if (!r->measure) {
+        item = proto_tree_add_item(tree, hf, r->tvb, offset, (int)size, ENC_NA);
+        if (!oxc_binary_structure(r, proto_item_add_subtree(item, ett_value), offset, (int)size, tag, text) && text)
+            oxc_text_add(text, "%s%s", tvb_bytes_to_str(r->pinfo->pool, r->tvb, offset, MIN((int)size, 32)),
+                         size > 32 ? "..." : "");
+    }
+    return offset + (int)size;
+}
+
+static int
+rule_action_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
+{
+    proto_item *item;
+    proto_tree *sub = oxc_subtree(r, tree, hf_rule_action, offset, &item);
+
+    return oxc_subtree_end(item, offset, oxc_rule_actions(r, sub, offset, text));
+}
+
+/* One value of a type that is no array. */
+static int
+single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t type, oxc_text_t *text)
+{
+    int size = fixed_size(type);
+    uint32_t has_value;
+
+    if (size > 0) {
+        if (!oxc_fits(r, tree, offset, size))
+            return -1;
+        if (!r->measure)
+            fixed_value(r, tree, offset, tag, type, text);
+        return offset + size;
+    }
+    if (has_has_value(r, type)) {
+        offset = oxc_number(r, tree, hf_has_value, offset, 1, &has_value);
+        if (offset < 0 || !has_value)
+            return offset;
+    }
+    switch (type) {
+    case PTYP_UNSPECIFIED:
+    case PTYP_NULL:
+        return offset;
+    case PTYP_STRING8:
+        return oxc_stringz(r, tree, hf_string8, offset, false, text);
+    case PTYP_STRING:
+        return oxc_stringz(r, tree, hf_string, offset, true, text);
+    case PTYP_BINARY:
+        return binary_value(r, tree, hf_binary, offset, tag, text);
+    case PTYP_OBJECT:
+        /* Objects are opened, not read as values; that this is one, and its layout, no specification shows. */
+        if (!r->measure)
+            proto_tree_add_expert(tree, r->pinfo, &ei_object_value, r->tvb, offset, 0);
+        return r->counts == OXC_COUNTS_ADDRESS_BOOK ? offset : binary_value(r, tree, hf_object, offset, tag, text);
+    case PTYP_SERVER_ID:
+        return oxc_type_server_id(r, tree, hf_server_id, offset, 0);
+    case PTYP_RESTRICTION:
+        return oxc_restriction(r, tree, hf_restriction, offset, text);
+    case PTYP_RULE_ACTION:
+        return rule_action_value(r, tree, offset, text);
+    default:
+        return oxc_malformed(r, tree, offset, r->end - offset, "Property type 0x%04X is not known, nor how long its values are",
+                             type);
+    }
+}
+
+static int
+multiple_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_text_t *text)
+{
+    uint16_t type = OXC_TYPE_OF(tag) & 0x0FFF;
+    int least = element_size(r, type);
+    uint32_t count, has_value;
+
+    if (least == 0)
+        return oxc_malformed(r, tree, offset, r->end - offset, "Property type 0x%04X is not known, nor how long its values are",
+                             OXC_TYPE_OF(tag));
+    if (has_has_value(r, OXC_TYPE_OF(tag))) {
+        offset = oxc_number(r, tree, hf_has_value, offset, 1, &has_value);
+        if (offset < 0 || !has_value)
+            return offset;
+    }
+    offset = oxc_number(r, tree, hf_count, offset, 4, &count);
+    if (offset < 0 || !oxc_fits(r, tree, offset, (int64_t)count * least))
+        return -1;
+    oxc_text_add(text, "[%u] ", count);
+    for (uint32_t i = 0; i < count; i++) {
+        if (i > 0 && i <= TEXT_ELEMENTS)
+            oxc_text_add(text, i < TEXT_ELEMENTS ? ", " : ", ...");
+        offset = single_value(r, tree, offset, OXC_WITH_TYPE(tag, type), type, i < TEXT_ELEMENTS ? text : NULL);
+        if (offset < 0)
+            return -1;
+    }
+    return offset;
+}
+
+int
+oxc_property_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_text_t *text)
+{
+    if (OXC_TYPE_OF(tag) & PTYP_INSTANCE)
+        return single_value(r, tree, offset, tag, OXC_TYPE_OF(tag) & 0x0FFF, text);
+    if (OXC_TYPE_OF(tag) & PTYP_MULTIPLE)
+        return multiple_value(r, tree, offset, tag, text);
+    return single_value(r, tree, offset, tag, OXC_TYPE_OF(tag), text);
+}
+
+void
+oxc_value_register(int proto)
+{
+    static hf_register_info hf[] = {
+        { &hf_has_value, { "HasValue", "rop.property.has_value", FT_BOOLEAN, BASE_NONE, NULL, 0,
+            "Whether an address book property has a value", HFILL } },
+        { &hf_count, { "Count", "rop.property.value.count", FT_UINT32, BASE_DEC, NULL, 0, "Values of an array", HFILL } },
+        { &hf_size, { "Size", "rop.property.value.size", FT_UINT32, BASE_DEC, NULL, 0, "Bytes of a value", HFILL } },
+        { &hf_integer16, { "Value", "rop.property.value.integer16", FT_INT16, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_integer32, { "Value", "rop.property.value.integer32", FT_INT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_floating32, { "Value", "rop.property.value.floating32", FT_FLOAT, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_floating64, { "Value", "rop.property.value.floating64", FT_DOUBLE, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_currency, { "Value", "rop.property.value.currency", FT_INT64, BASE_DEC, NULL, 0, "Ten-thousandths", HFILL } },
+        { &hf_floating_time, { "Value", "rop.property.value.floating_time", FT_DOUBLE, BASE_NONE, NULL, 0,
+            "Days since 1899-12-30", HFILL } },
+        { &hf_error_code, { "Value", "rop.property.value.error_code", FT_UINT32, BASE_HEX | BASE_EXT_STRING,
+            VALS_EXT_PTR(&ropdef_error_vals_ext), 0, "Why there is no value", HFILL } },
+        { &hf_boolean, { "Value", "rop.property.value.boolean", FT_BOOLEAN, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_object, { "Value", "rop.property.value.object", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_integer64, { "Value", "rop.property.value.integer64", FT_INT64, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_id, { "Id", "rop.property.value.id", FT_UINT64, BASE_HEX, NULL, 0,
+            "Folder id, message id or change number", HFILL } },
+        { &hf_string8, { "Value", "rop.property.value.string8", FT_STRINGZ, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_string, { "Value", "rop.property.value.string", FT_STRINGZ, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_time, { "Value", "rop.property.value.time", FT_ABSOLUTE_TIME, ABSOLUTE_TIME_UTC, NULL, 0, NULL, HFILL } },
+        { &hf_guid, { "Value", "rop.property.value.guid", FT_GUID, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_server_id, { "Value", "rop.property.value.server_id", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_restriction, { "Value", "rop.property.value.restriction", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_rule_action, { "Value", "rop.property.value.rule_action", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_binary, { "Value", "rop.property.value.binary", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+    };
+    static int *ett[] = { &ett_value };
+    static ei_register_info ei[] = {
+        { &ei_object_value, { "rop.property.object_value", PI_PROTOCOL, PI_NOTE,
+            "A value of type PtypObject is unusual: objects are opened, not read", EXPFILL } },
+    };
+
+    proto_register_field_array(proto, hf, G_N_ELEMENTS(hf));
+    proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
+    expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));
+}
