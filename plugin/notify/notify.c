@@ -6,13 +6,46 @@
 
 #include "notify/notify.h"
 
+#include "notify/matcher.h"
+#include "notify/tap.h"
 #include "registration.h"
+
+#include <epan/expert.h>
+#include <epan/prefs.h>
+#include <epan/tap.h>
+#include <epan/to_str.h>
+
+static int proto_oxcnotif = -1;
+static int tap_oxcnotif = -1;
 
 static int hf_wakeup = -1;
 static int hf_method = -1;
 static int hf_outcome = -1;
+static int hf_wait_in = -1;
+static int hf_waited = -1;
 static int hf_session = -1;
+static int hf_followup_in = -1;
+static int hf_followup_time = -1;
+static int hf_superseded_in = -1;
+static int hf_wakeup_in = -1;
+static int hf_match = -1;
+static int hf_confidence = -1;
+static int hf_repeats = -1;
 static int ett_wakeup = -1;
+
+static expert_field ei_never_followed;
+static expert_field ei_slow;
+static expert_field ei_empty;
+static expert_field ei_repeated;
+static expert_field ei_cut_off;
+static expert_field ei_rejected;
+static expert_field ei_unknown_handle;
+static expert_field ei_released_handle;
+static expert_field ei_no_event;
+static expert_field ei_other_session;
+
+static unsigned pref_window = 60;
+static unsigned pref_slow = 1000;
 
 static const value_string method_vals[] = {
     { OXC_WAKEUP_PUSH, "Push datagram" },
@@ -24,60 +57,308 @@ static const value_string method_vals[] = {
 
 static const value_string outcome_vals[] = {
     { OXC_OUTCOME_PENDING, "Notifications are pending" },
-    { OXC_OUTCOME_TIMEOUT, "Timed out without an event" },
+    { OXC_OUTCOME_TIMEOUT, "Ended without an event" },
     { OXC_OUTCOME_REJECTED, "Rejected, or an error" },
     { OXC_OUTCOME_CUT_OFF, "Cut off before the answer" },
     { 0, NULL }
 };
 
-void
-oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo _U_, proto_tree *tree, uint32_t which _U_,
-                  oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome, oxc_session_t *session,
-                  oxc_bound_t bound _U_, const oxc_pdu_t *request _U_)
+static const value_string match_vals[] = {
+    { OXC_MATCH_SESSION, "Same session context" },
+    { OXC_MATCH_CONTEXT, "Registered context bytes" },
+    { OXC_MATCH_ORDER, "Addresses and order" },
+    { 0, NULL }
+};
+
+int
+oxc_tap(void)
 {
-    proto_item *item = proto_tree_add_item(tree, hf_wakeup, tvb, 0, 0, ENC_NA);
-    proto_tree *sub = proto_item_add_subtree(item, ett_wakeup);
+    return tap_oxcnotif;
+}
+
+static void
+tell_tap(packet_info *pinfo, const oxc_tap_t *event)
+{
+    if (have_tap_listener(tap_oxcnotif))
+        tap_queue_packet(tap_oxcnotif, pinfo, wmem_memdup(pinfo->pool, event, sizeof *event));
+}
+
+static proto_item *
+add_generated_uint(proto_tree *tree, int hf, tvbuff_t *tvb, uint32_t value)
+{
+    proto_item *item = proto_tree_add_uint(tree, hf, tvb, 0, 0, value);
 
     proto_item_set_generated(item);
-    proto_item_set_generated(proto_tree_add_uint(sub, hf_method, tvb, 0, 0, method));
-    proto_item_set_generated(proto_tree_add_uint(sub, hf_outcome, tvb, 0, 0, outcome));
-    if (session)
-        proto_item_set_generated(proto_tree_add_uint(sub, hf_session, tvb, 0, 0, session->number));
+    return item;
+}
+
+static void
+show_session(tvbuff_t *tvb, proto_tree *tree, const oxc_session_t *session)
+{
+    if (session) {
+        proto_item *item = add_generated_uint(tree, hf_session, tvb, session->number);
+
+        if (session->user)
+            proto_item_append_text(item, " (%s)", session->user);
+    }
+}
+
+static void
+show_link(tvbuff_t *tvb, proto_tree *tree, const oxc_wakeup_t *wakeup)
+{
+    nstime_t took;
+
+    nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
+    proto_item_set_generated(proto_tree_add_time(tree, hf_followup_time, tvb, 0, 0, &took));
+    add_generated_uint(tree, hf_match, tvb, wakeup->match);
+    add_generated_uint(tree, hf_confidence, tvb, wakeup->confidence);
+}
+
+/* ---- wake-ups ---- */
+
+/* What became of the wake-up: later frames decide it, so it is seen on a second pass. */
+static void
+show_fate(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item, const oxc_wakeup_t *wakeup)
+{
+    if (wakeup->fetch) {
+        add_generated_uint(tree, hf_followup_in, tvb, wakeup->fetch->frame);
+        show_link(tvb, tree, wakeup);
+    } else if (wakeup->superseded_in) {
+        add_generated_uint(tree, hf_superseded_in, tvb, wakeup->superseded_in);
+    } else if (wakeup->late_fetch) {
+        expert_add_info_format(pinfo, item, &ei_never_followed,
+                               "No call of the session fetched the notifications within %u s; the next one is in frame %u",
+                               oxc_matcher_window(), wakeup->late_fetch->frame);
+    } else if (PINFO_FD_VISITED(pinfo) && wakeup->outcome == OXC_OUTCOME_PENDING && wakeup->session &&
+               oxc_matcher_expired(wakeup)) {
+        expert_add_info_format(pinfo, item, &ei_never_followed,
+                               "No call of the session fetched the notifications; the capture goes on for more than %u s",
+                               oxc_matcher_window());
+    }
+}
+
+static void
+show_outcome(packet_info *pinfo, proto_item *item, const oxc_wakeup_t *wakeup)
+{
+    const char *waited = wakeup->request_frame ? rel_time_to_secs_str(pinfo->pool, &wakeup->waited) : NULL;
+
+    if (wakeup->outcome == OXC_OUTCOME_CUT_OFF)
+        expert_add_info_format(pinfo, item, &ei_cut_off,
+                               "The wait was cut off %s%s before its answer: the server does not end a wait like this. Load balancers "
+                               "and proxies do, often after 60, 120 or 300 s without traffic",
+                               waited ? "after " : "", waited ? waited : "");
+    if (wakeup->outcome == OXC_OUTCOME_REJECTED)
+        expert_add_info_format(pinfo, item, &ei_rejected,
+                               "The wait was refused or failed: the client learns of events by other means only until it waits again");
+    if (wakeup->repeats > 0) {
+        nstime_t since;
+
+        nstime_delta(&since, &wakeup->time, &wakeup->first_time);
+        expert_add_info_format(pinfo, item, &ei_repeated,
+                               "The datagram was sent %u times since frame %u, %s s ago, and nothing was fetched: it does not reach the "
+                               "client, or the client does not act on it",
+                               wakeup->repeats + 1, wakeup->first_frame, rel_time_to_secs_str(pinfo->pool, &since));
+    }
 }
 
 void
-oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo _U_, proto_tree *tree, oxc_pdu_t *pdu)
+oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which, oxc_wakeup_method_t method,
+                  oxc_wakeup_outcome_t outcome, oxc_session_t *session, oxc_bound_t bound, const oxc_pdu_t *request)
 {
-    if (pdu->call->session)
-        proto_item_set_generated(proto_tree_add_uint(tree, hf_session, tvb, 0, 0, pdu->call->session->number));
+    const oxc_wakeup_t *wakeup = oxc_matcher_wakeup(pinfo, which, method, outcome, session, bound, request);
+    proto_item *item;
+    proto_tree *sub;
+    oxc_tap_t event = { .kind = OXC_TAP_WAKEUP, .wakeup = wakeup };
+
+    if (!wakeup)
+        return;
+    event.session = wakeup->session;
+    item = proto_tree_add_item(tree, hf_wakeup, tvb, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ": %s, %s", val_to_str_const(wakeup->method, method_vals, "?"),
+                           val_to_str_const(wakeup->outcome, outcome_vals, "?"));
+    sub = proto_item_add_subtree(item, ett_wakeup);
+    add_generated_uint(sub, hf_method, tvb, wakeup->method);
+    add_generated_uint(sub, hf_outcome, tvb, wakeup->outcome);
+    show_session(tvb, sub, wakeup->session);
+    if (wakeup->request_frame) {
+        add_generated_uint(sub, hf_wait_in, tvb, wakeup->request_frame);
+        proto_item_set_generated(proto_tree_add_time(sub, hf_waited, tvb, 0, 0, &wakeup->waited));
+    }
+    if (wakeup->repeats)
+        add_generated_uint(sub, hf_repeats, tvb, wakeup->repeats);
+    show_fate(tvb, pinfo, sub, item, wakeup);
+    show_outcome(pinfo, item, wakeup);
+    tell_tap(pinfo, &event);
+}
+
+/* The index may name a session that is linked to this one (MS-OXCNOTIF 3.1.5.6); MAPI/HTTP gives no indexes out. */
+static oxc_session_t *
+pending_session(const packet_info *pinfo, oxc_session_t *own, const oxc_rop_t *rop)
+{
+    uint8_t key[OXC_INDEX_KEY_SIZE];
+    size_t len = oxc_session_index_key(rop->session_index, &pinfo->src, key);
+    oxc_session_t *named = oxc_session_find((packet_info *)pinfo, OXC_KEY_INDEX, key, len, false);
+
+    return named && named->index_known && (!own || own->index_known) ? named : own;
 }
 
 void
-oxc_notify_notification(tvbuff_t *tvb _U_, packet_info *pinfo _U_, proto_tree *tree _U_, oxc_pdu_t *pdu _U_,
-                        const oxc_rop_t *rop _U_, const char *folder _U_)
+oxc_notify_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop)
 {
+    oxc_session_t *own = pdu->call->session;
+    const oxc_wakeup_t *wakeup;
+
+    if (!rop)
+        return;
+    oxc_notify_wakeup(tvb, pinfo, tree, oxc_pdu_which(pdu), OXC_WAKEUP_ROP_PENDING, OXC_OUTCOME_PENDING,
+                      PINFO_FD_VISITED(pinfo) ? NULL : pending_session(pinfo, own, rop),
+                      pdu->call->bound ? pdu->call->bound : OXC_BOUND_BY_KEY, NULL);
+    wakeup = oxc_matcher_known(pinfo, oxc_pdu_which(pdu));
+    if (wakeup && wakeup->session && wakeup->session != own)
+        proto_tree_add_expert_format(tree, pinfo, &ei_other_session, tvb, 0, 0,
+                                     "The notifications wait for session %u, which is linked to this one",
+                                     wakeup->session->number);
+}
+
+/* ---- fetches ---- */
+
+void
+oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu)
+{
+    const oxc_wakeup_t *wakeup;
+    nstime_t took;
+    proto_item *item;
+    oxc_tap_t event = { .kind = pdu->is_response ? OXC_TAP_FETCH_RESPONSE : OXC_TAP_FETCH_REQUEST,
+                        .session = pdu->call->session, .pdu = pdu };
+
+    oxc_matcher_fetch(pinfo, pdu);
+    show_session(tvb, tree, pdu->call->session);
+    wakeup = oxc_matcher_answered(pdu);
+    if (pdu->is_response)
+        event.notifications = oxc_matcher_brought(pdu);
+    if (wakeup) {
+        event.wakeup = wakeup;
+        item = add_generated_uint(tree, hf_wakeup_in, tvb, wakeup->frame);
+        show_link(tvb, tree, wakeup);
+        nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
+        if (!pdu->is_response && nstime_to_msec(&took) > pref_slow)
+            expert_add_info_format(pinfo, item, &ei_slow, "The client fetched %s s after it was woken",
+                                   rel_time_to_secs_str(pinfo->pool, &took));
+        if (pdu->is_response && event.notifications == 0)
+            expert_add_info(pinfo, item, &ei_empty);
+    }
+    tell_tap(pinfo, &event);
+}
+
+/* ---- subscriptions and notifications ---- */
+
+void
+oxc_notify_subscription(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_object_t *object)
+{
+    oxc_tap_t event = { .kind = OXC_TAP_SUBSCRIPTION, .session = pdu->call->session, .pdu = pdu, .object = object };
+
+    if (PINFO_FD_VISITED(pinfo) && object->notifications == 0)
+        proto_tree_add_expert(tree, pinfo, &ei_no_event, tvb, 0, 0);
+    tell_tap(pinfo, &event);
 }
 
 void
-oxc_notify_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop _U_)
+oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop,
+                        const char *folder)
 {
-    oxc_notify_wakeup(tvb, pinfo, tree, 0, OXC_WAKEUP_ROP_PENDING, OXC_OUTCOME_PENDING, pdu->call->session,
-                      pdu->call->bound, NULL);
+    const oxc_session_t *session = pdu->call->session;
+    oxc_object_t *object = rop ? rop->object : NULL;
+    oxc_tap_t event = { .kind = OXC_TAP_NOTIFICATION, .session = session, .pdu = pdu, .object = object, .rop = rop,
+                        .folder = folder };
+
+    if (object && !PINFO_FD_VISITED(pinfo))
+        object->notifications++;
+    if (!object)
+        proto_tree_add_expert_format(tree, pinfo, &ei_unknown_handle, tvb, 0, 0, "%s",
+                                     session && session->user
+                                         ? "No subscription and no table with this handle was opened in the session"
+                                         : "The subscription or table was opened before the capture began");
+    else if (object->released_in && object->released_in <= pinfo->num)
+        proto_tree_add_expert_format(tree, pinfo, &ei_released_handle, tvb, 0, 0,
+                                     "The handle was released in frame %u: the client must ignore this (MS-OXCNOTIF 3.2.5.7)",
+                                     object->released_in);
+    tell_tap(pinfo, &event);
+}
+
+/* ---- registration ---- */
+
+static void
+apply_preferences(void)
+{
+    oxc_matcher_set_window(pref_window);
+}
+
+static void
+register_fields(void)
+{
+    static hf_register_info hf[] = {
+        { &hf_wakeup, { "Wake-up", "oxcnotif.wakeup", FT_NONE, BASE_NONE, NULL, 0,
+            "The client is told that notifications are waiting, or its wait ends", HFILL } },
+        { &hf_method, { "Method", "oxcnotif.wakeup.method", FT_UINT8, BASE_DEC, VALS(method_vals), 0, NULL, HFILL } },
+        { &hf_outcome, { "Outcome", "oxcnotif.wakeup.outcome", FT_UINT8, BASE_DEC, VALS(outcome_vals), 0, NULL, HFILL } },
+        { &hf_wait_in, { "Wait began in", "oxcnotif.wakeup.wait_in", FT_FRAMENUM, BASE_NONE,
+            FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0, NULL, HFILL } },
+        { &hf_waited, { "Waited", "oxcnotif.wakeup.wait_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0,
+            "Five minutes without an event are healthy", HFILL } },
+        { &hf_repeats, { "Repeats", "oxcnotif.wakeup.repeats", FT_UINT32, BASE_DEC, NULL, 0,
+            "Equal datagrams before this one, with no fetch between", HFILL } },
+        { &hf_session, { "Session", "oxcnotif.session", FT_UINT32, BASE_DEC, NULL, 0,
+            "Number of the session context", HFILL } },
+        { &hf_followup_in, { "Followed up in", "oxcnotif.followup_in", FT_FRAMENUM, BASE_NONE,
+            FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0, "Request of the call that fetched the notifications", HFILL } },
+        { &hf_followup_time, { "Follow-up time", "oxcnotif.followup_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0,
+            "From the wake-up to the request that fetched", HFILL } },
+        { &hf_superseded_in, { "Superseded in", "oxcnotif.superseded_in", FT_FRAMENUM, BASE_NONE, NULL, 0,
+            "A later wake-up of the session that came before any fetch", HFILL } },
+        { &hf_wakeup_in, { "Woken in", "oxcnotif.wakeup_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0,
+            "Wake-up that this call follows up", HFILL } },
+        { &hf_match, { "Match", "oxcnotif.match", FT_UINT8, BASE_DEC, VALS(match_vals), 0,
+            "Why wake-up and follow-up belong together", HFILL } },
+        { &hf_confidence, { "Confidence", "oxcnotif.match.confidence", FT_UINT8, BASE_DEC, NULL, 0,
+            "Of links shown with this number, about as many in 100 are right", HFILL } },
+    };
+    static int *ett[] = { &ett_wakeup };
+    static ei_register_info ei[] = {
+        { &ei_never_followed, { "oxcnotif.never_followed", PI_SEQUENCE, PI_WARN, "Wake-up never followed", EXPFILL } },
+        { &ei_slow, { "oxcnotif.followup.slow", PI_SEQUENCE, PI_NOTE, "Slow follow-up", EXPFILL } },
+        { &ei_empty, { "oxcnotif.followup.empty", PI_SEQUENCE, PI_NOTE,
+            "The follow-up brought no notification: another call had fetched them, or there were none", EXPFILL } },
+        { &ei_repeated, { "oxcnotif.push.repeated", PI_SEQUENCE, PI_WARN, "Push datagram repeated", EXPFILL } },
+        { &ei_cut_off, { "oxcnotif.wait.cut_off", PI_SEQUENCE, PI_WARN, "Wait cut off", EXPFILL } },
+        { &ei_rejected, { "oxcnotif.wait.rejected", PI_RESPONSE_CODE, PI_WARN, "Wait rejected", EXPFILL } },
+        { &ei_unknown_handle, { "oxcnotif.handle.unknown", PI_SEQUENCE, PI_NOTE, "Notification on an unknown handle", EXPFILL } },
+        { &ei_released_handle, { "oxcnotif.handle.released", PI_SEQUENCE, PI_NOTE, "Notification on a released handle", EXPFILL } },
+        { &ei_no_event, { "oxcnotif.subscription.no_event", PI_SEQUENCE, PI_CHAT,
+            "No notification for this subscription in the capture", EXPFILL } },
+        { &ei_other_session, { "oxcnotif.pending.other_session", PI_SEQUENCE, PI_CHAT, "RopPending for a linked session", EXPFILL } },
+    };
+
+    proto_register_field_array(proto_oxcnotif, hf, G_N_ELEMENTS(hf));
+    proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
+    expert_register_field_array(expert_register_protocol(proto_oxcnotif), ei, G_N_ELEMENTS(ei));
 }
 
 void
 proto_register_oxc_notify(void)
 {
-    static hf_register_info hf[] = {
-        { &hf_wakeup, { "Wake-up", "oxcnotif.wakeup", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_method, { "Method", "oxcnotif.wakeup.method", FT_UINT8, BASE_DEC, VALS(method_vals), 0, NULL, HFILL } },
-        { &hf_outcome, { "Outcome", "oxcnotif.wakeup.outcome", FT_UINT8, BASE_DEC, VALS(outcome_vals), 0, NULL, HFILL } },
-        { &hf_session, { "Session", "oxcnotif.session", FT_UINT32, BASE_DEC, NULL, 0, "Number of the session context", HFILL } },
-    };
-    static int *ett[] = { &ett_wakeup };
+    module_t *module;
 
-    proto_register_field_array(proto_get_id_by_filter_name("oxcnotif"), hf, G_N_ELEMENTS(hf));
-    proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
+    proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
+    register_fields();
+    oxc_matcher_register();
+    tap_oxcnotif = register_tap("oxcnotif");
+    module = prefs_register_protocol(proto_oxcnotif, apply_preferences);
+    prefs_register_uint_preference(module, "window", "Follow-up window (s)",
+                                   "A wake-up that no call of its session follows within this time counts as never followed", 10,
+                                   &pref_window);
+    prefs_register_uint_preference(module, "slow_followup", "Slow follow-up (ms)",
+                                   "A follow-up that takes longer than this is marked", 10, &pref_slow);
 }
 
 void

@@ -41,6 +41,10 @@ void oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint
  */
 void oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu);
 
+/* A RopRegisterNotification succeeded: object is the subscription. */
+void oxc_notify_subscription(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu,
+                             const oxc_object_t *object);
+
 /* A RopNotify was read: shows what belongs to it beyond its own bytes, and counts it. folder is its folder as text. */
 void oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop,
                              const char *folder);

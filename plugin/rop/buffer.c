@@ -403,8 +403,11 @@ show_effects(oxc_read_t *r, proto_tree *tree, const ropdef_rop_t *def, int offse
         return;
     }
     oxc_keep_response(r, def, r->buffer->out_kind);
-    if (r->rop && r->rop->created)
+    if (r->rop && r->rop->created) {
         show_object(r, tree, offset, next - offset, r->rop->created);
+        if (r->rop->created->is_subscription)
+            oxc_notify_subscription(r->tvb, r->pinfo, tree, r->pdu, r->rop->created);
+    }
     if (def->does & ROPDEF_DOES_NOTIFY)
         show_notification(r, tree, offset);
     if (def->does & ROPDEF_DOES_PENDING)

@@ -53,6 +53,8 @@ oxc_session_add_key(packet_info *pinfo, oxc_session_t *session, oxc_key_kind_t k
     k->len = (uint32_t)len;
     k->bytes = (const uint8_t *)wmem_memdup(wmem_file_scope(), key, len);
     wmem_map_insert(sessions_by_key, k, session);
+    if (kind == OXC_KEY_INDEX)
+        session->index_known = true;
 }
 
 oxc_session_t *
@@ -74,6 +76,18 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     wmem_map_insert(sessions_by_number, GUINT_TO_POINTER(session->number), session);
     oxc_session_add_key(pinfo, session, kind, key, len);
     return session;
+}
+
+size_t
+oxc_session_index_key(uint16_t session_index, const address *server, uint8_t key[OXC_INDEX_KEY_SIZE])
+{
+    size_t len = MIN((size_t)server->len, OXC_INDEX_KEY_SIZE - 2);
+
+    key[0] = (uint8_t)session_index;
+    key[1] = (uint8_t)(session_index >> 8);
+    if (len)
+        memcpy(key + 2, server->data, len);
+    return 2 + len;
 }
 
 void

@@ -31,7 +31,7 @@ typedef enum {
     OXC_KEY_ACXH,               /* 20 bytes of the asynchronous context handle */
     OXC_KEY_COOKIE,             /* session context cookie, "name=value" */
     OXC_KEY_REQUEST_ID,         /* GUID part of X-RequestId, as text */
-    OXC_KEY_INDEX               /* session index (piCxr), 2 bytes, with the server's address */
+    OXC_KEY_INDEX               /* session index (piCxr) with the server's address: see oxc_session_index_key() */
 } oxc_key_kind_t;
 
 /* How sure a session is, for links: by its own key, or by circumstance. */
@@ -45,6 +45,7 @@ struct oxc_session {
     uint32_t number;            /* 1, 2, ... in the order of appearance */
     uint32_t first_frame;
     uint32_t ended_in;          /* frame of Disconnect or loss; 0 while alive */
+    bool index_known;           /* a Connect showed its piCxr */
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
     int8_t store[256];          /* oxc_store_t of each LogonId; first pass */
@@ -69,6 +70,12 @@ void oxc_session_set_user(packet_info *pinfo, oxc_session_t *session, const char
 
 /* Disconnect, a zero context handle or a lost context ends the session with this frame. */
 void oxc_session_end(packet_info *pinfo, oxc_session_t *session);
+
+/*
+ * Key of OXC_KEY_INDEX: piCxr (MS-OXCRPC 3.1.4.1), then the server's address; the length is returned (2 to 18 bytes).
+ */
+#define OXC_INDEX_KEY_SIZE 18
+size_t oxc_session_index_key(uint16_t session_index, const address *server, uint8_t key[OXC_INDEX_KEY_SIZE]);
 
 /* Number of sessions met so far, and the session with a number (1...). */
 unsigned oxc_session_count(void);
@@ -115,6 +122,13 @@ oxc_pdu_t *oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_
 
 /* The same for a response; call is what the transport matched it to, NULL when the request was not captured. */
 oxc_pdu_t *oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call);
+
+/* A number that tells the PDUs of one frame apart. */
+static inline uint32_t
+oxc_pdu_which(const oxc_pdu_t *pdu)
+{
+    return (uint32_t)pdu->key;
+}
 
 /* Binds a call to its session, unless that is known; first visit only. */
 void oxc_call_bind(packet_info *pinfo, oxc_call_t *call, oxc_session_t *session, oxc_bound_t how);

@@ -1,0 +1,212 @@
+/* matcher.c
+ * Links wake-ups to the calls that fetched what they announced
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "notify/matcher.h"
+
+#include <epan/epan.h>
+
+/* What the matcher knows of a session; bounded, one for each session. */
+typedef struct oxc_notify_state {
+    oxc_wakeup_t *open;         /* the wake-up that waits for its follow-up */
+    oxc_wakeup_t *last_push;    /* the latest datagram with no fetch after it */
+} state_t;
+
+static wmem_map_t *wakeups;             /* frame and which -> oxc_wakeup_t */
+static wmem_map_t *answered;            /* oxc_call_t -> oxc_wakeup_t that it followed up */
+static nstime_t latest;                 /* time of the latest event */
+static unsigned window_seconds = 60;
+
+void
+oxc_matcher_set_window(unsigned seconds)
+{
+    window_seconds = seconds;
+}
+
+unsigned
+oxc_matcher_window(void)
+{
+    return window_seconds;
+}
+
+static state_t *
+state_of(oxc_session_t *session)
+{
+    if (!session->notify)
+        session->notify = wmem_new0(wmem_file_scope(), state_t);
+    return session->notify;
+}
+
+static bool
+within_window(const nstime_t *from, const nstime_t *to)
+{
+    nstime_t passed;
+
+    nstime_delta(&passed, to, from);
+    return nstime_to_sec(&passed) <= window_seconds;
+}
+
+static void
+note_time(const packet_info *pinfo)
+{
+    if (nstime_cmp(&pinfo->abs_ts, &latest) > 0)
+        latest = pinfo->abs_ts;
+}
+
+/* An equal datagram without a fetch between is the same wake-up told again (MS-OXCNOTIF 3.1.5.4). */
+static void
+count_repeats(state_t *state, oxc_wakeup_t *wakeup)
+{
+    const oxc_wakeup_t *before = state->last_push;
+
+    if (before) {
+        wakeup->repeats = before->repeats + 1;
+        wakeup->first_frame = before->first_frame;
+        wakeup->first_time = before->first_time;
+    }
+    state->last_push = wakeup;
+}
+
+static void
+open_wakeup(oxc_wakeup_t *wakeup)
+{
+    state_t *state = state_of(wakeup->session);
+    oxc_wakeup_t *earlier = state->open;
+
+    if (wakeup->method == OXC_WAKEUP_PUSH)
+        count_repeats(state, wakeup);
+    if (earlier && within_window(&earlier->time, &wakeup->time))
+        earlier->superseded_in = wakeup->frame;
+    state->open = wakeup;
+}
+
+const oxc_wakeup_t *
+oxc_matcher_known(const packet_info *pinfo, uint32_t which)
+{
+    uint64_t key = (uint64_t)pinfo->num << 32 | which;
+
+    return (const oxc_wakeup_t *)wmem_map_lookup(wakeups, &key);
+}
+
+oxc_wakeup_t *
+oxc_matcher_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome,
+                   oxc_session_t *session, oxc_bound_t bound, const oxc_pdu_t *request)
+{
+    uint64_t key = (uint64_t)pinfo->num << 32 | which;
+    oxc_wakeup_t *wakeup = (oxc_wakeup_t *)wmem_map_lookup(wakeups, &key);
+
+    if (wakeup || PINFO_FD_VISITED(pinfo))
+        return wakeup;
+    note_time(pinfo);
+    wakeup = wmem_new0(wmem_file_scope(), oxc_wakeup_t);
+    wakeup->key = key;
+    wakeup->frame = wakeup->first_frame = pinfo->num;
+    wakeup->time = wakeup->first_time = pinfo->abs_ts;
+    wakeup->method = (uint8_t)method;
+    wakeup->outcome = (uint8_t)outcome;
+    wakeup->session = session;
+    wakeup->bound = bound;
+    if (request) {
+        wakeup->request_frame = request->frame;
+        nstime_delta(&wakeup->waited, &wakeup->time, &request->time);
+    }
+    wmem_map_insert(wakeups, &wakeup->key, wakeup);
+    if (session && outcome == OXC_OUTCOME_PENDING)
+        open_wakeup(wakeup);
+    return wakeup;
+}
+
+/*
+ * How sure a link is. Keys of the session leave no doubt but for packets that the capture lacks; a datagram that was bound by
+ * its bytes alone may belong to a neighbour behind the same address.
+ */
+static void
+link_to(oxc_wakeup_t *wakeup, const oxc_pdu_t *fetch)
+{
+    wakeup->fetch = fetch;
+    if (wakeup->bound == OXC_BOUND_BY_ORDER || fetch->call->bound == OXC_BOUND_BY_ORDER) {
+        wakeup->match = OXC_MATCH_ORDER;
+        wakeup->confidence = 60;
+    } else if (wakeup->bound == OXC_BOUND_BY_CONTEXT) {
+        wakeup->match = OXC_MATCH_CONTEXT;
+        wakeup->confidence = 90;
+    } else {
+        wakeup->match = wakeup->method == OXC_WAKEUP_PUSH ? OXC_MATCH_CONTEXT : OXC_MATCH_SESSION;
+        wakeup->confidence = 100;
+    }
+    wmem_map_insert(answered, fetch->call, wakeup);
+}
+
+static void
+fetch_asked(oxc_pdu_t *pdu)
+{
+    state_t *state = state_of(pdu->call->session);
+    oxc_wakeup_t *wakeup = state->open;
+
+    state->open = NULL;
+    state->last_push = NULL;
+    if (!wakeup)
+        return;
+    if (within_window(&wakeup->time, &pdu->time))
+        link_to(wakeup, pdu);
+    else
+        wakeup->late_fetch = pdu;
+}
+
+void
+oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
+{
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    note_time(pinfo);
+    if (!pdu->call->session)
+        return;
+    if (!pdu->is_response) {
+        fetch_asked(pdu);
+    } else if (!pdu->call->request) {
+        /* Somebody did fetch; without the request there is nothing to link to, but the wake-up is not open any more. */
+        state_t *state = state_of(pdu->call->session);
+
+        if (state->open && state->open->frame < pdu->frame)
+            state->open = state->last_push = NULL;
+    }
+}
+
+const oxc_wakeup_t *
+oxc_matcher_answered(const oxc_pdu_t *pdu)
+{
+    return (const oxc_wakeup_t *)wmem_map_lookup(answered, pdu->call);
+}
+
+bool
+oxc_matcher_expired(const oxc_wakeup_t *wakeup)
+{
+    return !within_window(&wakeup->time, &latest);
+}
+
+unsigned
+oxc_matcher_brought(const oxc_pdu_t *pdu)
+{
+    unsigned count = 0;
+    const oxc_rop_t *rop;
+
+    for (unsigned n = 0; (rop = oxc_pdu_rop(pdu, n)) != NULL; n++)
+        count += rop->is_notification;
+    return count;
+}
+
+static void
+matcher_forget(void)
+{
+    nstime_set_zero(&latest);
+}
+
+void
+oxc_matcher_register(void)
+{
+    wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_int64_hash, g_int64_equal);
+    answered = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    register_init_routine(matcher_forget);
+}

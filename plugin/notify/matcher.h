@@ -1,0 +1,73 @@
+/* matcher.h
+ * Links wake-ups to the calls that fetched what they announced
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_MATCHER_H
+#define OXCNOTIF_MATCHER_H
+
+#include "notify/notify.h"
+
+/*
+ * The rule: the follow-up of a wake-up is the first fetch of the same session context that is sent after it, unless a later
+ * wake-up of that session comes first (then the earlier one is superseded) or the window passes (then it was never
+ * followed). Events are taken in the order of frames, on the first pass only; each is decided when the later of the two
+ * is seen, so one pass and two passes come to the same links.
+ */
+
+/* oxcnotif.match */
+typedef enum {
+    OXC_MATCH_SESSION = 1,      /* both carry a key of the same session context */
+    OXC_MATCH_CONTEXT = 2,      /* the datagram has the context bytes of a registration */
+    OXC_MATCH_ORDER = 3         /* addresses, order, timing and shape */
+} oxc_match_t;
+
+typedef struct oxc_wakeup {
+    uint64_t key;               /* frame, and which of several in it */
+    uint32_t frame;
+    nstime_t time;
+    uint8_t method;
+    uint8_t outcome;
+    oxc_session_t *session;     /* NULL when not known */
+    oxc_bound_t bound;
+    uint32_t request_frame;     /* of the wait; 0 when there is none or it was not captured */
+    nstime_t waited;            /* from the request of the wait */
+    const oxc_pdu_t *fetch;     /* request that followed it up; NULL when there was none (yet) */
+    const oxc_pdu_t *late_fetch;        /* the first one after the window had passed */
+    uint32_t superseded_in;     /* 0 when it was not */
+    unsigned repeats;           /* equal datagrams before this one with no fetch between */
+    uint32_t first_frame;       /* of those; its own frame when there were none */
+    nstime_t first_time;
+    uint8_t match;              /* oxc_match_t of the link */
+    uint8_t confidence;         /* 0 to 100: of links shown with c, about c % are right */
+} oxc_wakeup_t;
+
+/* Seconds after which a wake-up counts as never followed. */
+void oxc_matcher_set_window(unsigned seconds);
+unsigned oxc_matcher_window(void);
+
+/* The wake-up of this frame: made on the first visit, found on later ones (NULL if it was not there then). */
+oxc_wakeup_t *oxc_matcher_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method,
+                                 oxc_wakeup_outcome_t outcome, oxc_session_t *session, oxc_bound_t bound,
+                                 const oxc_pdu_t *request);
+
+/* The wake-up of this frame if there is one; NULL otherwise. */
+const oxc_wakeup_t *oxc_matcher_known(const packet_info *pinfo, uint32_t which);
+
+/* A fetch was seen: its request closes the open wake-up of the session, its response counts what it brought. */
+void oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu);
+
+/* The wake-up that the call of this PDU followed up; NULL for none. */
+const oxc_wakeup_t *oxc_matcher_answered(const oxc_pdu_t *pdu);
+
+/* Has the window of the wake-up passed within what was seen of the capture? */
+bool oxc_matcher_expired(const oxc_wakeup_t *wakeup);
+
+/* Number of RopNotify in a response. */
+unsigned oxc_matcher_brought(const oxc_pdu_t *pdu);
+
+/* Registers what lives from file to file. */
+void oxc_matcher_register(void);
+
+#endif /* OXCNOTIF_MATCHER_H */

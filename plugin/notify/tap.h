@@ -1,0 +1,35 @@
+/* tap.h
+ * What statistics are told: the tap "oxcnotif"
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_TAP_H
+#define OXCNOTIF_TAP_H
+
+#include "notify/matcher.h"
+
+typedef enum {
+    OXC_TAP_SUBSCRIPTION,       /* object */
+    OXC_TAP_NOTIFICATION,       /* rop, object (NULL when not captured), folder */
+    OXC_TAP_WAKEUP,             /* wakeup */
+    OXC_TAP_FETCH_REQUEST,      /* pdu; wakeup if it follows one up */
+    OXC_TAP_FETCH_RESPONSE      /* pdu; wakeup if it follows one up; notifications */
+} oxc_tap_kind_t;
+
+/* One event; lives as long as the packet. */
+typedef struct {
+    oxc_tap_kind_t kind;
+    const oxc_session_t *session;       /* NULL when not known */
+    const oxc_pdu_t *pdu;               /* NULL for wake-ups without one */
+    const oxc_wakeup_t *wakeup;
+    const oxc_object_t *object;
+    const oxc_rop_t *rop;
+    const char *folder;
+    unsigned notifications;
+} oxc_tap_t;
+
+/* The tap's number, once registered. */
+int oxc_tap(void);
+
+#endif /* OXCNOTIF_TAP_H */
