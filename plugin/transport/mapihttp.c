@@ -1,0 +1,425 @@
+/* mapihttp.c
+ * MAPI over HTTP (MS-OXCMAPIHTTP)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "compat.h"
+
+#include "notify/notify.h"
+#include "registration.h"
+#include "rop/buffer.h"
+#include "transport/http-message.h"
+#include "transport/mapihttp-body.h"
+#include "transport/mapihttp-track.h"
+
+#include <epan/dissectors/packet-tls-utils.h>
+#include <epan/expert.h>
+#include <epan/proto_data.h>
+
+/*
+ * The http dissector hands over bodies of type application/mapi-http. It says nothing of messages without a body (PING, and
+ * answers of proxies) and of refusals, which are text/html (MS-OXCMAPIHTTP 3.2.5.1), and nothing of a connection that ends
+ * while a response is awaited. So once a connection has carried MAPI/HTTP, its dissector becomes one that calls the http
+ * dissector and then shows the messages of which that made nothing; and a post-dissector looks at the ends of such
+ * connections.
+ */
+
+static int proto_mapihttp = -1;
+static int proto_connection = -1;
+
+static int hf_request_type = -1;        /* registered with the headers */
+static int hf_session = -1;             /* of oxcnotif */
+static int hf_http_status = -1;
+static int hf_unanswered = -1;
+
+static int ett_mapihttp = -1;
+static int ett_headers = -1;
+
+static expert_field ei_no_preamble = EI_INIT;
+static expert_field ei_refused = EI_INIT;
+static expert_field ei_cut_off = EI_INIT;
+static expert_field ei_request_unknown = EI_INIT;
+
+static dissector_handle_t http_tcp_handle;
+static dissector_handle_t http_tls_handle;
+static dissector_handle_t tls_handle;
+static dissector_handle_t connection_tcp_handle;
+static dissector_handle_t connection_tls_handle;
+
+/* Keys of data that lives as long as one dissection of a frame. */
+enum {
+    FRAME_ORDINAL,              /* messages of the protocol shown so far */
+    FRAME_MESSAGES              /* array of oxc_http_message_t *: those of the tvb the http dissector works on */
+};
+
+static uint32_t
+next_ordinal(packet_info *pinfo)
+{
+    uint32_t *ordinal = (uint32_t *)p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_ORDINAL);
+
+    if (!ordinal) {
+        ordinal = wmem_new0(pinfo->pool, uint32_t);
+        p_add_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_ORDINAL, ordinal);
+    }
+    return (*ordinal)++;
+}
+
+/* ---- one message ---- */
+
+static const char *
+type_text(const char *type_name)
+{
+    return type_name && *type_name ? type_name : "[unknown request type]";
+}
+
+static void
+show_headers(packet_info *pinfo, proto_tree *tree, tvbuff_t *tvb, const oxc_http_message_t *message)
+{
+    unsigned count = wmem_array_get_count(message->headers);
+    proto_tree *headers;
+
+    if (message->tvb)
+        headers = proto_tree_add_subtree(tree, message->tvb, message->offset, message->body - message->offset, ett_headers,
+                                         NULL, "HTTP headers");
+    else
+        headers = proto_tree_add_subtree(tree, tvb, 0, 0, ett_headers, NULL, "HTTP headers");
+    for (unsigned i = 0; i < count; i++) {
+        const oxc_http_header_t *header = (const oxc_http_header_t *)wmem_array_index(message->headers, i);
+
+        oxc_mapihttp_header(message->tvb ? message->tvb : tvb, pinfo, headers, header->name, header->value, header->offset,
+                            header->length, false);
+    }
+}
+
+/* Appends to the Info column what a person wants to know of a result first. */
+static void
+summarize_result(packet_info *pinfo, proto_item *item, uint32_t status, uint32_t response_code, const oxc_body_t *body)
+{
+    char *text = NULL;
+
+    if (response_code != 0)
+        text = wmem_strdup_printf(pinfo->pool, ", X-ResponseCode %u %s", response_code,
+                                  oxc_mapihttp_response_code_name(response_code));
+    else if (status != 0 && status != 200)
+        text = wmem_strdup_printf(pinfo->pool, ", HTTP %u %s", status,
+                                  val_to_str_const(status, vals_http_status_code, "Unknown"));
+    else if (body->has_status_code && body->status_code != 0)
+        text = wmem_strdup_printf(pinfo->pool, ", StatusCode 0x%08x", body->status_code);
+    else if (body->has_error_code && body->error_code != 0)
+        text = wmem_strdup_printf(pinfo->pool, ", ErrorCode 0x%08x", body->error_code);
+    else if (body->has_event_pending)
+        text = wmem_strdup(pinfo->pool, body->event_pending ? ", EventPending" : ", no event");
+    if (!text)
+        return;
+    col_append_str(pinfo->cinfo, COL_INFO, text);
+    proto_item_append_text(item, "%s", text);
+}
+
+/* How a NotificationWait ended (MS-OXCMAPIHTTP 2.2.4.4, 3.1.5.5). */
+static oxc_wakeup_outcome_t
+wait_outcome(const oxc_http_message_t *message, const oxc_preamble_t *preamble, uint32_t response_code, const oxc_body_t *body)
+{
+    if (response_code == 0 && body->has_event_pending && body->error_code == 0)
+        return body->event_pending ? OXC_OUTCOME_PENDING : OXC_OUTCOME_TIMEOUT;
+    /* A proxy that lost patience, or a response that stopped before DONE. */
+    if (message->status / 100 == 5 || message->status == 408 || (preamble->there && !preamble->done))
+        return OXC_OUTCOME_CUT_OFF;
+    return OXC_OUTCOME_REJECTED;
+}
+
+static void
+dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *message, tvbuff_t *body_tvb,
+                mapihttp_record_t *record)
+{
+    oxc_body_t body = { 0 };
+
+    if (body_tvb)
+        oxc_mapihttp_request_body(body_tvb, pinfo, tree, record->type, record->pdu, &body);
+    oxc_mapihttp_settle(pinfo, record, message, &body, 0);
+    if (record->pdu->call->kind == OXC_CALL_FETCH)
+        oxc_notify_fetch(tvb, pinfo, tree, record->pdu);
+}
+
+static void
+dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item, const oxc_http_message_t *message,
+                 tvbuff_t *body_tvb, mapihttp_record_t *record, uint32_t ordinal)
+{
+    oxc_preamble_t preamble = { 0 };
+    oxc_body_t body = { 0 };
+    uint32_t response_code = 0;
+    int offset = 0;
+
+    oxc_mapihttp_number(oxc_http_value(message, "x-responsecode"), &response_code);
+    if (message->status != 0 && message->status != 200)
+        expert_add_info_format(pinfo, item, &ei_refused, "HTTP status %u: %s", message->status,
+                               val_to_str_const(message->status, vals_http_status_code, "unknown"));
+    if (body_tvb) {
+        offset = oxc_mapihttp_preamble(body_tvb, pinfo, tree, &preamble);
+        if (!preamble.there && response_code == 0)
+            expert_add_info(pinfo, item, &ei_no_preamble);
+        if (preamble.has_response_code && preamble.response_code != 0)
+            response_code = preamble.response_code;
+        if ((preamble.done || !preamble.there) && tvb_reported_length_remaining(body_tvb, offset) > 0)
+            oxc_mapihttp_response_body(tvb_new_subset_remaining(body_tvb, offset), pinfo, tree, record->type, record->pdu,
+                                       &body);
+        else if (preamble.done && response_code == 0)
+            oxc_mapihttp_response_body(tvb_new_subset_length(body_tvb, offset, 0), pinfo, tree, record->type, record->pdu,
+                                       &body);
+    }
+    summarize_result(pinfo, item, message->status, response_code, &body);
+    oxc_mapihttp_settle(pinfo, record, message, &body, response_code);
+    if (record->pdu->call->kind == OXC_CALL_WAIT)
+        oxc_notify_wakeup(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT,
+                          wait_outcome(message, &preamble, response_code, &body), record->session,
+                          record->pdu->call->bound, record->pdu->call->request);
+    else if (record->pdu->call->kind == OXC_CALL_FETCH)
+        oxc_notify_fetch(tvb, pinfo, tree, record->pdu);
+}
+
+/* body_tvb is NULL for a message without a body of the protocol. */
+static void
+dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *message, tvbuff_t *body_tvb)
+{
+    tvbuff_t *tvb = body_tvb ? body_tvb : message->tvb;
+    uint32_t ordinal = next_ordinal(pinfo);
+    mapihttp_record_t *record = oxc_mapihttp_record(pinfo, message, ordinal);
+    proto_item *item;
+    char *text;
+
+    if (!record)
+        return;
+    text = wmem_strdup_printf(pinfo->pool, "%s %s", type_text(record->type_name), message->is_request ? "request" : "response");
+    col_set_str(pinfo->cinfo, COL_PROTOCOL, "MAPI/HTTP");
+    if (body_tvb) {
+        col_clear(pinfo->cinfo, COL_INFO);
+        col_add_str(pinfo->cinfo, COL_INFO, text);
+        item = proto_tree_add_item(tree, proto_mapihttp, body_tvb, 0, -1, ENC_NA);
+    } else {
+        /* The http dissector has closed its part of the column already. */
+        col_append_sep_str(pinfo->cinfo, COL_INFO, NULL, text);
+        item = proto_tree_add_item(tree, proto_mapihttp, message->tvb, message->offset, message->body - message->offset, ENC_NA);
+    }
+    proto_item_append_text(item, ", %s", text);
+    tree = proto_item_add_subtree(item, ett_mapihttp);
+
+    oxc_show_call_links(tvb, pinfo, tree, record->pdu);
+    show_headers(pinfo, tree, tvb, message);
+    if (record->type_inferred && record->type_name)
+        proto_item_set_generated(proto_tree_add_string(tree, hf_request_type, tvb, 0, 0, record->type_name));
+    if (message->is_request)
+        dissect_request(tvb, pinfo, tree, message, body_tvb, record);
+    else
+        dissect_response(tvb, pinfo, tree, item, message, body_tvb, record, ordinal);
+    if (!message->is_request && !record->exchange)
+        expert_add_info(pinfo, item, &ei_request_unknown);
+    if (record->session && hf_session > 0)
+        proto_item_set_generated(proto_tree_add_uint(tree, hf_session, tvb, 0, 0, record->session->number));
+}
+
+/* ---- bodies, as the http dissector hands them over ---- */
+
+/* The message on the watched connection that the headers are of; NULL when the connection is not watched yet. */
+static oxc_http_message_t *
+watched_message(packet_info *pinfo, const oxc_http_message_t *hint)
+{
+    wmem_array_t *messages = (wmem_array_t *)p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
+    unsigned count = messages ? wmem_array_get_count(messages) : 0;
+
+    for (unsigned i = 0; i < count; i++) {
+        oxc_http_message_t *message = *(oxc_http_message_t **)wmem_array_index(messages, i);
+
+        if (!message->dissected && message->is_request == hint->is_request &&
+            oxc_http_is_type(message, "application/mapi-http") &&
+            g_strcmp0(oxc_http_value(message, "x-requestid"), oxc_http_value(hint, "x-requestid")) == 0)
+            return message;
+    }
+    return NULL;
+}
+
+static void
+watch_connection(packet_info *pinfo)
+{
+    if (PINFO_FD_VISITED(pinfo) || oxc_mapihttp_watched_from(pinfo) != 0)
+        return;
+    oxc_mapihttp_set_watched(pinfo);
+    if (proto_is_frame_protocol(pinfo->layers, "tls"))
+        tls_set_appdata_dissector(tls_handle, pinfo, connection_tls_handle);
+    else if (pinfo->ptype == PT_TCP)
+        conversation_set_dissector_from_frame_number(find_or_create_conversation(pinfo), pinfo->num + 1,
+                                                     connection_tcp_handle);
+}
+
+static int
+dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    const media_content_info_t *content = (const media_content_info_t *)data;
+    oxc_http_message_t *message, *watched;
+
+    if (!content || (content->type != MEDIA_CONTAINER_HTTP_REQUEST && content->type != MEDIA_CONTAINER_HTTP_RESPONSE))
+        return 0;
+    message = oxc_http_from_map(pinfo, content->type == MEDIA_CONTAINER_HTTP_REQUEST, (wmem_map_t *)content->data);
+    watched = watched_message(pinfo, message);
+    if (watched) {
+        watched->dissected = true;
+        message = watched;
+    } else {
+        watch_connection(pinfo);
+    }
+    dissect_message(pinfo, tree, message, tvb);
+    return (int)tvb_captured_length(tvb);
+}
+
+/* ---- messages of which the http dissector makes nothing ---- */
+
+/* All HTTP messages that begin in the tvb. */
+static wmem_array_t *
+read_messages(tvbuff_t *tvb, packet_info *pinfo)
+{
+    wmem_array_t *messages = wmem_array_new(pinfo->pool, sizeof(oxc_http_message_t *));
+    oxc_http_message_t *message;
+    int offset = 0;
+
+    while ((message = oxc_http_read(pinfo, tvb, offset)) != NULL) {
+        wmem_array_append_one(messages, message);
+        if (!message->complete)
+            break;
+        offset = message->end;
+    }
+    return messages;
+}
+
+static void
+show_leftover(packet_info *pinfo, proto_tree *tree, oxc_http_message_t *message)
+{
+    if (message->dissected || !message->complete || (!message->is_request && message->status / 100 == 1))
+        return;
+    message->dissected = true;
+    if (message->is_request && !oxc_mapihttp_is_request(message))
+        oxc_mapihttp_foreign_request(pinfo);
+    else
+        dissect_message(pinfo, tree, message, NULL);
+}
+
+static int
+dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    uint32_t watched_from = oxc_mapihttp_watched_from(pinfo);
+    wmem_array_t *messages;
+    unsigned count;
+    int used;
+
+    /* The http dissector may want reassembly, which is offered to the next dissector only. */
+    if (pinfo->can_desegment > 0)
+        pinfo->can_desegment++;
+    if (watched_from == 0 || pinfo->num < watched_from)
+        return call_dissector_only(http_handle, tvb, pinfo, tree, data);
+
+    messages = read_messages(tvb, pinfo);
+    p_set_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES, messages);
+    used = call_dissector_only(http_handle, tvb, pinfo, tree, data);
+    p_remove_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
+
+    count = wmem_array_get_count(messages);
+    for (unsigned i = 0; i < count; i++) {
+        oxc_http_message_t *message = *(oxc_http_message_t **)wmem_array_index(messages, i);
+
+        /* What the http dissector wants to see again comes again. */
+        if (pinfo->desegment_len != 0 && message->end > pinfo->desegment_offset)
+            break;
+        show_leftover(pinfo, tree, message);
+    }
+    return used;
+}
+
+static int
+dissect_connection_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    return dissect_connection(http_tcp_handle, tvb, pinfo, tree, data);
+}
+
+static int
+dissect_connection_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    return dissect_connection(http_tls_handle, tvb, pinfo, tree, data);
+}
+
+/* ---- ends of connections ---- */
+
+static int
+dissect_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    wmem_list_t *lost = oxc_mapihttp_cut_off(pinfo);
+    uint32_t which = 0;
+
+    if (!lost)
+        return 0;
+    for (wmem_list_frame_t *at = wmem_list_head(lost); at; at = wmem_list_frame_next(at), which++) {
+        const mapihttp_exchange_t *exchange = (const mapihttp_exchange_t *)wmem_list_frame_data(at);
+        const oxc_call_t *call = exchange->call;
+        proto_item *item = proto_tree_add_item(tree, proto_mapihttp, tvb, 0, 0, ENC_NA);
+        proto_tree *lost_tree = proto_item_add_subtree(item, ett_mapihttp);
+
+        proto_item_set_generated(item);
+        proto_item_append_text(item, ", %s: the connection ends before the response", type_text(exchange->type_name));
+        col_append_fstr(pinfo->cinfo, COL_INFO, " [%s of frame %u cut off]", type_text(exchange->type_name),
+                        call->request->frame);
+        expert_add_info(pinfo, item, &ei_cut_off);
+        proto_item_set_generated(proto_tree_add_uint(lost_tree, hf_unanswered, tvb, 0, 0, call->request->frame));
+        if (call->kind == OXC_CALL_WAIT)
+            oxc_notify_wakeup(tvb, pinfo, lost_tree, which, OXC_WAKEUP_HTTP_WAIT, OXC_OUTCOME_CUT_OFF, call->session,
+                              call->bound, call->request);
+    }
+    return (int)tvb_captured_length(tvb);
+}
+
+/* ---- registration ---- */
+
+void
+proto_register_mapihttp(void)
+{
+    static hf_register_info hf[] = {
+        { &hf_http_status, { "HTTP status", "mapihttp.http_status", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_unanswered,
+          { "Unanswered request", "mapihttp.unanswered_request_in", FT_FRAMENUM, BASE_NONE,
+            FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0, NULL, HFILL } },
+    };
+    static int *ett[] = { &ett_mapihttp, &ett_headers };
+    static ei_register_info ei[] = {
+        { &ei_no_preamble,
+          { "mapihttp.no_preamble", PI_PROTOCOL, PI_NOTE, "The response body has no PROCESSING and DONE in front", EXPFILL } },
+        { &ei_refused,
+          { "mapihttp.http_failure", PI_RESPONSE_CODE, PI_WARN, "The HTTP status is not 200", EXPFILL } },
+        { &ei_cut_off,
+          { "mapihttp.cut_off", PI_SEQUENCE, PI_WARN, "The connection ends before the response was complete", EXPFILL } },
+        { &ei_request_unknown,
+          { "mapihttp.request_not_captured", PI_SEQUENCE, PI_NOTE, "The request was not captured", EXPFILL } },
+    };
+
+    proto_mapihttp = proto_register_protocol("MAPI over HTTP", "MAPI/HTTP", "mapihttp");
+    proto_connection = proto_register_protocol_in_name_only("Connection that carries MAPI over HTTP", "HTTP with MAPI",
+                                                            "mapihttp.connection", proto_mapihttp, FT_PROTOCOL);
+    proto_register_field_array(proto_mapihttp, hf, array_length(hf));
+    proto_register_subtree_array(ett, array_length(ett));
+    expert_register_field_array(expert_register_protocol(proto_mapihttp), ei, array_length(ei));
+    oxc_register_mapihttp_headers(proto_mapihttp);
+    oxc_register_mapihttp_preamble(proto_mapihttp);
+    oxc_register_mapihttp_body(proto_mapihttp);
+    oxc_register_mapihttp_track(proto_mapihttp);
+    hf_request_type = proto_registrar_get_id_byname("mapihttp.request_type");
+}
+
+void
+proto_reg_handoff_mapihttp(void)
+{
+    dissector_handle_t handle = create_dissector_handle(dissect_mapihttp, proto_mapihttp);
+
+    dissector_add_string("media_type", "application/mapi-http", handle);
+    register_postdissector(create_dissector_handle(dissect_end, proto_mapihttp));
+    http_tcp_handle = find_dissector("http-over-tcp");
+    http_tls_handle = find_dissector("http-over-tls");
+    tls_handle = find_dissector("tls");
+    connection_tcp_handle = create_dissector_handle(dissect_connection_tcp, proto_connection);
+    connection_tls_handle = create_dissector_handle(dissect_connection_tls, proto_connection);
+    hf_session = proto_registrar_get_id_byname("oxcnotif.session");
+}
