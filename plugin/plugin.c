@@ -18,20 +18,61 @@ OXC_EXPORT const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
 
 OXC_EXPORT void plugin_register(void);
 
-/* Order matters twice: a room registers after the rooms it uses, and hands off after them. */
+/*
+ * A room registers after the rooms it uses, and hands off after them. Wireshark takes plugins of one file in no order that is
+ * promised (it is the reverse), so to Wireshark this is one.
+ */
 static const proto_plugin rooms[] = {
     { proto_register_oxc_session, NULL },
     { proto_register_oxc_rop, NULL },
     { proto_register_oxc_notify, proto_reg_handoff_oxc_notify },
     { proto_register_oxc_payload, NULL },
     { proto_register_mapihttp, proto_reg_handoff_mapihttp },
+    { proto_register_emsmdb, proto_reg_handoff_emsmdb },
+    { proto_register_asyncemsmdb, proto_reg_handoff_asyncemsmdb },
+    { proto_register_oxc_rpc_connection, proto_reg_handoff_oxc_rpc_connection },
+    { proto_register_oxc_push, proto_reg_handoff_oxc_push },
+    { proto_register_rpch, proto_reg_handoff_rpch },
 };
+
+static void
+register_rooms(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(rooms); i++)
+        rooms[i].register_protoinfo();
+}
+
+static void
+handoff_rooms(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(rooms); i++)
+        if (rooms[i].register_handoff)
+            rooms[i].register_handoff();
+}
+
+/* As one: Wireshark calls what a plugin registers in an order of its own. */
+static void
+register_rooms(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(rooms); i++)
+        rooms[i].register_protoinfo();
+}
+
+static void
+hand_off_rooms(void)
+{
+    for (size_t i = 0; i < G_N_ELEMENTS(rooms); i++) {
+        if (rooms[i].register_handoff)
+            rooms[i].register_handoff();
+    }
+}
 
 void
 plugin_register(void)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(rooms); i++)
-        proto_register_plugin(&rooms[i]);
+    static const proto_plugin plugin = { register_rooms, hand_off_rooms };
+
+    proto_register_plugin(&plugin);
 }
 
 #ifdef WS_PLUGIN_DESC_DISSECTOR
