@@ -51,26 +51,10 @@ handoff_rooms(void)
 }
 
 /* As one: Wireshark calls what a plugin registers in an order of its own. */
-static void
-register_rooms(void)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(rooms); i++)
-        rooms[i].register_protoinfo();
-}
-
-static void
-hand_off_rooms(void)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(rooms); i++) {
-        if (rooms[i].register_handoff)
-            rooms[i].register_handoff();
-    }
-}
-
 void
 plugin_register(void)
 {
-    static const proto_plugin plugin = { register_rooms, hand_off_rooms };
+    static const proto_plugin plugin = { register_rooms, handoff_rooms };
 
     proto_register_plugin(&plugin);
 }
