@@ -24,6 +24,7 @@
 
 #if OXC_WIRESHARK_VERSION >= 404
 #include <epan/dissectors/packet-media-type.h>
+#include <epan/dissectors/packet-tls.h>
 #include <wsutil/plugins.h>
 #endif
 
@@ -34,19 +35,79 @@
 #if OXC_WIRESHARK_VERSION < 404
 typedef gboolean ws_bool;               /* 4 bytes: a bool would let a preference write past it */
 #define tvb_get_uint8 tvb_get_guint8
+#define tvb_get_uint16 tvb_get_guint16
+#define tvb_get_uint32 tvb_get_guint32
+#define tvb_get_uint64 tvb_get_guint64
 #define tvb_find_uint8 tvb_find_guint8
 typedef http_message_info_t media_content_info_t;
 #define MEDIA_CONTAINER_HTTP_REQUEST HTTP_REQUEST
 #define MEDIA_CONTAINER_HTTP_RESPONSE HTTP_RESPONSE
-#define DCERPC_PROCS static dcerpc_sub_dissector
+typedef dcerpc_sub_dissector dcerpc_procs_t;
+#define dissect_nttime(tvb, tree, offset, hf, enc) dissect_nt_64bit_time(tvb, tree, offset, hf)
 #else
 typedef bool ws_bool;
-#define DCERPC_PROCS static const dcerpc_sub_dissector
+typedef const dcerpc_sub_dissector dcerpc_procs_t;
 #endif
 
 #if OXC_WIRESHARK_VERSION < 406
 #define dissector_try_uint_with_data dissector_try_uint_new
 #define dissector_try_string_with_data dissector_try_string_new
 #endif
+
+/*
+ * Takes the registration of a DCE/RPC interface away. dcerpc_init_uuid() cannot replace one: dcerpc_uuids frees the new key
+ * of a second insertion, which the table of dissectors then goes on to use. The table borrows its key from dcerpc_uuids,
+ * so it is emptied first.
+ */
+static inline void
+compat_dcerpc_delete_uuid(const e_guid_t *uuid, uint16_t version)
+{
+    guid_key key = { *uuid, version };
+    dissector_handle_t handle = dissector_get_guid_handle(find_dissector_table("dcerpc.uuid"), &key);
+
+    if (handle) {
+#if OXC_WIRESHARK_VERSION < 404
+        dissector_delete_all("dcerpc.uuid", handle);    /* all of its protocol: dissector_delete_guid() came later */
+#else
+        dissector_delete_guid("dcerpc.uuid", &key, handle);
+        guids_delete_guid(uuid);
+#endif
+    }
+    g_hash_table_remove(dcerpc_uuids, &key);
+}
+
+/* The method of the last request on an HTTP connection, or NULL. First pass only. */
+static inline const char *
+compat_http_request_method(const http_conv_t *http)
+{
+#if OXC_WIRESHARK_VERSION < 404
+    return http->request_method;
+#else
+    return http->req_res_tail ? http->req_res_tail->request_method : NULL;
+#endif
+}
+
+/* A heuristic below TLS says who shall get the session's data. data: what the heuristic was given. */
+static inline void
+compat_tls_set_app_handle(void *data, dissector_handle_t handle)
+{
+#if OXC_WIRESHARK_VERSION < 404
+    *(dissector_handle_t *)data = handle;
+#else
+    *((struct tlsinfo *)data)->app_handle = handle;
+#endif
+}
+
+/* What the application data dissector would be given in place of what the heuristic was. */
+static inline void *
+compat_tls_data(void *data)
+{
+#if OXC_WIRESHARK_VERSION < 404
+    (void)data;
+    return NULL;
+#else
+    return data;
+#endif
+}
 
 #endif /* OXCNOTIF_COMPAT_H */

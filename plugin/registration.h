@@ -14,5 +14,15 @@ void proto_reg_handoff_oxc_notify(void);
 void proto_register_oxc_payload(void);
 void proto_register_mapihttp(void);
 void proto_reg_handoff_mapihttp(void);
+void proto_register_rpch(void);
+void proto_reg_handoff_rpch(void);
+void proto_register_emsmdb(void);
+void proto_reg_handoff_emsmdb(void);
+void proto_register_asyncemsmdb(void);
+void proto_reg_handoff_asyncemsmdb(void);
+void proto_register_oxc_rpc_connection(void);
+void proto_reg_handoff_oxc_rpc_connection(void);
+void proto_register_oxc_push(void);
+void proto_reg_handoff_oxc_push(void);
 
 #endif /* OXCNOTIF_REGISTRATION_H */

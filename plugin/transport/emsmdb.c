@@ -1,0 +1,905 @@
+/* emsmdb.c
+ * The EMSMDB interface (MS-OXCRPC 3.1)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "transport/oxcrpc.h"
+
+#include "registration.h"
+
+#include <string.h>
+
+#include <epan/expert.h>
+#include <epan/prefs.h>
+#include <epan/to_str.h>
+#include <epan/unit_strings.h>
+
+#include "notify/notify.h"
+#include "ropdefs.h"
+#include "transport/payload.h"
+#include "transport/push.h"
+
+#define EMSMDB_VERSION 0        /* the interface is 0.81; DCE/RPC tells interfaces apart by the major number alone */
+
+#define NO_LINK 0xFFFFFFFF      /* ulIcxrLink */
+#define SMALL_RANGE 0x1008      /* MS-OXCRPC 2.2.1.4 */
+#define BIG_RANGE 0x40000       /* MS-OXCRPC 2.2.1.3 */
+#define ULTRA_LARGE 0x100000    /* pcbOut where the server announced it (MS-OXCRPC 2.2.2.2.19) */
+#define MAX_CONTEXT 0x10        /* cbContext (MS-OXCRPC 3.1.4.5) */
+
+/* A Winsock address image (MS-OXCRPC 3.1.4.5): its numbers are Windows', but clients on other systems exist. */
+#define WINSOCK_AF_INET 2
+#define WINSOCK_AF_INET6 23
+#define LINUX_AF_INET6 10
+
+#define NCA_S_FAULT_CONTEXT_MISMATCH 0x1C00001A
+
+static int proto_emsmdb = -1;
+
+static int hf_opnum = -1;
+static int hf_cxh = -1;
+static int hf_acxh = -1;
+static int hf_return_value = -1;
+static int hf_sz_user_dn = -1;
+static int hf_ul_flags = -1;
+static int hf_ul_con_mod = -1;
+static int hf_cb_limit = -1;
+static int hf_ul_cpid = -1;
+static int hf_ul_lcid_string = -1;
+static int hf_ul_lcid_sort = -1;
+static int hf_ul_icxr_link = -1;
+static int hf_linked_session = -1;
+static int hf_us_f_can_convert_code_pages = -1;
+static int hf_rgw_client_version = -1;
+static int hf_rgw_server_version = -1;
+static int hf_rgw_best_version = -1;
+static int hf_version = -1;
+static int hf_pul_time_stamp = -1;
+static int hf_pull_time_stamp = -1;
+static int hf_pcms_polls_max = -1;
+static int hf_pc_retry = -1;
+static int hf_pcms_retry_delay = -1;
+static int hf_pi_cxr = -1;
+static int hf_sz_dn_prefix = -1;
+static int hf_sz_display_name = -1;
+static int hf_pul_flags = -1;
+static int hf_pul_flags_no_compression = -1;
+static int hf_pul_flags_no_xor_magic = -1;
+static int hf_pul_flags_chain = -1;
+static int hf_rgb_in = -1;
+static int hf_cb_in = -1;
+static int hf_rgb_out = -1;
+static int hf_pcb_out = -1;
+static int hf_rgb_aux_in = -1;
+static int hf_cb_aux_in = -1;
+static int hf_rgb_aux_out = -1;
+static int hf_pcb_aux_out = -1;
+static int hf_pul_trans_time = -1;
+static int hf_length = -1;
+static int hf_max_data = -1;
+static int hf_reserved0 = -1;
+static int hf_reserved1 = -1;
+static int hf_unknown = -1;
+static int hf_i_rpc = -1;
+static int hf_rgb_context = -1;
+static int hf_cb_context = -1;
+static int hf_grbit_advise_bits = -1;
+static int hf_rgb_callback_address = -1;
+static int hf_cb_callback_address = -1;
+static int hf_sin_family = -1;
+static int hf_sin_port = -1;
+static int hf_sin_addr = -1;
+static int hf_sin_zero = -1;
+static int hf_sin6_flowinfo = -1;
+static int hf_sin6_addr = -1;
+static int hf_sin6_scope_id = -1;
+static int hf_h_notification = -1;
+
+static int ett_emsmdb = -1;
+static int ett_parameter = -1;
+
+static expert_field ei_session_lost = EI_INIT;
+static expert_field ei_range = EI_INIT;
+static expert_field ei_advise_bits = EI_INIT;
+static expert_field ei_callback_address = EI_INIT;
+
+static const value_string ul_flags_vals[] = {
+    { 0x00000000, "normal" },
+    { 0x00000001, "administrator" },
+    { 0x00008000, "do not fail without public folders" },
+    { 0, NULL }
+};
+
+static const value_string family_vals[] = {
+    { WINSOCK_AF_INET, "AF_INET" },
+    { LINUX_AF_INET6, "AF_INET6 of Linux" },
+    { WINSOCK_AF_INET6, "AF_INET6" },
+    { 0, NULL }
+};
+
+/* ---- parts ---- */
+
+static bool
+show_cxh(oxc_rpc_t *rpc, oxc_ndr_handle_t *cxh)
+{
+    return oxc_ndr_handle(&rpc->ndr, hf_cxh, cxh);
+}
+
+/* A context handle that names the session of the call. */
+static void
+request_cxh(oxc_rpc_t *rpc)
+{
+    oxc_ndr_handle_t cxh;
+
+    if (show_cxh(rpc, &cxh))
+        oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
+}
+
+/* The same in a response; true if the server took the session away (MS-OXCRPC 3.1.4.2). */
+static bool
+response_cxh(oxc_rpc_t *rpc)
+{
+    oxc_ndr_handle_t cxh;
+
+    if (!show_cxh(rpc, &cxh))
+        return false;
+    oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
+    return cxh.is_null;
+}
+
+static void
+end_session(oxc_rpc_t *rpc)
+{
+    if (rpc->pdu->call->session)
+        oxc_session_end(rpc->pinfo, rpc->pdu->call->session);
+}
+
+static void
+show_pul_flags(oxc_rpc_t *rpc)
+{
+    static int *const bits[] = { &hf_pul_flags_no_compression, &hf_pul_flags_no_xor_magic, &hf_pul_flags_chain, NULL };
+    proto_item *item;
+    uint32_t value = oxc_ndr_u32(&rpc->ndr, hf_pul_flags, &item);
+
+    if (item)
+        proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_parameter), rpc->ndr.tvb, rpc->ndr.offset - 4, 4,
+                                          bits, value);
+}
+
+/* Three version words (MS-OXCRPC 3.1.4.1.3.1). */
+static void
+show_version(oxc_rpc_t *rpc, int hf)
+{
+    uint16_t words[3];
+    proto_item *items[3];
+    proto_item *item;
+    proto_tree *parent = rpc->ndr.tree;
+    proto_tree *tree;
+    char *text;
+    int start;
+
+    if (rpc->ndr.broken)
+        return;
+    start = (rpc->ndr.offset + 1) / 2 * 2;
+    tree = proto_tree_add_subtree(parent, rpc->ndr.tvb, MIN(start, (int)tvb_reported_length(rpc->ndr.tvb)),
+                                  MIN(6, MAX(0, tvb_reported_length_remaining(rpc->ndr.tvb, start))), ett_parameter, &item,
+                                  proto_registrar_get_name(hf));
+    rpc->ndr.tree = tree;
+    for (int i = 0; i < 3; i++)
+        words[i] = oxc_ndr_u16(&rpc->ndr, hf, &items[i]);
+    rpc->ndr.tree = parent;
+    if (rpc->ndr.broken)
+        return;
+
+    if (words[1] & 0x8000)
+        text = wmem_strdup_printf(rpc->pinfo->pool, "%u.%u.%u.%u", words[0] >> 8, words[0] & 0xFF, words[1] & 0x7FFF,
+                                  words[2]);
+    else
+        text = wmem_strdup_printf(rpc->pinfo->pool, "%u.0.%u.%u", words[0], words[1], words[2]);
+    proto_item_append_text(item, ": %s", text);
+    item = proto_tree_add_string(tree, hf_version, rpc->ndr.tvb, start, 6, text);
+    proto_item_set_generated(item);
+}
+
+/* A length parameter after its array. */
+static void
+show_length(oxc_rpc_t *rpc, int hf, const tvbuff_t *array)
+{
+    proto_item *item;
+    uint32_t length = oxc_ndr_u32(&rpc->ndr, hf, &item);
+
+    oxc_ndr_check_length(&rpc->ndr, item, length, array);
+}
+
+/* How much the client lets the server answer. */
+static void
+show_limit(oxc_rpc_t *rpc, int hf, uint32_t most)
+{
+    proto_item *item;
+    uint32_t limit = oxc_ndr_u32(&rpc->ndr, hf, &item);
+
+    if (limit > most)
+        expert_add_info_format(rpc->pinfo, item, &ei_range, "%s is above 0x%x", proto_registrar_get_name(hf), most);
+}
+
+static void
+show_aux(oxc_rpc_t *rpc, tvbuff_t *aux)
+{
+    if (aux && tvb_reported_length(aux) > 0)
+        oxc_dissect_aux(aux, rpc->pinfo, rpc->tree);
+}
+
+/* The encoding of the client's 8-bit text, as far as it is a code page that Wireshark knows. */
+static unsigned
+code_page(uint32_t ul_cpid)
+{
+    switch (ul_cpid) {
+    case 1250: return ENC_WINDOWS_1250;
+    case 1251: return ENC_WINDOWS_1251;
+    case 1252: return ENC_WINDOWS_1252;
+    case 65001: return ENC_UTF_8;
+    default: return ENC_ASCII;
+    }
+}
+
+/* The last name of a DN: enough for a person to recognize. */
+static const char *
+short_dn(const char *dn)
+{
+    const char *equals = strrchr(dn, '=');
+
+    return equals ? equals + 1 : dn;
+}
+
+/* ---- connect ---- */
+
+static void
+show_link(oxc_rpc_t *rpc)
+{
+    uint8_t key[OXC_INDEX_KEY_SIZE];
+    proto_item *item;
+    uint32_t link = oxc_ndr_u32(&rpc->ndr, hf_ul_icxr_link, &item);
+
+    if (!item)
+        return;
+    if (link == NO_LINK) {
+        proto_item_append_text(item, " (no link)");
+        return;
+    }
+    if (!PINFO_FD_VISITED(rpc->pinfo)) {
+        size_t len = oxc_session_index_key((uint16_t)link, &rpc->pinfo->dst, key);
+
+        rpc->state->linked = oxc_session_find(rpc->pinfo, OXC_KEY_INDEX, key, len, false);
+    }
+    proto_item_append_text(item, " (session index %u)", link & 0xFFFF);
+    if (rpc->state->linked) {
+        item = proto_tree_add_uint(proto_item_add_subtree(item, ett_parameter), hf_linked_session, rpc->ndr.tvb,
+                                   rpc->ndr.offset - 4, 4, rpc->state->linked->number);
+        proto_item_set_generated(item);
+    }
+}
+
+static void
+connect_request(oxc_rpc_t *rpc)
+{
+    const char *user = oxc_ndr_string(&rpc->ndr, hf_sz_user_dn, ENC_ASCII, NULL);
+    uint32_t cpid;
+
+    oxc_ndr_u32(&rpc->ndr, hf_ul_flags, NULL);
+    oxc_ndr_u32(&rpc->ndr, hf_ul_con_mod, NULL);
+    oxc_ndr_u32(&rpc->ndr, hf_cb_limit, NULL);
+    cpid = oxc_ndr_u32(&rpc->ndr, hf_ul_cpid, NULL);
+    oxc_ndr_u32(&rpc->ndr, hf_ul_lcid_string, NULL);
+    oxc_ndr_u32(&rpc->ndr, hf_ul_lcid_sort, NULL);
+    show_link(rpc);
+    oxc_ndr_u16(&rpc->ndr, hf_us_f_can_convert_code_pages, NULL);
+    show_version(rpc, hf_rgw_client_version);
+
+    if (user && *user)
+        col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", %s", short_dn(user));
+    if (!PINFO_FD_VISITED(rpc->pinfo)) {
+        rpc->state->user = user ? wmem_strdup(wmem_file_scope(), user) : NULL;
+        rpc->state->encoding = code_page(cpid);
+    }
+}
+
+static void
+connect_response(oxc_rpc_t *rpc)
+{
+    oxc_ndr_handle_t cxh;
+    oxc_session_t *session = NULL;
+    const char *display_name;
+    uint8_t key[OXC_INDEX_KEY_SIZE];
+    uint16_t index;
+
+    if (show_cxh(rpc, &cxh))
+        session = oxc_rpc_new_session(rpc, &cxh);
+    oxc_ndr_u32(&rpc->ndr, hf_pcms_polls_max, NULL);
+    oxc_ndr_u32(&rpc->ndr, hf_pc_retry, NULL);
+    oxc_ndr_u32(&rpc->ndr, hf_pcms_retry_delay, NULL);
+    index = oxc_ndr_u16(&rpc->ndr, hf_pi_cxr, NULL);
+    oxc_ndr_string_pointer(&rpc->ndr, hf_sz_dn_prefix, rpc->state->encoding, NULL);
+    display_name = oxc_ndr_string_pointer(&rpc->ndr, hf_sz_display_name, rpc->state->encoding, NULL);
+    if (!session || PINFO_FD_VISITED(rpc->pinfo))
+        return;
+    oxc_session_set_user(rpc->pinfo, session, rpc->state->user ? rpc->state->user : display_name);
+    oxc_session_add_key(rpc->pinfo, session, OXC_KEY_INDEX, key, oxc_session_index_key(index, &rpc->pinfo->src, key));
+}
+
+static void
+connect_ex_request(oxc_rpc_t *rpc)
+{
+    tvbuff_t *aux;
+
+    connect_request(rpc);
+    oxc_ndr_u32(&rpc->ndr, hf_pul_time_stamp, NULL);
+    aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_in, false, NULL);
+    show_length(rpc, hf_cb_aux_in, aux);
+    show_limit(rpc, hf_pcb_aux_out, SMALL_RANGE);
+    show_aux(rpc, aux);
+}
+
+static void
+connect_ex_response(oxc_rpc_t *rpc)
+{
+    tvbuff_t *aux;
+
+    connect_response(rpc);
+    show_version(rpc, hf_rgw_server_version);
+    show_version(rpc, hf_rgw_best_version);
+    oxc_ndr_u32(&rpc->ndr, hf_pul_time_stamp, NULL);
+    aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_out, true, NULL);
+    show_length(rpc, hf_pcb_aux_out, aux);
+    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
+    show_aux(rpc, aux);
+}
+
+/* EcDoConnect is no longer described; the layout is that of open clients of its time. */
+static void
+legacy_connect_request(oxc_rpc_t *rpc)
+{
+    connect_request(rpc);
+    oxc_ndr_u32(&rpc->ndr, hf_pull_time_stamp, NULL);
+}
+
+static void
+legacy_connect_response(oxc_rpc_t *rpc)
+{
+    connect_response(rpc);
+    show_version(rpc, hf_rgw_server_version);
+    show_version(rpc, hf_rgw_client_version);
+    oxc_ndr_u32(&rpc->ndr, hf_pull_time_stamp, NULL);
+    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
+}
+
+/* ---- calls that carry ROPs ---- */
+
+typedef enum { CHAIN, OBFUSCATED } wrapping_t;
+
+/* After all parameters: what is wrong in a ROP must not hide how the call ended. */
+static void
+show_rops(oxc_rpc_t *rpc, tvbuff_t *rops, wrapping_t wrapping)
+{
+    if (rops && tvb_reported_length(rops) > 0) {
+        if (wrapping == CHAIN)
+            oxc_dissect_rop_chain(rops, rpc->pinfo, rpc->tree, rpc->pdu);
+        else
+            oxc_dissect_rop_plain(rops, rpc->pinfo, rpc->tree, rpc->pdu, true);
+    }
+    oxc_notify_fetch(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu);
+}
+
+/* The server answers a fetch with a null handle when it took the session away (MS-OXCRPC 3.1.4.2). */
+static void
+check_lost(oxc_rpc_t *rpc, bool lost)
+{
+    if (!lost)
+        return;
+    proto_tree_add_expert(rpc->tree, rpc->pinfo, &ei_session_lost, rpc->ndr.tvb, 0,
+                          MIN(OXC_NDR_HANDLE_SIZE, (int)tvb_reported_length(rpc->ndr.tvb)));
+    end_session(rpc);
+}
+
+static void
+rpc_ext2_request(oxc_rpc_t *rpc)
+{
+    tvbuff_t *rops, *aux;
+
+    request_cxh(rpc);
+    show_pul_flags(rpc);
+    rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, false, NULL);
+    show_length(rpc, hf_cb_in, rops);
+    show_limit(rpc, hf_pcb_out, ULTRA_LARGE);
+    aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_in, false, NULL);
+    show_length(rpc, hf_cb_aux_in, aux);
+    show_limit(rpc, hf_pcb_aux_out, SMALL_RANGE);
+    show_rops(rpc, rops, CHAIN);
+    show_aux(rpc, aux);
+}
+
+static void
+rpc_ext2_response(oxc_rpc_t *rpc)
+{
+    tvbuff_t *rops, *aux;
+    bool lost = response_cxh(rpc);
+
+    show_pul_flags(rpc);
+    rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_out, true, NULL);
+    show_length(rpc, hf_pcb_out, rops);
+    aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_out, true, NULL);
+    show_length(rpc, hf_pcb_aux_out, aux);
+    oxc_ndr_u32(&rpc->ndr, hf_pul_trans_time, NULL);
+    oxc_rpc_return_value(rpc, hf_return_value);
+    show_rops(rpc, rops, CHAIN);
+    show_aux(rpc, aux);
+    check_lost(rpc, lost);
+}
+
+/* EcDoRpcExt and EcDoRpc, as EcDoConnect above. */
+static void
+legacy_rpc_ext_request(oxc_rpc_t *rpc)
+{
+    tvbuff_t *rops, *reserved;
+
+    request_cxh(rpc);
+    show_pul_flags(rpc);
+    rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, false, NULL);
+    show_length(rpc, hf_cb_in, rops);
+    show_limit(rpc, hf_pcb_out, BIG_RANGE);
+    reserved = oxc_ndr_bytes(&rpc->ndr, hf_reserved0, true, NULL);
+    show_length(rpc, hf_reserved1, reserved);
+    show_rops(rpc, rops, CHAIN);
+}
+
+static void
+legacy_rpc_ext_response(oxc_rpc_t *rpc)
+{
+    tvbuff_t *rops, *reserved;
+    bool lost = response_cxh(rpc);
+
+    show_pul_flags(rpc);
+    rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_out, true, NULL);
+    show_length(rpc, hf_pcb_out, rops);
+    reserved = oxc_ndr_bytes(&rpc->ndr, hf_reserved0, true, NULL);
+    show_length(rpc, hf_reserved1, reserved);
+    oxc_ndr_u32(&rpc->ndr, hf_pul_trans_time, NULL);
+    oxc_rpc_return_value(rpc, hf_return_value);
+    show_rops(rpc, rops, CHAIN);
+    check_lost(rpc, lost);
+}
+
+static void
+show_length16(oxc_rpc_t *rpc, int hf, const tvbuff_t *array)
+{
+    proto_item *item;
+    uint16_t length = oxc_ndr_u16(&rpc->ndr, hf, &item);
+
+    oxc_ndr_check_length(&rpc->ndr, item, length, array);
+}
+
+static void
+legacy_rpc_request(oxc_rpc_t *rpc)
+{
+    tvbuff_t *rops;
+
+    request_cxh(rpc);
+    rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, true, NULL);
+    show_length16(rpc, hf_length, rops);
+    oxc_ndr_u16(&rpc->ndr, hf_max_data, NULL);
+    show_rops(rpc, rops, OBFUSCATED);
+}
+
+static void
+legacy_rpc_response(oxc_rpc_t *rpc)
+{
+    tvbuff_t *rops;
+    bool lost = response_cxh(rpc);
+
+    rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_out, true, NULL);
+    show_length16(rpc, hf_length, rops);
+    oxc_rpc_return_value(rpc, hf_return_value);
+    show_rops(rpc, rops, OBFUSCATED);
+    check_lost(rpc, lost);
+}
+
+/* ---- push notification ---- */
+
+/* Shows the address that datagrams shall go to; false if it is none that we know. */
+static bool
+show_callback_address(oxc_rpc_t *rpc, tvbuff_t *tvb, proto_item *item, address *addr, uint16_t *port)
+{
+    proto_tree *tree = proto_item_add_subtree(item, ett_parameter);
+    int length = (int)tvb_reported_length(tvb);
+    uint32_t family, port32;
+
+    if (length < 4) {
+        expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "No address: %d bytes", length);
+        return false;
+    }
+    /* An image of memory, so the family is little-endian whatever the stub's byte order; the rest is network order. */
+    proto_tree_add_item_ret_uint(tree, hf_sin_family, tvb, 0, 2, ENC_LITTLE_ENDIAN, &family);
+    proto_tree_add_item_ret_uint(tree, hf_sin_port, tvb, 2, 2, ENC_BIG_ENDIAN, &port32);
+    *port = (uint16_t)port32;
+
+    if (family == WINSOCK_AF_INET && length >= 8) {
+        proto_tree_add_item(tree, hf_sin_addr, tvb, 4, 4, ENC_BIG_ENDIAN);
+        set_address_tvb(addr, AT_IPv4, 4, tvb, 4);
+        if (length > 8)
+            proto_tree_add_item(tree, hf_sin_zero, tvb, 8, length - 8, ENC_NA);
+        if (length != 16)
+            expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "AF_INET with %d instead of 16 bytes", length);
+    } else if ((family == WINSOCK_AF_INET6 || family == LINUX_AF_INET6) && length >= 24) {
+        proto_tree_add_item(tree, hf_sin6_flowinfo, tvb, 4, 4, ENC_BIG_ENDIAN);
+        proto_tree_add_item(tree, hf_sin6_addr, tvb, 8, 16, ENC_NA);
+        set_address_tvb(addr, AT_IPv6, 16, tvb, 8);
+        if (length >= 28)
+            proto_tree_add_item(tree, hf_sin6_scope_id, tvb, 24, 4, ENC_LITTLE_ENDIAN);
+        if (length != 28)
+            expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "AF_INET6 with %d instead of 28 bytes", length);
+    } else {
+        expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "Address family %u with %d bytes is unknown", family,
+                               length);
+        return false;
+    }
+    proto_item_append_text(item, ", %s port %u", address_to_str(rpc->pinfo->pool, addr), *port);
+    return true;
+}
+
+static void
+register_push_request(oxc_rpc_t *rpc)
+{
+    tvbuff_t *context, *callback;
+    address addr = ADDRESS_INIT_NONE;
+    proto_item *item;
+    uint32_t bits;
+    uint16_t port = 0;
+
+    request_cxh(rpc);
+    oxc_ndr_u32(&rpc->ndr, hf_i_rpc, NULL);
+    context = oxc_ndr_bytes(&rpc->ndr, hf_rgb_context, false, &item);
+    if (context && tvb_reported_length(context) > MAX_CONTEXT)
+        expert_add_info_format(rpc->pinfo, item, &ei_range, "%u bytes of context, the server takes at most %u",
+                               tvb_reported_length(context), MAX_CONTEXT);
+    show_length16(rpc, hf_cb_context, context);
+    bits = oxc_ndr_u32(&rpc->ndr, hf_grbit_advise_bits, &item);
+    if (item && bits != 0xFFFFFFFF)
+        expert_add_info(rpc->pinfo, item, &ei_advise_bits);
+    callback = oxc_ndr_bytes(&rpc->ndr, hf_rgb_callback_address, false, &item);
+    if (callback && show_callback_address(rpc, callback, item, &addr, &port)) {
+        col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", %s port %u", address_to_str(rpc->pinfo->pool, &addr), port);
+        if (context && !PINFO_FD_VISITED(rpc->pinfo)) {
+            unsigned len = tvb_reported_length(context);
+
+            rpc->state->push = oxc_push_ask(rpc->pinfo, rpc->pdu->call->session, &addr, port,
+                                            tvb_get_ptr(context, 0, (int)len), len);
+        }
+    }
+    show_length16(rpc, hf_cb_callback_address, callback);
+    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
+}
+
+static void
+register_push_response(oxc_rpc_t *rpc)
+{
+    bool lost = response_cxh(rpc);
+    uint32_t result;
+
+    oxc_ndr_u32(&rpc->ndr, hf_h_notification, NULL);
+    result = oxc_rpc_return_value(rpc, hf_return_value);
+    if (!PINFO_FD_VISITED(rpc->pinfo) && !rpc->ndr.broken)
+        oxc_push_answer(rpc->pinfo, rpc->state->push, result == 0);
+    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
+    check_lost(rpc, lost);
+}
+
+/* EcRUnregisterPushNotification is no longer described; the layout is that of open clients of its time. */
+static void
+legacy_unregister_push_request(oxc_rpc_t *rpc)
+{
+    request_cxh(rpc);
+    oxc_ndr_u32(&rpc->ndr, hf_unknown, NULL);
+    oxc_ndr_u32(&rpc->ndr, hf_unknown, NULL);
+    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
+}
+
+static void
+legacy_unregister_push_response(oxc_rpc_t *rpc)
+{
+    bool lost = response_cxh(rpc);
+
+    if (oxc_rpc_return_value(rpc, hf_return_value) == 0 && !rpc->ndr.broken && rpc->pdu->call->session)
+        oxc_push_withdraw(rpc->pinfo, rpc->pdu->call->session);
+    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
+    check_lost(rpc, lost);
+}
+
+/* ---- the other calls ---- */
+
+static void
+handle_request(oxc_rpc_t *rpc)
+{
+    request_cxh(rpc);
+    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
+}
+
+static void
+disconnect_response(oxc_rpc_t *rpc)
+{
+    bool gone = response_cxh(rpc);
+
+    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
+    if (gone)
+        end_session(rpc);
+}
+
+static void
+async_connect_ex_response(oxc_rpc_t *rpc)
+{
+    oxc_ndr_handle_t acxh;
+    bool found = oxc_ndr_handle(&rpc->ndr, hf_acxh, &acxh);
+
+    if (found)
+        oxc_rpc_bind_acxh(rpc, &acxh);
+    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
+}
+
+static void
+no_parameters(oxc_rpc_t *rpc _U_)
+{
+}
+
+static void
+only_return_value(oxc_rpc_t *rpc)
+{
+    oxc_rpc_return_value(rpc, hf_return_value);
+}
+
+/* ---- the interface ---- */
+
+typedef struct {
+    const char *name;
+    oxc_call_kind_t kind;
+    void (*request)(oxc_rpc_t *rpc);    /* NULL: no layout is known */
+    void (*response)(oxc_rpc_t *rpc);
+} emsmdb_call_t;
+
+/* By opnum. Those that MS-OXCRPC 3.1.4 lists as "not used on wire" have the names of older clients and servers. */
+static const emsmdb_call_t calls[] = {
+    { "EcDoConnect", OXC_CALL_CONNECT, legacy_connect_request, legacy_connect_response },
+    { "EcDoDisconnect", OXC_CALL_DISCONNECT, handle_request, disconnect_response },
+    { "EcDoRpc", OXC_CALL_FETCH, legacy_rpc_request, legacy_rpc_response },
+    { "EcGetMoreRpc", OXC_CALL_OTHER, NULL, NULL },
+    { "EcRRegisterPushNotification", OXC_CALL_REGISTER_PUSH, register_push_request, register_push_response },
+    { "EcRUnregisterPushNotification", OXC_CALL_OTHER, legacy_unregister_push_request, legacy_unregister_push_response },
+    { "EcDummyRpc", OXC_CALL_OTHER, no_parameters, only_return_value },
+    { "EcRGetDCName", OXC_CALL_OTHER, NULL, NULL },
+    { "EcRNetGetDCName", OXC_CALL_OTHER, NULL, NULL },
+    { "EcDoRpcExt", OXC_CALL_FETCH, legacy_rpc_ext_request, legacy_rpc_ext_response },
+    { "EcDoConnectEx", OXC_CALL_CONNECT, connect_ex_request, connect_ex_response },
+    { "EcDoRpcExt2", OXC_CALL_FETCH, rpc_ext2_request, rpc_ext2_response },
+    { "EcDoAsyncConnect", OXC_CALL_OTHER, NULL, NULL },
+    { "EcDoAsyncWait", OXC_CALL_OTHER, NULL, NULL },
+    { "EcDoAsyncConnectEx", OXC_CALL_ASYNC_CONNECT, handle_request, async_connect_ex_response },
+};
+
+const char *
+oxc_emsmdb_call_name(uint16_t opnum)
+{
+    return opnum < array_length(calls) ? calls[opnum].name : "unknown call";
+}
+
+/* Every call goes through here: DCE/RPC has said in di which one it is. */
+static int
+dissect_call(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep)
+{
+    const emsmdb_call_t *call = &calls[di->call_data->opnum];
+    oxc_rpc_t rpc = oxc_rpc_begin(tvb, offset, pinfo, tree, di, drep, OXC_RPC_EMSMDB, call->kind);
+
+    (rpc.is_response ? call->response : call->request)(&rpc);
+    /* What follows a parameter that did not fit cannot be told apart; the expert item has said so. */
+    return rpc.ndr.broken ? (int)tvb_reported_length(tvb) : rpc.ndr.offset;
+}
+
+static proto_tree *
+add_tree(tvbuff_t *tvb, proto_tree *tree, uint16_t opnum, const char *what)
+{
+    proto_item *item = proto_tree_add_item(tree, proto_emsmdb, tvb, 0, -1, ENC_NA);
+
+    proto_item_append_text(item, ", %s%s", oxc_emsmdb_call_name(opnum), what);
+    tree = proto_item_add_subtree(item, ett_emsmdb);
+    item = proto_tree_add_uint(tree, hf_opnum, tvb, 0, 0, opnum);
+    proto_item_set_generated(item);
+    return tree;
+}
+
+bool
+oxc_emsmdb_dissect_stub(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep)
+{
+    uint16_t opnum = di->call_data->opnum;
+
+    if (opnum >= array_length(calls) || !calls[opnum].request)
+        return false;
+    dissect_call(tvb, 0, pinfo, add_tree(tvb, tree, opnum, ""), di, drep);
+    return true;
+}
+
+void
+oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator, const oxc_rpc_state_t *state,
+                 uint32_t status)
+{
+    oxc_call_t *call = state->call;
+
+    oxc_pdu_response(pinfo, discriminator, call->kind, call);
+    col_append_fstr(pinfo->cinfo, COL_INFO, ", %s", oxc_emsmdb_call_name(state->opnum));
+    tree = add_tree(tvb, tree, state->opnum, ", fault");
+    oxc_rpc_show_session(tvb, pinfo, tree, call);
+    /* The server knows the context handle no more, or never did (C706 appendix N). */
+    if (status == NCA_S_FAULT_CONTEXT_MISMATCH && call->session)
+        oxc_session_end(pinfo, call->session);
+}
+
+static dcerpc_sub_dissector procs[array_length(calls) + 1];
+
+/* ---- the built-in dissector ---- */
+
+static ws_bool take_over = true;
+static bool taken_over;
+static bool has_builtin;
+static dcerpc_uuid_value builtin;       /* how Wireshark's own dissector was registered */
+
+/*
+ * Wireshark's own "mapi" dissector has registered the interface before us: plugins hand off after it. Preferences are
+ * read later still, so this is first done by default and then again whenever the preference changes.
+ */
+static void
+apply_preferences(void)
+{
+    e_guid_t uuid = OXC_EMSMDB_UUID;
+    guid_key key = { uuid, EMSMDB_VERSION };
+
+    if ((bool)take_over == taken_over)
+        return;
+    taken_over = take_over;
+    if (taken_over) {
+        const dcerpc_uuid_value *old = (const dcerpc_uuid_value *)g_hash_table_lookup(dcerpc_uuids, &key);
+
+        has_builtin = old != NULL;
+        if (old)
+            builtin = *old;
+        compat_dcerpc_delete_uuid(&uuid, EMSMDB_VERSION);
+        dcerpc_init_uuid(proto_emsmdb, ett_emsmdb, &uuid, EMSMDB_VERSION, procs, hf_opnum);
+    } else {
+        compat_dcerpc_delete_uuid(&uuid, EMSMDB_VERSION);
+        if (has_builtin)
+            dcerpc_init_uuid(builtin.proto_id, builtin.ett, &uuid, EMSMDB_VERSION, builtin.procs, builtin.opnum_hf);
+    }
+}
+
+void
+proto_reg_handoff_emsmdb(void)
+{
+    for (unsigned i = 0; i < array_length(calls); i++) {
+        procs[i].num = (uint16_t)i;
+        procs[i].name = calls[i].name;
+        procs[i].dissect_rqst = calls[i].request ? dissect_call : NULL;
+        procs[i].dissect_resp = calls[i].response ? dissect_call : NULL;
+    }
+    apply_preferences();
+}
+
+void
+proto_register_emsmdb(void)
+{
+#define U16(name, filter, base) { name, "emsmdb." filter, FT_UINT16, base, NULL, 0, NULL, HFILL }
+#define U32(name, filter, base) { name, "emsmdb." filter, FT_UINT32, base, NULL, 0, NULL, HFILL }
+#define MS(name, filter) \
+    { name, "emsmdb." filter, FT_UINT32, BASE_DEC | BASE_UNIT_STRING, &units_milliseconds, 0, NULL, HFILL }
+#define TEXT(name, filter) { name, "emsmdb." filter, FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL }
+#define BYTES(name, filter) { name, "emsmdb." filter, FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL }
+    static hf_register_info hf[] = {
+        { &hf_opnum, { "Operation", "emsmdb.opnum", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_cxh, { "CXH", "emsmdb.cxh", FT_BYTES, BASE_NONE, NULL, 0, "Session context handle, little-endian", HFILL } },
+        { &hf_acxh,
+          { "ACXH", "emsmdb.acxh", FT_BYTES, BASE_NONE, NULL, 0, "Asynchronous context handle, little-endian", HFILL } },
+        { &hf_return_value,
+          { "Return value", "emsmdb.return_value", FT_UINT32, BASE_HEX | BASE_EXT_STRING, &ropdef_error_vals_ext, 0, NULL,
+            HFILL } },
+        { &hf_sz_user_dn, TEXT("szUserDN", "sz_user_dn") },
+        { &hf_ul_flags, { "ulFlags", "emsmdb.ul_flags", FT_UINT32, BASE_HEX, VALS(ul_flags_vals), 0, NULL, HFILL } },
+        { &hf_ul_con_mod, U32("ulConMod", "ul_con_mod", BASE_HEX) },
+        { &hf_cb_limit, U32("cbLimit", "cb_limit", BASE_DEC) },
+        { &hf_ul_cpid, U32("ulCpid", "ul_cpid", BASE_DEC) },
+        { &hf_ul_lcid_string, U32("ulLcidString", "ul_lcid_string", BASE_HEX) },
+        { &hf_ul_lcid_sort, U32("ulLcidSort", "ul_lcid_sort", BASE_HEX) },
+        { &hf_ul_icxr_link, U32("ulIcxrLink", "ul_icxr_link", BASE_HEX) },
+        { &hf_linked_session, U32("Linked to session", "ul_icxr_link.session", BASE_DEC) },
+        { &hf_us_f_can_convert_code_pages, U16("usFCanConvertCodePages", "us_f_can_convert_code_pages", BASE_DEC) },
+        { &hf_rgw_client_version, U16("rgwClientVersion", "rgw_client_version", BASE_HEX) },
+        { &hf_rgw_server_version, U16("rgwServerVersion", "rgw_server_version", BASE_HEX) },
+        { &hf_rgw_best_version, U16("rgwBestVersion", "rgw_best_version", BASE_HEX) },
+        { &hf_version, TEXT("Version", "version") },
+        { &hf_pul_time_stamp, U32("pulTimeStamp", "pul_time_stamp", BASE_DEC) },
+        { &hf_pull_time_stamp, U32("pullTimeStamp", "pull_time_stamp", BASE_DEC) },
+        { &hf_pcms_polls_max, MS("pcmsPollsMax", "pcms_polls_max") },
+        { &hf_pc_retry, U32("pcRetry", "pc_retry", BASE_DEC) },
+        { &hf_pcms_retry_delay, MS("pcmsRetryDelay", "pcms_retry_delay") },
+        { &hf_pi_cxr, U16("piCxr", "pi_cxr", BASE_DEC) },
+        { &hf_sz_dn_prefix, TEXT("szDNPrefix", "sz_dn_prefix") },
+        { &hf_sz_display_name, TEXT("szDisplayName", "sz_display_name") },
+        { &hf_pul_flags, U32("pulFlags", "pul_flags", BASE_HEX) },
+        { &hf_pul_flags_no_compression,
+          { "NoCompression", "emsmdb.pul_flags.no_compression", FT_BOOLEAN, 32, NULL, 0x1, NULL, HFILL } },
+        { &hf_pul_flags_no_xor_magic,
+          { "NoXorMagic", "emsmdb.pul_flags.no_xor_magic", FT_BOOLEAN, 32, NULL, 0x2, NULL, HFILL } },
+        { &hf_pul_flags_chain, { "Chain", "emsmdb.pul_flags.chain", FT_BOOLEAN, 32, NULL, 0x4, NULL, HFILL } },
+        { &hf_rgb_in, BYTES("rgbIn", "rgb_in") },
+        { &hf_cb_in, U32("cbIn", "cb_in", BASE_DEC) },
+        { &hf_rgb_out, BYTES("rgbOut", "rgb_out") },
+        { &hf_pcb_out, U32("pcbOut", "pcb_out", BASE_DEC) },
+        { &hf_rgb_aux_in, BYTES("rgbAuxIn", "rgb_aux_in") },
+        { &hf_cb_aux_in, U32("cbAuxIn", "cb_aux_in", BASE_DEC) },
+        { &hf_rgb_aux_out, BYTES("rgbAuxOut", "rgb_aux_out") },
+        { &hf_pcb_aux_out, U32("pcbAuxOut", "pcb_aux_out", BASE_DEC) },
+        { &hf_pul_trans_time, MS("pulTransTime", "pul_trans_time") },
+        { &hf_length, U16("length", "length", BASE_DEC) },
+        { &hf_max_data, U16("max_data", "max_data", BASE_DEC) },
+        { &hf_reserved0, BYTES("Reserved0", "reserved0") },
+        { &hf_reserved1, U32("Reserved1", "reserved1", BASE_DEC) },
+        { &hf_unknown, U32("Unknown", "unknown", BASE_HEX) },
+        { &hf_i_rpc, U32("iRpc", "i_rpc", BASE_HEX) },
+        { &hf_rgb_context, BYTES("rgbContext", "rgb_context") },
+        { &hf_cb_context, U16("cbContext", "cb_context", BASE_DEC) },
+        { &hf_grbit_advise_bits, U32("grbitAdviseBits", "grbit_advise_bits", BASE_HEX) },
+        { &hf_rgb_callback_address, BYTES("rgbCallbackAddress", "rgb_callback_address") },
+        { &hf_cb_callback_address, U16("cbCallbackAddress", "cb_callback_address", BASE_DEC) },
+        { &hf_sin_family,
+          { "sin_family", "emsmdb.rgb_callback_address.sin_family", FT_UINT16, BASE_DEC, VALS(family_vals), 0, NULL,
+            HFILL } },
+        { &hf_sin_port,
+          { "sin_port", "emsmdb.rgb_callback_address.sin_port", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_sin_addr,
+          { "sin_addr", "emsmdb.rgb_callback_address.sin_addr", FT_IPv4, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_sin_zero, BYTES("sin_zero", "rgb_callback_address.sin_zero") },
+        { &hf_sin6_flowinfo, U32("sin6_flowinfo", "rgb_callback_address.sin6_flowinfo", BASE_HEX) },
+        { &hf_sin6_addr,
+          { "sin6_addr", "emsmdb.rgb_callback_address.sin6_addr", FT_IPv6, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_sin6_scope_id, U32("sin6_scope_id", "rgb_callback_address.sin6_scope_id", BASE_DEC) },
+        { &hf_h_notification, U32("hNotification", "h_notification", BASE_HEX) },
+    };
+#undef U16
+#undef U32
+#undef MS
+#undef TEXT
+#undef BYTES
+    static int *ett[] = { &ett_emsmdb, &ett_parameter };
+    static ei_register_info ei[] = {
+        { &ei_session_lost,
+          { "emsmdb.session_lost", PI_RESPONSE_CODE, PI_WARN,
+            "The server took the session away: null context handle", EXPFILL } },
+        { &ei_range, { "emsmdb.range", PI_PROTOCOL, PI_NOTE, "A size is above what the interface allows", EXPFILL } },
+        { &ei_advise_bits,
+          { "emsmdb.grbit_advise_bits.invalid", PI_PROTOCOL, PI_WARN, "grbitAdviseBits is to be 0xFFFFFFFF", EXPFILL } },
+        { &ei_callback_address,
+          { "emsmdb.rgb_callback_address.invalid", PI_PROTOCOL, PI_WARN, "Not a socket address", EXPFILL } },
+    };
+    expert_module_t *expert;
+    module_t *module;
+
+    proto_emsmdb = proto_register_protocol("Exchange Server Mailbox RPC (MS-OXCRPC)", "EMSMDB", "emsmdb");
+    proto_register_field_array(proto_emsmdb, hf, array_length(hf));
+    proto_register_subtree_array(ett, array_length(ett));
+    expert = expert_register_protocol(proto_emsmdb);
+    expert_register_field_array(expert, ei, array_length(ei));
+    oxc_rpc_register(proto_emsmdb);
+
+    module = prefs_register_protocol(proto_emsmdb, apply_preferences);
+    prefs_register_bool_preference(module, "take_over", "Take over EMSMDB from the built-in dissector",
+                                   "Off: Wireshark's own \"mapi\" dissector shows the interface, without sessions, "
+                                   "notifications or links.",
+                                   &take_over);
+}
