@@ -418,7 +418,9 @@ binary_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag, 
         return -1;
     if (!r->measure) {
         item = proto_tree_add_item(tree, hf, r->tvb, offset, (int)size, ENC_NA);
-        if (!oxc_binary_structure(r, proto_item_add_subtree(item, ett_value), offset, (int)size, tag, text) && text)
+        if (size == 0)
+            oxc_text_add(text, "empty");
+        else if (!oxc_binary_structure(r, proto_item_add_subtree(item, ett_value), offset, (int)size, tag, text) && text)
             oxc_text_add(text, "%s%s", tvb_bytes_to_str(r->pinfo->pool, r->tvb, offset, MIN((int)size, 32)),
                          size > 32 ? "..." : "");
     }
@@ -450,6 +452,8 @@ single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t
     }
     if (has_has_value(r, type)) {
         offset = oxc_number(r, tree, hf_has_value, offset, 1, &has_value);
+        if (offset >= 0 && !has_value)
+            oxc_text_add(text, "no value");
         if (offset < 0 || !has_value)
             return offset;
     }
@@ -492,6 +496,8 @@ multiple_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_te
                              OXC_TYPE_OF(tag));
     if (has_has_value(r, OXC_TYPE_OF(tag))) {
         offset = oxc_number(r, tree, hf_has_value, offset, 1, &has_value);
+        if (offset >= 0 && !has_value)
+            oxc_text_add(text, "no value");
         if (offset < 0 || !has_value)
             return offset;
     }
