@@ -106,7 +106,7 @@ class Checker:
         elif node[0] == "call":
             if isinstance(node[2], tuple):
                 yield from self.names_in(node[2])
-        elif node[0] != "const":
+        elif node[0] not in ("const", "decided"):
             for sub in node[1:]:
                 yield from self.names_in(sub)
 
@@ -135,17 +135,17 @@ class Checker:
             for f in earlier[name]:
                 if f.array is not None or f.type not in SCALARS and f.type != "handle" or f.type in ("guid",):
                     raise DefinitionError(where, f"{name} is not a number")
-                if f.slot < 0:
-                    f.slot = next((g.slot for g in earlier[name] if g.slot >= 0), form.slots)
-                    if f.slot == form.slots:
-                        form.slots += 1
-            if form.slots > MAX_SLOTS:
-                raise DefinitionError(where, f"{form.name} refers to more than {MAX_SLOTS} of its fields")
+            if earlier[name][0].slot < 0:
+                earlier[name][0].slot = self.new_slot(form, where)
+            for f in earlier[name]:
+                f.slot = earlier[name][0].slot
             return earlier[name][0].slot
 
         def walk(n):
             if n[0] == "const":
                 return n
+            if n[0] == "decided":
+                return ("slot", n[1].slot)
             if n[0] == "name":
                 if n[1] in earlier:
                     return ("slot", slot(n[1]))
@@ -168,6 +168,8 @@ class Checker:
                     if "ReturnValue" not in earlier:
                         raise DefinitionError(where, "'ok' needs a ReturnValue before it")
                     return ("==", ("slot", slot("ReturnValue")), ("const", 0))
+                if n[1] == "left_out" and "ReturnValue" not in earlier:
+                    raise DefinitionError(where, "'left_out' needs a ReturnValue before it")
                 if n[1] == "deviation":
                     if n[2] not in self.model.deviations:
                         raise DefinitionError(where, f"unknown deviation {n[2]}")
@@ -187,6 +189,9 @@ class Checker:
         for f in form.fields:
             if closed and closed.name != f.name:
                 raise DefinitionError(f.where, f"nothing can follow {closed.name}, which takes all bytes to the end")
+            if f.type == "decision":
+                self.decision(form, f, earlier)
+                continue
             self.type(form, f)
             for part in ("cond", "size", "array"):
                 node = getattr(f, part)
@@ -200,6 +205,18 @@ class Checker:
                 closed = f
         form.index = len(self.forms)
         self.forms.append(form)
+
+    def decision(self, form, f, earlier):
+        if f.cond:
+            f.cond = self.resolve(f.cond, form, earlier, f.where)
+        f.array = self.resolve(f.array, form, earlier, f.where)
+        f.slot = self.new_slot(form, f.where)
+
+    def new_slot(self, form, where):
+        form.slots += 1
+        if form.slots > MAX_SLOTS:
+            raise DefinitionError(where, f"{form.name} refers to more than {MAX_SLOTS} of its fields")
+        return form.slots - 1
 
     def type(self, form, f):
         if f.type in ("bytes", "str8", "str16"):

@@ -16,6 +16,11 @@ def c_string(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def shown(form):
+    """The fields that stand in the tree."""
+    return [f for f in form.fields if f.type != "decision"]
+
+
 class Emitter:
     def __init__(self, model, checker, tags, errors):
         self.model = model
@@ -48,9 +53,9 @@ class Emitter:
                 push("SLOT", n[1])
             elif n[0] == "call" and n[1] == "deviation":
                 push("DEVIATION", list(self.model.deviations).index(n[2]))
-            elif n[0] == "call" and n[1] == "boundary":
+            elif n[0] == "call" and n[2] is not None:
                 walk(n[2])
-                push("BOUNDARY", 0, 1)
+                push(n[1].upper(), 0, 1)
             elif n[0] == "call":
                 push(n[1].upper())
             else:
@@ -102,6 +107,11 @@ class Emitter:
     def field_row(self, form, f):
         m = self.model
         flags, ref, arg, bits, names, size = [], 0, 0, "NULL", "NULL", SCALARS.get(f.type, 0)
+        if f.type == "decision":
+            follows = form.fields[form.fields.index(f) + 1]
+            return (f"    {{ {c_string(follows.name)}, NULL, ROPDEF_DECISION, 0, 0, ROPDEF_KEEP_NOTHING, {f.slot}, "
+                    f"{self.expression(f.cond, f.where)}, {self.expression(f.array, f.where)}, 0, 0, 0, NULL, NULL, NULL }},"
+                    f"  /* {f.where} */\n")
         if f.type in C_TYPES:
             ctype = C_TYPES[f.type]
         elif f.type in SCALARS:
@@ -278,7 +288,7 @@ void ropdefs_register(void);
             out.append(f"\n## {title}\n\n{owner.ref}\n\n| field | filter | type | in |\n|---|---|---|---|\n")
             rows = {}
             for form, word in ((owner.request, "request"), (owner.response, "response")):
-                for f in form.fields if form else ():
+                for f in shown(form) if form else ():
                     rows.setdefault((f.name, f.header.filter, f.header.ftype, ()), []).append(word)
                     for b in getattr(f, "bits", ()) or ():
                         rows.setdefault((f"{f.name}: {b.label}", b.filter, b.ftype, ()), []).append(word)
@@ -287,7 +297,7 @@ void ropdefs_register(void);
         out.append("\n## Structures\n")
         for s in self.model.structs.values():
             out.append(f"\n### {s.name}\n\n| field | filter | type |\n|---|---|---|\n")
-            for f in s.fields:
+            for f in shown(s):
                 out.append(f"| {f.name} | `{f.header.filter}` | {f.header.ftype} |\n")
                 for b in getattr(f, "bits", ()) or ():
                     out.append(f"| {f.name}: {b.label} | `{b.filter}` | {b.ftype} |\n")

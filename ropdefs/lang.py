@@ -143,7 +143,9 @@ class Model:
 TOKEN = re.compile(r'\s*(0[xX][0-9A-Fa-f]+|\d+|[A-Za-z_][A-Za-z_0-9]*|"[^"]*"|\|\||&&|==|!=|<=|>=|<<|>>|[-+*&!<>(){}\[\],.=])')
 
 KEYWORDS = {"flags", "enum", "as", "keep", "size", "each", "info", "hex", "label", "if"}
-BUILTINS = {"ok": 0, "left": 0, "private": 0, "public": 0, "unknown_store": 0, "boundary": 1, "deviation": 1}
+BUILTINS = {"ok": 0, "left": 0, "next16": 0, "next32": 0, "private": 0, "public": 0, "unknown_store": 0, "boundary": 1,
+            "left_out": 1, "deviation": 1}
+POSITIONAL = {"left", "next16", "next32", "boundary", "left_out"}      # their value depends on where they are asked
 
 
 def tokenize(text, where):
@@ -253,6 +255,10 @@ def parse_unary(tokens, depth):
     if tokens.take("."):
         return ("part", token, tokens.identifier("the name of a flag"))
     return ("name", token)
+
+
+def is_positional(node):
+    return node[0] == "call" and node[1] in POSITIONAL or any(is_positional(n) for n in node[1:] if isinstance(n, tuple))
 
 
 # ---- files ----
@@ -528,18 +534,34 @@ class Parser:
             raise DefinitionError(line.where, f"{owner.name} has neither request nor response")
 
     def fields(self, form, lines, cond):
+        otherwise = None        # what an 'else' in the next line means
         for line in lines:
-            if line.text.startswith("when "):
+            if line.text == "else":
+                if otherwise is None:
+                    raise DefinitionError(line.where, "'else' needs a 'when' right before it")
+                self.block(form, line, cond, otherwise)
+                otherwise = None
+            elif line.text.startswith("when "):
                 t = Tokens(line.text[5:], line.where)
                 own = parse_expression(t)
                 if t.peek() is not None:
                     raise DefinitionError(line.where, f"'{t.peek()}' does not belong here")
-                if not line.children:
-                    raise DefinitionError(line.where, "nothing stands under this 'when'")
-                self.fields(form, line.children, own if cond is None else ("&&", cond, own))
+                if is_positional(own):
+                    # Asked again behind the first field of the block the answer would be another.
+                    decision = Field("", "decision", line.where, array=own, cond=cond)
+                    form.fields.append(decision)
+                    own = ("decided", decision)
+                self.block(form, line, cond, own)
+                otherwise = ("!", own)
             else:
                 self.leaf(line)
                 form.fields.append(self.field(line, cond))
+                otherwise = None
+
+    def block(self, form, line, cond, own):
+        if not line.children:
+            raise DefinitionError(line.where, f"nothing stands under this '{line.text.split()[0]}'")
+        self.fields(form, line.children, own if cond is None else ("&&", cond, own))
 
     def field(self, line, cond):
         t = Tokens(line.text, line.where)

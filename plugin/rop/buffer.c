@@ -677,7 +677,4 @@ proto_register_oxc_rop(void)
     oxc_engine_register(proto_rop);
     oxc_field_register(proto_rop);
     oxc_property_register(proto_rop);
-    oxc_restriction_register(proto_rop);
-    oxc_recipient_register(proto_rop);
-    oxc_entry_id_register(proto_rop);
 }

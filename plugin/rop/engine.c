@@ -18,12 +18,17 @@ static expert_field ei_malformed;
 static expert_field ei_too_deep;
 static expert_field ei_undecoded;
 static expert_field ei_deviation;
+static expert_field ei_store_unknown;
 
-/* Values of the fields that later expressions of the form name. */
+/* A form while it is being read. */
 typedef struct {
     const ropdef_form_t *form;
     proto_tree *tree;
-    uint64_t slots[ROPDEF_SLOTS];
+    uint64_t slots[ROPDEF_SLOTS];       /* values of the fields that later expressions name */
+    const oxc_store_t *supposed;        /* evaluate for this kind of store */
+    bool regular;                       /* evaluate for a server that leaves nothing out */
+    bool asked_left_out;                /* set by expressions that asked for it */
+    bool asked_store;
 } form_state_t;
 
 static bool
@@ -84,8 +89,25 @@ oxc_type_unreadable(oxc_read_t *r, proto_tree *tree, int hf _U_, int offset, uin
 
 /* ---- expressions ---- */
 
+static oxc_store_t
+store_of(const oxc_read_t *r, const form_state_t *s)
+{
+    if (s->supposed)
+        return *s->supposed;
+    return r->rop ? (oxc_store_t)r->rop->store : OXC_STORE_UNKNOWN;
+}
+
+/* The number of size bytes at offset; one that fits nowhere if it is not there. */
 static uint64_t
-evaluate(const oxc_read_t *r, const form_state_t *s, unsigned index, int offset)
+peek(const oxc_read_t *r, int offset, int size)
+{
+    if (size > r->end - offset || !tvb_bytes_exist(r->tvb, offset, size))
+        return UINT32_MAX;
+    return size == 2 ? tvb_get_letohs(r->tvb, offset) : tvb_get_letohl(r->tvb, offset);
+}
+
+static uint64_t
+evaluate(const oxc_read_t *r, form_state_t *s, unsigned index, int offset)
 {
     uint64_t stack[ROPDEF_STACK];
     unsigned top = 0;
@@ -143,17 +165,29 @@ evaluate(const oxc_read_t *r, const form_state_t *s, unsigned index, int offset)
         case ROPDEF_OP_LEFT:
             stack[top++] = (uint64_t)(r->end - offset);
             break;
+        case ROPDEF_OP_NEXT16:
+            stack[top++] = peek(r, offset, 2);
+            break;
+        case ROPDEF_OP_NEXT32:
+            stack[top++] = peek(r, offset, 4);
+            break;
         case ROPDEF_OP_BOUNDARY:
             stack[top - 1] = oxc_buffer_is_boundary(r, offset, stack[top - 1]);
             break;
+        case ROPDEF_OP_LEFT_OUT:
+            s->asked_left_out = true;
+            stack[top - 1] = !s->regular && r->return_value != 0 && oxc_buffer_is_boundary(r, offset, 0) &&
+                             !oxc_buffer_is_boundary(r, offset, stack[top - 1]);
+            break;
         case ROPDEF_OP_PRIVATE:
-            stack[top++] = r->rop && r->rop->store == OXC_STORE_PRIVATE;
+            stack[top++] = store_of(r, s) == OXC_STORE_PRIVATE;
             break;
         case ROPDEF_OP_PUBLIC:
-            stack[top++] = r->rop && r->rop->store == OXC_STORE_PUBLIC;
+            stack[top++] = store_of(r, s) == OXC_STORE_PUBLIC;
             break;
         case ROPDEF_OP_UNKNOWN_STORE:
-            stack[top++] = !r->rop || r->rop->store == OXC_STORE_UNKNOWN;
+            s->asked_store = true;
+            stack[top++] = store_of(r, s) == OXC_STORE_UNKNOWN;
             break;
         case ROPDEF_OP_DEVIATION:
             stack[top++] = (r->deviations >> op->value) & 1;
@@ -163,30 +197,56 @@ evaluate(const oxc_read_t *r, const form_state_t *s, unsigned index, int offset)
 #undef BINARY
 }
 
-/* Is the field there? Where a deviation of the server decides it, that is said. */
+/*
+ * Is a condition met? Where it is so only because the server deviates from the specification, or where it depends on a
+ * logon that was not captured, that is said.
+ */
 static bool
-is_present(oxc_read_t *r, const form_state_t *s, const ropdef_field_t *f, int offset)
+is_met(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, unsigned condition, int offset)
 {
     unsigned deviations = r->deviations;
-    bool present, regular;
+    bool met, regular;
 
-    if (f->cond == 0)
+    if (condition == 0)
         return true;
-    present = evaluate(r, s, f->cond, offset) != 0;
-    if (deviations == 0 || r->measure)
-        return present;
+    s->asked_left_out = s->asked_store = false;
+    met = evaluate(r, s, condition, offset) != 0;
+    if (r->measure)
+        return met;
 
-    r->deviations = 0;
-    regular = evaluate(r, s, f->cond, offset) != 0;
-    r->deviations = deviations;
-    if (present != regular) {
-        for (unsigned i = 0; i < ROPDEF_DEVIATION_COUNT; i++) {
-            if ((deviations >> i) & 1)
-                proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s: %s",
-                                             f->name, ropdef_deviations[i]);
+    if (s->asked_store && store_of(r, s) == OXC_STORE_UNKNOWN) {
+        static const oxc_store_t stores[] = { OXC_STORE_PRIVATE, OXC_STORE_PUBLIC };
+        bool if_store[2];
+
+        for (int i = 0; i < 2; i++) {
+            s->supposed = &stores[i];
+            if_store[i] = evaluate(r, s, condition, offset) != 0;
         }
+        s->supposed = NULL;
+        if (if_store[0] != if_store[1])
+            proto_tree_add_expert_format(s->tree, r->pinfo, &ei_store_unknown, r->tvb, offset, 0,
+                                         "Whether %s is here depends on the RopLogon of this LogonId, which is missing; "
+                                         "that it %s is told by what follows", f->name, met ? "is" : "is not");
     }
-    return present;
+    if (deviations == 0 && !s->asked_left_out)
+        return met;
+    s->regular = true;
+    r->deviations = 0;
+    regular = evaluate(r, s, condition, offset) != 0;
+    s->regular = false;
+    r->deviations = deviations;
+    if (met == regular)
+        return met;
+    if (s->asked_left_out)
+        proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0,
+                                     "%s: the server leaves it out because the ROP failed (MS-OXCROPS has it for every "
+                                     "ReturnValue)", f->name);
+    for (unsigned i = 0; i < ROPDEF_DEVIATION_COUNT && !s->asked_left_out; i++) {
+        if ((deviations >> i) & 1)
+            proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s: %s", f->name,
+                                         ropdef_deviations[i]);
+    }
+    return met;
 }
 
 /* ---- fields ---- */
@@ -215,7 +275,7 @@ read_struct(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
 
 /* One element of any type; value is what expressions see of it. */
 static int
-read_element(oxc_read_t *r, const form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
+read_element(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
 {
     uint64_t length;
 
@@ -243,7 +303,7 @@ read_element(oxc_read_t *r, const form_state_t *s, proto_tree *tree, const ropde
 
 /* Elements until the count is reached or, without one, until the bytes end. */
 static int
-read_array(oxc_read_t *r, const form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
+read_array(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
 {
     uint64_t count = f->count ? evaluate(r, s, f->count, offset) : UINT64_MAX;
     proto_item *item = NULL;
@@ -279,7 +339,7 @@ read_array(oxc_read_t *r, const form_state_t *s, proto_tree *tree, const ropdef_
 
 /* A field within the size that the definition gives it; what the field leaves of that is said. */
 static int
-read_limited(oxc_read_t *r, const form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
+read_limited(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
 {
     uint64_t limit = evaluate(r, s, f->limit, offset);
     uint64_t value;
@@ -332,13 +392,17 @@ read_field(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, int offset)
 static int
 read_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
 {
-    form_state_t s = { &ropdef_forms[form], tree, { 0 } };
+    form_state_t s = { &ropdef_forms[form], tree, { 0 }, NULL, false, false, false };
 
     for (unsigned i = 0; i < s.form->count; i++) {
         const ropdef_field_t *f = &s.form->fields[i];
 
-        if (!is_present(r, &s, f, offset))
+        if (!is_met(r, &s, f, f->cond, offset))
             continue;
+        if (f->type == ROPDEF_DECISION) {
+            s.slots[f->slot] = is_met(r, &s, f, f->count, offset);
+            continue;
+        }
         offset = read_field(r, &s, f, offset);
         if (offset < 0)
             return -1;
@@ -361,6 +425,8 @@ oxc_engine_register(int proto)
         { &ei_too_deep, { "rop.too_deep", PI_MALFORMED, PI_ERROR,
             "Structures are nested deeper than is followed", EXPFILL } },
         { &ei_undecoded, { "rop.undecoded", PI_UNDECODED, PI_WARN, "Bytes that belong to no field", EXPFILL } },
+        { &ei_store_unknown, { "rop.store_unknown", PI_UNDECODED, PI_NOTE,
+            "Whether the store is private or public is not known: the RopLogon is missing", EXPFILL } },
         { &ei_deviation, { "rop.deviation", PI_PROTOCOL, PI_WARN, "The server deviates from the specification", EXPFILL } },
     };
 

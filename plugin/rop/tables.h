@@ -27,7 +27,8 @@ typedef enum {
     ROPDEF_BYTES,
     ROPDEF_HANDLE,
     ROPDEF_STRUCT,              /* ref: form */
-    ROPDEF_C_TYPE               /* ref: C type */
+    ROPDEF_C_TYPE,              /* ref: C type */
+    ROPDEF_DECISION             /* no bytes: what count gives here is kept for later conditions; name is what follows */
 } ropdef_type_t;
 
 /* What the session keeps of a field. */
@@ -79,7 +80,10 @@ typedef enum {
     ROPDEF_OP_SUB,
     ROPDEF_OP_MUL,
     ROPDEF_OP_LEFT,             /* bytes left in the structure */
+    ROPDEF_OP_NEXT16,           /* the number that follows, without reading it; a huge one if it is not there */
+    ROPDEF_OP_NEXT32,
     ROPDEF_OP_BOUNDARY,         /* does a ROP end n bytes further on, as far as can be told? */
+    ROPDEF_OP_LEFT_OUT,         /* a ROP that failed ends here already, and not n bytes further on */
     ROPDEF_OP_PRIVATE,          /* the logon is to a private mailbox */
     ROPDEF_OP_PUBLIC,
     ROPDEF_OP_UNKNOWN_STORE,
