@@ -221,6 +221,9 @@ oxc_type_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg _
     int end;
 
     if (!columns) {
+        /* Only the size and the flag can tell then whether this may be a row. */
+        if (r->measure && r->sized && oxc_fits(r, tree, offset, 1) && tvb_get_uint8(r->tvb, offset) <= ROW_FLAGGED)
+            return r->end;
         oxc_property_columns_unknown(r, item);
         return -1;
     }
