@@ -417,6 +417,15 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
 
 /* ---- messages ---- */
 
+/* A header value for as long as the capture is open; NULL when there is none. */
+static const char *
+keep_header(const oxc_http_message_t *message, const char *name)
+{
+    const char *value = oxc_http_value(message, name);
+
+    return value ? wmem_strdup(wmem_file_scope(), value) : NULL;
+}
+
 bool
 oxc_mapihttp_is_request(const oxc_http_message_t *message)
 {
@@ -454,8 +463,8 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
 {
     mapihttp_exchange_t *exchange = exchange_new(pinfo, true);
 
-    exchange->type_name = wmem_strdup(wmem_file_scope(), oxc_http_value(message, "x-requesttype"));
-    exchange->request_id = wmem_strdup(wmem_file_scope(), oxc_http_value(message, "x-requestid"));
+    exchange->type_name = keep_header(message, "x-requesttype");
+    exchange->request_id = keep_header(message, "x-requestid");
     exchange->type = oxc_mapihttp_request_type(exchange->type_name);
     record->exchange = exchange;
     record->type_name = exchange->type_name;
@@ -506,15 +515,14 @@ static bool
 record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, uint32_t ordinal)
 {
     mapihttp_exchange_t *exchange = match_response(pinfo, message);
-    const char *type_name = oxc_http_value(message, "x-requesttype");
     oxc_session_t *session;
 
     if (exchange ? !exchange->ours : !response_is_ours(message))
         return false;
     record->exchange = exchange;
-    if (type_name) {
-        record->type_name = wmem_strdup(wmem_file_scope(), type_name);
-        record->type = oxc_mapihttp_request_type(type_name);
+    record->type_name = keep_header(message, "x-requesttype");
+    if (record->type_name) {
+        record->type = oxc_mapihttp_request_type(record->type_name);
     } else if (exchange) {
         record->type_name = exchange->type_name;
         record->type = exchange->type;

@@ -70,7 +70,7 @@ next_ordinal(packet_info *pinfo)
 static const char *
 type_text(const char *type_name)
 {
-    return type_name && *type_name ? type_name : "[unknown request type]";
+    return type_name && *type_name ? type_name : "[no request type]";
 }
 
 static void
@@ -191,15 +191,15 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
         return;
     text = wmem_strdup_printf(pinfo->pool, "%s %s", type_text(record->type_name), message->is_request ? "request" : "response");
     col_set_str(pinfo->cinfo, COL_PROTOCOL, "MAPI/HTTP");
-    if (body_tvb) {
-        col_clear(pinfo->cinfo, COL_INFO);
-        col_add_str(pinfo->cinfo, COL_INFO, text);
+    /* The http dissector fences what it says of each message: one behind others is appended, the first one replaced. */
+    if (!body_tvb && ordinal == 0)
+        col_clear_fence(pinfo->cinfo, COL_INFO);
+    col_clear(pinfo->cinfo, COL_INFO);
+    col_append_sep_str(pinfo->cinfo, COL_INFO, NULL, text);
+    if (body_tvb)
         item = proto_tree_add_item(tree, proto_mapihttp, body_tvb, 0, -1, ENC_NA);
-    } else {
-        /* The http dissector has closed its part of the column already. */
-        col_append_sep_str(pinfo->cinfo, COL_INFO, NULL, text);
+    else
         item = proto_tree_add_item(tree, proto_mapihttp, message->tvb, message->offset, message->body - message->offset, ENC_NA);
-    }
     proto_item_append_text(item, ", %s", text);
     tree = proto_item_add_subtree(item, ett_mapihttp);
 
