@@ -21,6 +21,12 @@ def shown(form):
     return [f for f in form.fields if f.type != "decision"]
 
 
+def deviations_in(node):
+    if node[:2] == ("call", "deviation"):
+        return {node[2]}
+    return {name for n in node[1:] if isinstance(n, tuple) for name in deviations_in(n)}
+
+
 class Emitter:
     def __init__(self, model, checker, tags, errors):
         self.model = model
@@ -227,10 +233,22 @@ class Emitter:
                        f"{str(rop.proto == 'oxcnotif').lower()}, "
                        f"{rop.request.index if rop.request else -1}, {rop.response.index if rop.response else -1}, "
                        f"{does}, ROPDEF_ROWS_{rows}, {fixed}, "
-                       f"{rop.answered_as if rop.answered_as is not None else -1}\n}};\n")
+                       f"{rop.answered_as if rop.answered_as is not None else -1}, 0x{self.deviations(rop):x}\n}};\n")
         out.append("\nconst ropdef_rop_t *const ropdef_rops[256] = {\n")
         out.extend(f"    [0x{i:02x}] = &rop_{i:02x},\n" for i in sorted(self.model.rops))
         out.append("};\n\n")
+
+    def deviations(self, rop):
+        """The set of server deviations that the response names, also inside its structures."""
+        names, todo = set(), [rop.response] if rop.response else []
+        while todo:
+            form = todo.pop()
+            for f in form.fields:
+                for node in (f.cond, f.array, f.size):
+                    names |= deviations_in(node) if isinstance(node, tuple) else set()
+                if f.type in self.model.structs:
+                    todo.append(self.model.structs[f.type])
+        return sum(1 << i for i, name in enumerate(self.model.deviations) if name in names)
 
     def messages(self, out):
         out.append("const ropdef_message_t ropdef_messages[] = {\n")

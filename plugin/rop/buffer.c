@@ -333,6 +333,32 @@ find_deviations(oxc_buffer_t *b, int offset)
     }
 }
 
+/*
+ * The same for one answer: what does not read as the specification has it, up to where a ROP can end, but does so with one
+ * deviation of a server. Decided on the first pass, as the columns that are known change.
+ */
+static void
+find_rop_deviation(oxc_buffer_t *b, oxc_rop_t *rop, const ropdef_rop_t *def, int offset)
+{
+    oxc_read_t r;
+
+    read_init(&r, b, true);
+    r.rop = rop;
+    r.def = def;
+    for (unsigned i = 0; i <= ROPDEF_DEVIATION_COUNT; i++) {
+        int next;
+
+        r.deviations = i == 0 ? 0 : 1U << (i - 1);
+        if (i > 0 && !(def->deviations & r.deviations))
+            continue;
+        next = oxc_engine_form(&r, NULL, offset + 1, (unsigned)def->response);
+        if (next >= 0 && oxc_buffer_is_boundary(&r, next, 0)) {
+            rop->deviations = r.deviations;
+            return;
+        }
+    }
+}
+
 /* ---- one ROP ---- */
 
 typedef struct {
@@ -457,6 +483,11 @@ read_rop(oxc_buffer_t *b, proto_tree *tree, int offset, const ropdef_rop_t *def,
             proto_tree_add_expert(sub, b->pinfo, &ei_unasked, b->tvb, offset, 1);
     }
     oxc_keep_find_columns(&r, def);
+    if (response && r.rop && !def->trailer) {
+        if (def->deviations && !PINFO_FD_VISITED(b->pinfo))
+            find_rop_deviation(b, r.rop, def, offset);
+        r.deviations = r.rop->deviations;
+    }
     next = oxc_engine_form(&r, sub, offset + 1, (unsigned)(response ? def->response : def->request));
     if (item) {
         proto_item_set_len(item, next < 0 ? b->rops_end - offset : next - offset);

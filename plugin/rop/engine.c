@@ -29,6 +29,7 @@ typedef struct {
     bool regular;                       /* evaluate for a server that leaves nothing out */
     bool asked_left_out;                /* set by expressions that asked for it */
     bool asked_store;
+    unsigned said;                      /* deviations shown already */
 } form_state_t;
 
 static bool
@@ -242,10 +243,10 @@ is_met(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, unsigned conditi
                                      "%s: the server leaves it out because the ROP failed (MS-OXCROPS has it for every "
                                      "ReturnValue)", f->name);
     for (unsigned i = 0; i < ROPDEF_DEVIATION_COUNT && !s->asked_left_out; i++) {
-        if ((deviations >> i) & 1)
-            proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s: %s", f->name,
-                                         ropdef_deviations[i]);
+        if (((deviations & ~s->said) >> i) & 1)
+            proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s", ropdef_deviations[i]);
     }
+    s->said |= deviations;
     return met;
 }
 
@@ -392,7 +393,7 @@ read_field(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, int offset)
 static int
 read_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
 {
-    form_state_t s = { &ropdef_forms[form], tree, { 0 }, NULL, false, false, false };
+    form_state_t s = { &ropdef_forms[form], tree, { 0 }, NULL, false, false, false, 0 };
 
     for (unsigned i = 0; i < s.form->count; i++) {
         const ropdef_field_t *f = &s.form->fields[i];

@@ -139,9 +139,9 @@ read_properties(oxc_read_t *r, proto_tree *tree, int offset)
     start = offset;
     sub = oxc_subtree(r, tree, hf_properties, offset, &item);
     if (!columns && count > 0) {
-        /* A row has always a size in front of it, so this is no reason to stop. */
+        /* With the size that stands in front of a row this is no reason to stop. */
         oxc_property_columns_unknown(r, item);
-        return r->end;
+        return r->sized ? r->end : -1;
     }
     if (columns && count > columns->count)
         return oxc_malformed(r, sub, offset, r->end - offset, "%u columns, but the recipients have only %u", count,

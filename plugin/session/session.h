@@ -205,6 +205,7 @@ struct oxc_rop {
     wmem_array_t *ids;          /* property ids (uint16_t) */
     int16_t next_expected;      /* RopId that the next answer should have; -1 when not known */
     uint32_t return_value;      /* of a response */
+    uint32_t deviations;        /* of the server, that explain the response */
 };
 
 /*
