@@ -16,6 +16,7 @@
 #include <epan/dissectors/packet-tls-utils.h>
 #include <epan/expert.h>
 #include <epan/proto_data.h>
+#include <wsutil/str_util.h>
 
 /*
  * The http dissector hands over bodies of type application/mapi-http. It says nothing of messages without a body (PING, and
@@ -46,6 +47,9 @@ static dissector_handle_t http_tls_handle;
 static dissector_handle_t tls_handle;
 static dissector_handle_t connection_tcp_handle;
 static dissector_handle_t connection_tls_handle;
+
+/* An HTTP message that is not reassembled stands in the frame behind this much at most (Ethernet, IP and TCP with options). */
+#define MAX_LINK_HEADERS 256
 
 /* Keys of data that lives as long as one dissection of a frame. */
 enum {
@@ -139,6 +143,8 @@ dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_h
     oxc_mapihttp_settle(pinfo, record, message, &body, 0);
     if (record->pdu->call->kind == OXC_CALL_FETCH)
         oxc_notify_fetch(tvb, pinfo, tree, record->pdu);
+    else
+        oxc_notify_call(pinfo, record->pdu);
 }
 
 static void
@@ -175,6 +181,8 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
                           record->pdu->call->bound, record->pdu->call->request);
     else if (record->pdu->call->kind == OXC_CALL_FETCH)
         oxc_notify_fetch(tvb, pinfo, tree, record->pdu);
+    else
+        oxc_notify_call(pinfo, record->pdu);
 }
 
 /* body_tvb is NULL for a message without a body of the protocol. */
@@ -344,16 +352,57 @@ dissect_connection_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     return dissect_connection(http_tls_handle, tvb, pinfo, tree, data);
 }
 
-/* ---- ends of connections ---- */
+/* ---- what is found behind all dissectors ---- */
 
-static int
-dissect_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+/* A request without a body that is whole in one of the frame's data sources; NULL when there is none. */
+static oxc_http_message_t *
+find_request(packet_info *pinfo)
+{
+    static const uint8_t post[] = { 'P', 'O', 'S', 'T', ' ' };
+
+    for (GSList *at = pinfo->data_src; at; at = at->next) {
+        tvbuff_t *tvb = get_data_source_tvb((const struct data_source *)at->data);
+        unsigned length = MIN(tvb_captured_length(tvb), MAX_LINK_HEADERS + sizeof post);
+        const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)length);
+        const uint8_t *found = (const uint8_t *)ws_memmem(bytes, length, post, sizeof post);
+        oxc_http_message_t *message = found ? oxc_http_read(pinfo, tvb, (int)(found - bytes)) : NULL;
+
+        if (message && message->complete && message->end == message->body && oxc_mapihttp_is_request(message))
+            return message;
+    }
+    return NULL;
+}
+
+/* The first message of a connection, before that is watched, has no body: nobody asked this dissector. */
+static void
+show_first_message(packet_info *pinfo, proto_tree *tree)
+{
+    uint32_t watched_from;
+    oxc_http_message_t *message;
+
+    if (!proto_is_frame_protocol(pinfo->layers, "http"))
+        return;
+    watched_from = oxc_mapihttp_watched_from(pinfo);
+    if (PINFO_FD_VISITED(pinfo) ? watched_from != pinfo->num + 1 : watched_from != 0)
+        return;
+    /* On the first visit, being shown would have made it watched. */
+    if (p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_ORDINAL))
+        return;
+    message = find_request(pinfo);
+    if (message) {
+        watch_connection(pinfo);
+        dissect_message(pinfo, tree, message, NULL);
+    }
+}
+
+static void
+show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     wmem_list_t *lost = oxc_mapihttp_cut_off(pinfo);
     uint32_t which = 0;
 
     if (!lost)
-        return 0;
+        return;
     for (wmem_list_frame_t *at = wmem_list_head(lost); at; at = wmem_list_frame_next(at), which++) {
         const mapihttp_exchange_t *exchange = (const mapihttp_exchange_t *)wmem_list_frame_data(at);
         const oxc_call_t *call = exchange->call;
@@ -370,6 +419,15 @@ dissect_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
             oxc_notify_wakeup(tvb, pinfo, lost_tree, which, OXC_WAKEUP_HTTP_WAIT, OXC_OUTCOME_CUT_OFF, call->session,
                               call->bound, call->request);
     }
+}
+
+static int
+dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    if (pinfo->ptype != PT_TCP)
+        return 0;
+    show_first_message(pinfo, tree);
+    show_cut_off(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
 }
 
@@ -415,7 +473,7 @@ proto_reg_handoff_mapihttp(void)
     dissector_handle_t handle = create_dissector_handle(dissect_mapihttp, proto_mapihttp);
 
     dissector_add_string("media_type", "application/mapi-http", handle);
-    register_postdissector(create_dissector_handle(dissect_end, proto_mapihttp));
+    register_postdissector(create_dissector_handle(dissect_afterwards, proto_connection));
     http_tcp_handle = find_dissector("http-over-tcp");
     http_tls_handle = find_dissector("http-over-tls");
     tls_handle = find_dissector("tls");
