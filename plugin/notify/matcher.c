@@ -186,6 +186,18 @@ oxc_matcher_expired(const oxc_wakeup_t *wakeup)
     return !within_window(&wakeup->time, &latest);
 }
 
+oxc_fate_t
+oxc_matcher_fate(const oxc_wakeup_t *wakeup)
+{
+    if (wakeup->fetch)
+        return OXC_FATE_FOLLOWED;
+    if (wakeup->superseded_in)
+        return OXC_FATE_SUPERSEDED;
+    if (wakeup->session && (wakeup->late_fetch || oxc_matcher_expired(wakeup)))
+        return OXC_FATE_MISSED;
+    return OXC_FATE_OPEN;
+}
+
 unsigned
 oxc_matcher_brought(const oxc_pdu_t *pdu)
 {

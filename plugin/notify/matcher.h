@@ -61,6 +61,16 @@ void oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu);
 /* The wake-up that the call of this PDU followed up; NULL for none. */
 const oxc_wakeup_t *oxc_matcher_answered(const oxc_pdu_t *pdu);
 
+/* What became of a wake-up that announced notifications, as far as the capture was read. */
+typedef enum {
+    OXC_FATE_OPEN,              /* not decided: another event may come, or the session is not known */
+    OXC_FATE_FOLLOWED,
+    OXC_FATE_SUPERSEDED,
+    OXC_FATE_MISSED             /* no call of the session fetched before the window passed */
+} oxc_fate_t;
+
+oxc_fate_t oxc_matcher_fate(const oxc_wakeup_t *wakeup);
+
 /* Has the window of the wake-up passed within what was seen of the capture? */
 bool oxc_matcher_expired(const oxc_wakeup_t *wakeup);
 

@@ -251,6 +251,14 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     tell_tap(pinfo, &event);
 }
 
+void
+oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu)
+{
+    oxc_tap_t event = { .kind = OXC_TAP_CALL, .session = pdu->call->session, .pdu = pdu };
+
+    tell_tap(pinfo, &event);
+}
+
 /* ---- subscriptions and notifications ---- */
 
 void

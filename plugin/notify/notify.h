@@ -41,6 +41,9 @@ void oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint
  */
 void oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu);
 
+/* Every other call, and the request of a wait: for statistics only. After the session is known, and has ended if it does. */
+void oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu);
+
 /* A RopRegisterNotification succeeded: object is the subscription. */
 void oxc_notify_subscription(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu,
                              const oxc_object_t *object);

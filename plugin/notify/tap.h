@@ -14,10 +14,11 @@ typedef enum {
     OXC_TAP_NOTIFICATION,       /* rop, object (NULL when not captured), folder */
     OXC_TAP_WAKEUP,             /* wakeup */
     OXC_TAP_FETCH_REQUEST,      /* pdu; wakeup if it follows one up */
-    OXC_TAP_FETCH_RESPONSE      /* pdu; wakeup if it follows one up; notifications */
+    OXC_TAP_FETCH_RESPONSE,     /* pdu; wakeup if it follows one up; notifications */
+    OXC_TAP_CALL                /* pdu: connect, disconnect, request of a wait, ... */
 } oxc_tap_kind_t;
 
-/* One event; lives as long as the packet. */
+/* One event; lives as long as the packet. What it points to, but for the texts, lives as long as the file is open. */
 typedef struct {
     oxc_tap_kind_t kind;
     const oxc_session_t *session;       /* NULL when not known */

@@ -98,10 +98,12 @@ oxc_session_set_user(packet_info *pinfo, oxc_session_t *session, const char *use
 }
 
 void
-oxc_session_end(packet_info *pinfo, oxc_session_t *session)
+oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how)
 {
-    if (!PINFO_FD_VISITED(pinfo) && session->ended_in == 0)
-        session->ended_in = pinfo->num;
+    if (PINFO_FD_VISITED(pinfo) || session->ended_in)
+        return;
+    session->ended_in = pinfo->num;
+    session->end = (uint8_t)how;
 }
 
 unsigned

@@ -41,10 +41,19 @@ typedef enum {
     OXC_BOUND_BY_ORDER = 3
 } oxc_bound_t;
 
+/* How a session context ended (MS-OXCRPC 3.1.4.3, MS-OXCMAPIHTTP 3.1.5.7 and 3.2.5.1). */
+typedef enum {
+    OXC_END_DISCONNECTED = 1,   /* the client gave it up */
+    OXC_END_LOST,               /* the server does not know it any more */
+    OXC_END_REPLACED            /* the client connected again with its cookies */
+} oxc_end_t;
+
 struct oxc_session {
     uint32_t number;            /* 1, 2, ... in the order of appearance */
     uint32_t first_frame;
     uint32_t ended_in;          /* frame of Disconnect or loss; 0 while alive */
+    uint8_t end;                /* oxc_end_t; 0 while alive */
+    oxc_session_t *replaces;    /* the session that ended because this one began; NULL for none */
     bool index_known;           /* a Connect showed its piCxr */
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
@@ -68,8 +77,8 @@ void oxc_session_add_key(packet_info *pinfo, oxc_session_t *session, oxc_key_kin
 /* The user a session belongs to, once a Connect call has told it; the text is copied. */
 void oxc_session_set_user(packet_info *pinfo, oxc_session_t *session, const char *user);
 
-/* Disconnect, a zero context handle or a lost context ends the session with this frame. */
-void oxc_session_end(packet_info *pinfo, oxc_session_t *session);
+/* Disconnect, a zero context handle, a lost context or a new connect ends the session with this frame. */
+void oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how);
 
 /*
  * Key of OXC_KEY_INDEX: piCxr (MS-OXCRPC 3.1.4.1), then the server's address; the length is returned (2 to 18 bytes).
@@ -107,6 +116,7 @@ struct oxc_pdu {
 
 struct oxc_call {
     oxc_call_kind_t kind;
+    const char *name;           /* as the specification has it; NULL when the transport does not tell */
     oxc_session_t *session;     /* NULL while not known */
     oxc_bound_t bound;          /* how the session was found; meaningless without one */
     oxc_pdu_t *request;         /* NULL when not captured */

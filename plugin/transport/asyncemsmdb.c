@@ -37,6 +37,7 @@ async_wait_ex_request(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree 
         oxc_rpc_session(&rpc, OXC_KEY_ACXH, &acxh);
     oxc_ndr_u32(&rpc.ndr, hf_ul_flags_in, NULL);
     oxc_rpc_show_session(tvb, pinfo, tree, rpc.pdu->call);
+    oxc_notify_call(pinfo, rpc.pdu);
     return rpc.ndr.broken ? (int)tvb_reported_length(tvb) : rpc.ndr.offset;
 }
 

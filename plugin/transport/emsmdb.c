@@ -151,8 +151,11 @@ response_cxh(oxc_rpc_t *rpc)
 static void
 end_session(oxc_rpc_t *rpc)
 {
-    if (rpc->pdu->call->session)
-        oxc_session_end(rpc->pinfo, rpc->pdu->call->session);
+    oxc_call_t *call = rpc->pdu->call;
+
+    if (call->session)
+        oxc_session_end(rpc->pinfo, call->session,
+                        call->kind == OXC_CALL_DISCONNECT ? OXC_END_DISCONNECTED : OXC_END_LOST);
 }
 
 static void
@@ -700,7 +703,11 @@ dissect_call(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dc
     const emsmdb_call_t *call = &calls[di->call_data->opnum];
     oxc_rpc_t rpc = oxc_rpc_begin(tvb, offset, pinfo, tree, di, drep, OXC_RPC_EMSMDB, call->kind);
 
+    if (!PINFO_FD_VISITED(pinfo))
+        rpc.pdu->call->name = call->name;
     (rpc.is_response ? call->response : call->request)(&rpc);
+    if (call->kind != OXC_CALL_FETCH)
+        oxc_notify_call(pinfo, rpc.pdu);
     /* What follows a parameter that did not fit cannot be told apart; the expert item has said so. */
     return rpc.ndr.broken ? (int)tvb_reported_length(tvb) : rpc.ndr.offset;
 }
@@ -734,13 +741,15 @@ oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t d
 {
     oxc_call_t *call = state->call;
 
-    oxc_pdu_response(pinfo, discriminator, call->kind, call);
+    const oxc_pdu_t *pdu = oxc_pdu_response(pinfo, discriminator, call->kind, call);
+
     col_append_fstr(pinfo->cinfo, COL_INFO, ", %s", oxc_emsmdb_call_name(state->opnum));
     tree = add_tree(tvb, tree, state->opnum, ", fault");
     oxc_rpc_show_session(tvb, pinfo, tree, call);
     /* The server knows the context handle no more, or never did (C706 appendix N). */
     if (status == NCA_S_FAULT_CONTEXT_MISMATCH && call->session)
-        oxc_session_end(pinfo, call->session);
+        oxc_session_end(pinfo, call->session, OXC_END_LOST);
+    oxc_notify_call(pinfo, pdu);
 }
 
 static dcerpc_sub_dissector procs[array_length(calls) + 1];

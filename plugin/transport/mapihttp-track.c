@@ -378,8 +378,10 @@ begin_session(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mess
         oxc_session_set_user(pinfo, session, body->display_name);
     else if (record->exchange)
         oxc_session_set_user(pinfo, session, record->exchange->user_dn);
-    if (record->exchange && record->exchange->replaces)
-        oxc_session_end(pinfo, record->exchange->replaces);
+    if (record->exchange && record->exchange->replaces) {
+        session->replaces = record->exchange->replaces;
+        oxc_session_end(pinfo, session->replaces, OXC_END_REPLACED);
+    }
     oxc_call_bind(pinfo, record->pdu->call, session, OXC_BOUND_BY_KEY);
 }
 
@@ -410,7 +412,7 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
         session_learn_cookies(pinfo, call->session, message);
         if ((call->kind == OXC_CALL_DISCONNECT && success) ||
             (context_is_lost(response_code) && record->exchange && record->exchange->bound_by_cookie))
-            oxc_session_end(pinfo, call->session);
+            oxc_session_end(pinfo, call->session, response_code == 0 ? OXC_END_DISCONNECTED : OXC_END_LOST);
     }
     record->session = call->session;
 }
@@ -470,6 +472,7 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
     record->type_name = exchange->type_name;
     record->type = exchange->type;
     record->pdu = oxc_pdu_request(pinfo, ordinal, exchange->type ? exchange->type->kind : OXC_CALL_OTHER);
+    record->pdu->call->name = record->type_name;
     exchange->call = record->pdu->call;
     if (exchange->type && exchange->type->kind == OXC_CALL_CONNECT)
         exchange->replaces = session_by_cookies(pinfo, message);
@@ -530,6 +533,8 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
     }
     record->pdu = oxc_pdu_response(pinfo, ordinal, record->type ? record->type->kind : OXC_CALL_OTHER,
                                    exchange ? exchange->call : NULL);
+    if (!record->pdu->call->name)
+        record->pdu->call->name = record->type_name;
     if (!exchange && needs_session(record->type)) {
         session = session_by_guid(pinfo, request_guid(pinfo, message), false);
         oxc_call_bind(pinfo, record->pdu->call, session, OXC_BOUND_BY_CONTEXT);
