@@ -259,10 +259,13 @@ read_struct(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
 {
     proto_item *item = NULL;
     proto_tree *sub = NULL;
+    wmem_strbuf_t *info = r->info;
     int next;
 
     if (!oxc_enter(r, tree, offset))
         return -1;
+    /* The structure's own line says what its fields would say in the Info column. */
+    r->info = r->measure ? NULL : wmem_strbuf_new(r->pinfo->pool, "");
     if (tree) {
         item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, r->end - offset, ENC_NA);
         sub = proto_item_add_subtree(item, *ropdef_forms[f->ref].ett);
@@ -270,6 +273,15 @@ read_struct(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
     next = read_form(r, sub, offset, f->ref);
     if (item && next >= 0)
         proto_item_set_len(item, next - offset);
+    if (r->info && wmem_strbuf_get_len(r->info) > 0) {
+        const char *text = wmem_strbuf_get_str(r->info);
+
+        proto_item_append_text(item, ": %s", text);
+        r->info = info;
+        if (f->flags & ROPDEF_INFO)
+            oxc_info_add(r, text);
+    }
+    r->info = info;
     oxc_leave(r);
     return next;
 }

@@ -8,8 +8,10 @@
 
 #include "rop/buffer.h"
 #include "rop/property.h"
+#include "ropdefs.h"
 
 #include <epan/dissectors/packet-windows-common.h>
+#include <epan/to_str.h>
 
 static int ett_array = -1;
 
@@ -31,8 +33,8 @@ oxc_folder_text(const oxc_read_t *r, uint64_t folder_id)
     return wmem_strdup_printf(r->pinfo->pool, "0x%016" PRIx64, folder_id);
 }
 
-static void
-info_add(oxc_read_t *r, const char *text)
+void
+oxc_info_add(oxc_read_t *r, const char *text)
 {
     if (!r->info)
         return;
@@ -44,26 +46,50 @@ info_add(oxc_read_t *r, const char *text)
 static const char *
 value_name(const ropdef_field_t *f, uint64_t value)
 {
+    if (f->bits && f->bits->info_names)
+        return try_val_to_str((uint32_t)(value & f->bits->info_mask), f->bits->info_names);
     return f->names && value <= UINT32_MAX ? try_val_to_str((uint32_t)value, f->names) : NULL;
 }
 
-/* What the Info column says of a number. */
-static void
-info_scalar(oxc_read_t *r, const ropdef_field_t *f, uint64_t value)
+static const char *
+guid_text(oxc_read_t *r, int offset)
 {
+    e_guid_t guid;
     const char *name;
 
-    if (f->bits && f->bits->info_names) {
-        name = try_val_to_str((uint32_t)(value & f->bits->info_mask), f->bits->info_names);
-        info_add(r, name ? name : wmem_strdup_printf(r->pinfo->pool, "0x%" PRIx64, value & f->bits->info_mask));
-    } else if (f->type == ROPDEF_FOLDER_ID) {
-        info_add(r, oxc_folder_text(r, value));
-    } else if (f->bits) {
-        info_add(r, wmem_strdup_printf(r->pinfo->pool, "0x%" PRIx64, value));
-    } else {
-        name = value_name(f, value);
-        info_add(r, name ? name : wmem_strdup_printf(r->pinfo->pool, "%" PRIu64, value));
+    tvb_get_letohguid(r->tvb, offset, &guid);
+    name = oxc_guid_name(&guid);
+    return name ? name : guid_to_str(r->pinfo->pool, &guid);
+}
+
+/* What the Info column, or the line of a structure, says of a number. */
+static const char *
+scalar_text(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t value)
+{
+    const char *name = value_name(f, value);
+    const header_field_info *info = proto_registrar_get_nth(*f->hf);
+
+    if (name)
+        return name;
+    switch (f->type) {
+    case ROPDEF_FOLDER_ID:
+        return oxc_folder_text(r, value);
+    case ROPDEF_TAG:
+        return oxc_property_name(r, (uint32_t)value);
+    case ROPDEF_GUID:
+        return guid_text(r, offset);
+    case ROPDEF_INT:
+        return wmem_strdup_printf(r->pinfo->pool, "%" PRId64, (int64_t)value);
+    default:
+        break;
     }
+    if (info->strings == &ropdef_error_vals_ext && try_val_to_str_ext((uint32_t)value, &ropdef_error_vals_ext))
+        return val_to_str_ext_const((uint32_t)value, &ropdef_error_vals_ext, "");
+    if (f->bits && f->bits->info_names)
+        value &= f->bits->info_mask;
+    if (FIELD_DISPLAY(info->display) == BASE_HEX)
+        return wmem_strdup_printf(r->pinfo->pool, "0x%" PRIx64, value);
+    return wmem_strdup_printf(r->pinfo->pool, "%" PRIu64, value);
 }
 
 /* A tag is shown with its name; hidden, it is a tag like any other for filters. */
@@ -168,7 +194,7 @@ oxc_field_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int o
     if (tree)
         show_scalar(r, tree, f, offset, *value);
     if (f->flags & ROPDEF_INFO)
-        info_scalar(r, f, *value);
+        oxc_info_add(r, scalar_text(r, f, offset, *value));
     return offset + f->size;
 }
 
@@ -211,7 +237,7 @@ show_string(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
     if (tree)
         proto_tree_add_string(tree, *f->hf, r->tvb, offset, length, text);
     if (f->flags & ROPDEF_INFO)
-        info_add(r, text);
+        oxc_info_add(r, text);
 }
 
 int

@@ -242,6 +242,11 @@ oxc_keep_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind)
 
     if (!keeps(r))
         return;
+    if (def->does & ROPDEF_DOES_END_OF_ANSWERS) {
+        /* The requests behind were not carried out: nothing answers them, and they release nothing (MS-OXCROPS 2.2.15). */
+        while (oxc_pdu_rop(r->pdu->call->request, r->pdu->call->next_answer))
+            r->pdu->call->next_answer++;
+    }
     if (def->does & ROPDEF_DOES_NAME_PROPERTIES) {
         /* RopGetPropertyIdsFromNames asks with names, RopGetNamesFromPropertyIds with ids. */
         name_properties(r, rop->names ? rop : rop->peer, rop->ids ? rop : rop->peer);
