@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import functools
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -85,11 +86,23 @@ ALL_FIELDS = (*CALL_FIELDS, *ROP_FIELDS, *NOTIFICATION_FIELDS.values(), *DERIVED
 TEXT_FIELDS = {"mapihttp.request_type", "oxcnotif.message_class", "_ws.malformed",
                "_ws.expert.message", "emsmdb.cxh", "asyncemsmdb.acxh"}
 
+# FILETIME fields, which tshark prints as a time.
+TIME_FIELDS = {"rop.logon.gwart_time"}
+
 # Fields whose value is only known when later frames were seen.
 FORWARD_FIELDS = {"rop.response_in"}
 
 # Values of _ws.expert.group (epan/proto.h).
 PI_UNDECODED, PI_MALFORMED, PI_DISSECTOR_BUG = 0x05000000, 0x07000000, 0x11000000
+
+
+def filetime(shown: str) -> int:
+    """100 ns since 1601 of a time as tshark prints it in UTC, in the form of Wireshark 4.0
+    (Nov 22, 2026 16:01:15.000000000 UTC) or of later releases (ISO 8601)."""
+    seconds, fraction = re.match(r"(.*?)\.(\d{9})(?: UTC|Z)?$", shown).groups()
+    form = "%Y-%m-%dT%H:%M:%S" if "T" in seconds and "-" in seconds else "%b %d, %Y %H:%M:%S"
+    since = datetime.datetime.strptime(seconds, form) - datetime.datetime(1601, 1, 1)
+    return (since.days * 86400 + since.seconds) * 10**7 + int(fraction) // 100
 
 
 def value(field: str, shown: str) -> Any:
@@ -100,6 +113,8 @@ def value(field: str, shown: str) -> Any:
         return shown
     if shown in ("True", "False"):
         return int(shown == "True")
+    if field in TIME_FIELDS:
+        return filetime(shown)
     return int(shown, 0)
 
 

@@ -16,9 +16,13 @@ captures = pytest.mark.parametrize(
 @captures
 def test_two_passes_show_the_same(seen, name):
     once, twice = seen.frames(name), seen.frames(name, two_pass=True)
+    # Which session a Connect request begins is only known from its response.
+    connects = {call.req_frame for call in truth.load(name).calls
+                if call.request_type == "Connect" or call.opnum == 10}
     for field in ALL_FIELDS:
         if field not in FORWARD_FIELDS:
-            assert_same(f"{field} in two passes", twice[field], once[field])
+            assert_same(f"{field} in two passes", twice[field], once[field],
+                        skip=connects if field == "oxcnotif.session" else ())
 
 
 def interesting(name):

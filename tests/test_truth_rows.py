@@ -39,7 +39,9 @@ def values_of(fields):
         name = field.get("name", "")
         if name == "rop.property.tag":
             found.append([int(field.get("show"), 0), None])
-        elif name.startswith("rop.property.value") and found and found[-1][1] is None:
+        elif name.endswith((".count", ".size")):
+            continue                        # in front of a binary or multiple value
+        elif name.startswith("rop.property.value.") and found and found[-1][1] is None:
             found[-1][1] = bytes.fromhex(field.get("value", ""))
     return found
 

@@ -119,6 +119,11 @@ def run(args: Sequence[str], check: bool = True, program: str = "tshark",
     return done
 
 
+def listed_version() -> str:
+    """What tshark says of itself, whatever becomes of it afterwards."""
+    return (run(["--version"], check=False).stdout.splitlines() or ["a tshark without a version"])[0]
+
+
 @functools.lru_cache(maxsize=None)
 def require_plugin() -> str:
     """The line of `tshark -G plugins` that names the plugin; NoPlugin if there is none."""
@@ -127,11 +132,14 @@ def require_plugin() -> str:
     except FileNotFoundError as problem:
         raise NoPlugin("tshark is not installed; on Debian: apt-get install tshark") from problem
     lines = [line for line in listed.stdout.splitlines() if line.startswith(PLUGIN)]
+    if listed.returncode < 0:
+        raise NoPlugin(f"tshark dies of signal {-listed.returncode} when it loads {PLUGIN}:\n"
+                       f"{listed.stderr}")
     if not lines:
         versions = [path.parent.parent.name for path in scratch().glob(f"plugins/*/epan/{PLUGIN}")]
         raise NoPlugin(
             f"tshark does not load {PLUGIN} (built for Wireshark {', '.join(versions)}; this is "
-            f"{run(['--version']).stdout.splitlines()[0]}). Build it against the installed "
+            f"{listed_version()}). Build it against the installed "
             f"Wireshark, or run another tshark. What it said:\n{listed.stderr}")
     return lines[0]
 
