@@ -312,7 +312,8 @@ SCALARS = {
     "bool": 1, "error": 4, "fid": 8, "mid": 8, "cn": 8, "tag": 4, "guid": 16, "filetime": 8, "counter48": 6,
 }
 STRINGS = {"z8", "z16", "str8", "str16", "bytes"}
-KEEPS = {"folder", "message", "notification_types", "whole_store", "name", "columns", "recipient_columns", "logon_flags",
+KEEPS = {"folder", "message", "notification_types", "whole_store", "name", "columns", "recipient_columns", "row_columns",
+         "logon_flags",
          "folder_names", "names", "ids", "target", "notification_flags", "table_event", "session_index"}
 DOES = {"release", "logon", "set_columns", "reset_columns", "set_recipients", "name_folder", "name_properties",
         "subscribe", "notify", "pending", "end_of_answers", "progress"}

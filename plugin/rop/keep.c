@@ -63,11 +63,27 @@ property_name_text(const oxc_read_t *r, int offset)
                                                  ENC_UTF_16 | ENC_LITTLE_ENDIAN));
 }
 
+/* Columns that nothing behind this message is read by. */
+static const oxc_columns_t *
+row_columns(const oxc_read_t *r, int offset, int next)
+{
+    unsigned count = (unsigned)(next - offset) / 4;
+    oxc_columns_t *columns = (oxc_columns_t *)wmem_alloc(r->pinfo->pool, sizeof *columns + count * sizeof columns->tags[0]);
+
+    columns->frame = r->pinfo->num;
+    columns->count = count;
+    for (unsigned i = 0; i < count; i++)
+        columns->tags[i] = tvb_get_letohl(r->tvb, offset + (int)i * 4);
+    return columns;
+}
+
 void
 oxc_keep_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int offset, int next)
 {
     oxc_rop_t *rop = r->rop;
 
+    if (f->keep == ROPDEF_KEEP_ROW_COLUMNS && rop && !r->measure)
+        rop->columns = row_columns(r, offset, next);
     if (!keeps(r))
         return;
     if (f->flags & ROPDEF_IS_LOGON_ID) {

@@ -10,6 +10,7 @@
 
 #include <epan/expert.h>
 
+#include "rop/message.h"
 #include "transport/payload.h"
 
 typedef enum {
@@ -306,12 +307,21 @@ read_fields(reader_t *r, const body_field_t *fields)
     }
 }
 
-/* A body whose fields are not known here: as bytes, said to be so. */
+/* A body whose fields are not known here: by its definition, or as bytes, said to be so. */
 static void
-read_unknown(reader_t *r, const oxc_request_type_t *type)
+read_unknown(reader_t *r, const oxc_request_type_t *type, bool is_response)
 {
     proto_item *item;
 
+    if (type && oxc_message_is_defined(type->name)) {
+        int next = oxc_dissect_message(r->tvb, r->pinfo, r->tree, type->name, is_response, r->offset);
+
+        if (next >= 0) {
+            r->offset = next;
+            read_fields(r, aux_only);
+        }
+        return;
+    }
     if (tvb_reported_length_remaining(r->tvb, r->offset) <= 0)
         return;
     item = proto_tree_add_item(r->tree, hf_data, r->tvb, r->offset, -1, ENC_NA);
@@ -327,7 +337,7 @@ oxc_mapihttp_request_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, c
     if (type && type->request)
         read_fields(&r, type->request);
     else
-        read_unknown(&r, type);
+        read_unknown(&r, type, false);
 }
 
 void
@@ -343,7 +353,7 @@ oxc_mapihttp_response_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, 
         if (type)
             read_fields(&r, type->response);
         else
-            read_unknown(&r, type);
+            read_unknown(&r, type, true);
         return;
     }
     if (!read_u32(&r, &status_code, &body->status_code, &item))
@@ -369,7 +379,7 @@ oxc_mapihttp_response_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, 
     else if (type->response)
         read_fields(&r, type->response);
     else
-        read_unknown(&r, type);
+        read_unknown(&r, type, true);
 }
 
 void
@@ -408,11 +418,11 @@ oxc_register_mapihttp_body(int proto)
     static int *ett[] = { &ett_flags, &ett_rop_buffer };
     static ei_register_info ei[] = {
         { &ei_truncated,
-          { "mapihttp.body_truncated", PI_MALFORMED, PI_ERROR, "The body ends before its fields do", EXPFILL } },
+          { "mapihttp.body_truncated", PI_PROTOCOL, PI_ERROR, "The body ends before its fields do", EXPFILL } },
         { &ei_size,
-          { "mapihttp.size_wrong", PI_MALFORMED, PI_ERROR, "The buffer is said to be larger than the body", EXPFILL } },
-        { &ei_trailing, { "mapihttp.trailing_data", PI_MALFORMED, PI_WARN, "Bytes behind the end of the body", EXPFILL } },
-        { &ei_string, { "mapihttp.string_unterminated", PI_MALFORMED, PI_ERROR, "A string has no NUL at its end", EXPFILL } },
+          { "mapihttp.size_wrong", PI_PROTOCOL, PI_ERROR, "The buffer is said to be larger than the body", EXPFILL } },
+        { &ei_trailing, { "mapihttp.trailing_data", PI_PROTOCOL, PI_WARN, "Bytes behind the end of the body", EXPFILL } },
+        { &ei_string, { "mapihttp.string_unterminated", PI_PROTOCOL, PI_ERROR, "A string has no NUL at its end", EXPFILL } },
         { &ei_status_code,
           { "mapihttp.status_code_failure", PI_RESPONSE_CODE, PI_WARN, "StatusCode says that the request failed", EXPFILL } },
         { &ei_error_code,

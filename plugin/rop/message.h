@@ -1,0 +1,24 @@
+/* message.h
+ * Messages that are no ROP buffers but read by the same definitions: address book bodies of MAPI/HTTP
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_MESSAGE_H
+#define OXCNOTIF_MESSAGE_H
+
+#include "compat.h"
+
+/*
+ * Shows the fields of an address book body (MS-OXCMAPIHTTP 2.2.5) from offset on: of a request from its beginning, of a
+ * response from behind ErrorCode, up to the auxiliary buffer, which is left to the caller. request_type is compared
+ * case-insensitively. Returns the offset behind the fields; offset itself when no definition has this name; -1 when the
+ * bytes cannot be followed, which is said in the tree.
+ */
+int oxc_dissect_message(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *request_type, bool is_response,
+                        int offset);
+
+/* Whether there is a definition for the request type. */
+bool oxc_message_is_defined(const char *request_type);
+
+#endif /* OXCNOTIF_MESSAGE_H */
