@@ -16,7 +16,8 @@
 typedef enum {
     OXC_COUNTS_ROP,             /* ROP buffers: 16-bit */
     OXC_COUNTS_RULE,            /* extended rules: 32-bit */
-    OXC_COUNTS_ADDRESS_BOOK     /* MAPI/HTTP address book: 32-bit, and a HasValue byte in front of some values */
+    OXC_COUNTS_ADDRESS_BOOK,    /* MAPI/HTTP address book: 32-bit, and a HasValue byte in front of some values */
+    OXC_COUNTS_STREAM           /* FastTransfer streams: 32-bit, and one in front of every value of variable size */
 } oxc_counts_t;
 
 /* One reading of one structure: where it stands and what is known around it. */

@@ -75,7 +75,10 @@ oxc_property_name(oxc_read_t *r, uint32_t tag)
             name = oxc_session_property_name(r->pinfo, r->pdu->call->session, OXC_ID_OF(tag));
         return name ? name : wmem_strdup_printf(r->pinfo->pool, "Named property 0x%04X", OXC_ID_OF(tag));
     }
-    name = try_val_to_str_ext(tag, &ropdef_property_tag_vals_ext);
+    if (r->counts == OXC_COUNTS_STREAM)
+        name = oxc_meta_tag_name(tag);
+    if (!name)
+        name = try_val_to_str_ext(tag, &ropdef_property_tag_vals_ext);
     if (!name)
         name = try_val_to_str_ext(tag & ~0x3000U, &ropdef_property_tag_vals_ext);
     if (!name)
@@ -88,6 +91,9 @@ oxc_property_tag_name(oxc_read_t *r, uint32_t tag)
 {
     const char *type = oxc_property_type_name(OXC_TYPE_OF(tag));
 
+    if (r->counts == OXC_COUNTS_STREAM && OXC_TYPE_OF(tag) & OXC_PTYP_CODE_PAGE)
+        return wmem_strdup_printf(r->pinfo->pool, "%s (string of code page %u)", oxc_property_name(r, tag),
+                                  OXC_TYPE_OF(tag) & ~OXC_PTYP_CODE_PAGE);
     return type ? wmem_strdup_printf(r->pinfo->pool, "%s (%s)", oxc_property_name(r, tag), type)
                 : wmem_strdup_printf(r->pinfo->pool, "%s (type 0x%04X)", oxc_property_name(r, tag), OXC_TYPE_OF(tag));
 }

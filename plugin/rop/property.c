@@ -14,6 +14,11 @@ static int hf_type = -1;
 static int hf_id = -1;
 static int hf_flag = -1;
 static int hf_row_flag = -1;
+static int hf_property_set = -1;
+static int hf_kind = -1;
+static int hf_dispid = -1;
+static int hf_name = -1;
+static int hf_announced = -1;
 
 static int ett_tag = -1;
 
@@ -23,7 +28,9 @@ static expert_field ei_columns_unknown = EI_INIT;
 enum {
     PART_TAG = 1,               /* PropertyTag */
     PART_TYPE = 2,              /* PropertyType */
-    PART_FLAG = 4               /* Flag of a FlaggedPropertyValue */
+    PART_FLAG = 4,              /* Flag of a FlaggedPropertyValue */
+    PART_NAME = 8,              /* what names a named property, in streams */
+    PART_HEADER = 16            /* no value, but the number in front of it */
 };
 
 /* Flag of FlaggedPropertyValue (MS-OXCDATA 2.11.5) */
@@ -49,6 +56,18 @@ enum {
 static const value_string row_flag_vals[] = {
     { ROW_STANDARD, "StandardPropertyRow" },
     { ROW_FLAGGED, "FlaggedPropertyRow" },
+    { 0, NULL }
+};
+
+/* propertyName of a stream (MS-OXCFXICS 2.2.4.1.1) */
+enum {
+    KIND_DISPID = 0x00,
+    KIND_NAME = 0x01
+};
+
+static const value_string kind_vals[] = {
+    { KIND_DISPID, "Dispid" },
+    { KIND_NAME, "Name" },
     { 0, NULL }
 };
 
@@ -99,6 +118,33 @@ flagged_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_tex
     }
 }
 
+/* The name that a stream repeats with every named property; text becomes the name. */
+static int
+read_name(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
+{
+    uint32_t kind, dispid;
+
+    if (!oxc_fits(r, tree, offset, 17))
+        return -1;
+    oxc_guid_item(r, tree, hf_property_set, offset, text);
+    oxc_text_add(text, "/");
+    offset = oxc_number(r, tree, hf_kind, offset + 16, 1, &kind);
+    if (kind == KIND_NAME)
+        return oxc_stringz(r, tree, hf_name, offset, true, text);
+    if (kind != KIND_DISPID)
+        return oxc_malformed(r, tree, offset - 1, r->end - offset + 1, "0x%02X is no kind of property name", kind);
+    offset = oxc_number(r, tree, hf_dispid, offset, 4, &dispid);
+    if (offset >= 0)
+        oxc_text_add(text, "0x%04X", dispid);
+    return offset;
+}
+
+static bool
+is_array(uint32_t tag)
+{
+    return !(OXC_TYPE_OF(tag) & OXC_PTYP_CODE_PAGE) && OXC_TYPE_OF(tag) & PTYP_MULTIPLE;
+}
+
 /*
  * One line "name: value". parts tells what is on the wire in front of the value; the tag is as the columns have it unless it
  * is on the wire. It is returned in tag, and the whole line added to summary.
@@ -123,17 +169,30 @@ property_line(oxc_read_t *r, proto_tree *tree, int hf, int offset, unsigned part
     } else if (sub) {
         oxc_property_tag_item(r, sub, hf_tag, offset, 0, *tag);
     }
-    if (text) {
+    if (parts & PART_NAME && OXC_ID_OF(*tag) >= 0x8000) {
+        offset = read_name(r, sub, offset, text);
+        if (offset < 0)
+            return -1;
+    } else if (text) {
         oxc_text_add(text, "%s", oxc_property_name(r, *tag));
-        oxc_text_show(item, text, true);
     }
+    oxc_text_show(item, text, true);
     if (parts & PART_TYPE) {
         offset = oxc_number(r, sub, hf_type, offset, 2, &type);
         if (offset < 0)
             return -1;
         *tag = OXC_WITH_TYPE(*tag, type);
     }
-    offset = parts & PART_FLAG ? flagged_value(r, sub, offset, *tag, value) : oxc_property_value(r, sub, offset, *tag, value);
+    if (parts & PART_HEADER) {
+        offset = oxc_number(r, sub, hf_announced, offset, 4, &type);
+        oxc_text_add(value, "%u %s, continued", type, is_array(*tag) ? "values" : "bytes");
+    } else if (parts & PART_FLAG) {
+        offset = flagged_value(r, sub, offset, *tag, value);
+    } else {
+        uint32_t value_tag = r->counts == OXC_COUNTS_STREAM && *tag == OXC_META_TAG_IDSET_GIVEN ? OXC_WITH_TYPE(*tag, PTYP_BINARY) : *tag;
+
+        offset = oxc_property_value(r, sub, offset, value_tag, value);
+    }
     if (value) {
         if (wmem_strbuf_get_len(value->buffer) > 0)
             oxc_text_add(text, ": %s", wmem_strbuf_get_str(value->buffer));
@@ -152,6 +211,27 @@ oxc_property_tagged(oxc_read_t *r, proto_tree *tree, int offset, uint32_t *tag, 
     if (tag)
         *tag = read_tag;
     return offset;
+}
+
+int
+oxc_property_streamed(oxc_read_t *r, proto_tree *tree, int offset, bool header_only)
+{
+    uint32_t tag = 0;
+
+    return property_line(r, tree, hf_property, offset, PART_TAG | PART_NAME | (header_only ? PART_HEADER : 0), &tag, NULL);
+}
+
+proto_tree *
+oxc_property_continued(oxc_read_t *r, proto_tree *tree, int offset, int length, uint32_t tag, proto_item **item)
+{
+    proto_tree *sub = oxc_subtree(r, tree, hf_property, offset, item);
+
+    if (sub) {
+        oxc_subtree_end(*item, offset, offset + length);
+        proto_item_set_text(*item, "%s", oxc_property_name(r, tag));
+        oxc_property_tag_item(r, sub, hf_tag, offset, 0, tag);
+    }
+    return sub;
 }
 
 int
@@ -243,6 +323,12 @@ oxc_property_register(int proto)
         { &hf_type, { "PropertyType", "rop.property.type", FT_UINT16, BASE_HEX | BASE_EXT_STRING,
             VALS_EXT_PTR(&oxc_property_type_vals_ext), 0, NULL, HFILL } },
         { &hf_flag, { "Flag", "rop.property.flag", FT_UINT8, BASE_HEX, VALS(flag_vals), 0, "What follows for a property", HFILL } },
+        { &hf_property_set, { "PropertySet", "rop.property.property_set", FT_GUID, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_kind, { "Kind", "rop.property.kind", FT_UINT8, BASE_HEX, VALS(kind_vals), 0, "What names a named property", HFILL } },
+        { &hf_dispid, { "Dispid", "rop.property.dispid", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_name, { "Name", "rop.property.name", FT_STRINGZ, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_announced, { "Length", "rop.property.length", FT_UINT32, BASE_DEC, NULL, 0,
+            "Bytes of a value, or values of an array, that continues in later buffers", HFILL } },
         { &hf_row_flag, { "Flag", "rop.property_row.flag", FT_UINT8, BASE_HEX, VALS(row_flag_vals), 0, "Kind of a row", HFILL } },
     };
     static int *ett[] = { &ett_tag };
@@ -259,4 +345,5 @@ oxc_property_register(int proto)
     oxc_rule_register(proto);
     oxc_recipient_register(proto);
     oxc_entry_id_register(proto);
+    oxc_fast_transfer_register(proto);
 }

@@ -43,6 +43,13 @@ enum {
     PTYP_INSTANCE = 0x2000
 };
 
+/* In FastTransfer streams: this bit, and a code page for strings (MS-OXCFXICS 2.2.4.1.1.1). */
+#define OXC_PTYP_CODE_PAGE 0x8000
+#define OXC_CODE_PAGE_UNICODE 0x04B0
+
+/* The binary value of this tag contradicts its type (MS-OXCFXICS 2.2.1.1.1). */
+#define OXC_META_TAG_IDSET_GIVEN 0x40170003
+
 #define OXC_TYPE_OF(tag) ((uint16_t)((tag) & 0xFFFF))
 #define OXC_ID_OF(tag) ((uint16_t)((tag) >> 16))
 #define OXC_WITH_TYPE(tag, type) (((tag) & 0xFFFF0000U) | (type))
@@ -73,6 +80,9 @@ int oxc_type_recipient_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, 
 /* ServerId (MS-OXCDATA 2.11.1.4): arg 0 with its 16-bit size in front, 1 without one, up to r->end. */
 int oxc_type_server_id(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
 
+/* A piece of a FastTransfer stream (MS-OXCFXICS 2.2.4), up to r->end; goes on where the object's last piece ended. */
+int oxc_type_fast_transfer(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
+
 /* EntryID of any known kind, or as bytes, up to r->end (MS-OXCDATA 2.2). */
 int oxc_type_entry_id(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
 
@@ -86,6 +96,18 @@ int oxc_property_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag
 
 /* TaggedPropertyValue under a field rop.property of its own; tag (may be NULL) gets the tag. */
 int oxc_property_tagged(oxc_read_t *r, proto_tree *tree, int offset, uint32_t *tag, oxc_text_t *text);
+
+/*
+ * propValue of a FastTransfer stream (MS-OXCFXICS 2.2.4.1) under a field rop.property: tag, name of a named property, value;
+ * with header_only instead of the value just the number in front of it (bytes, or elements of an array).
+ */
+int oxc_property_streamed(oxc_read_t *r, proto_tree *tree, int offset, bool header_only);
+
+/* One of several values of a property, or a part of one, whose tag stands further back in the stream. */
+proto_tree *oxc_property_continued(oxc_read_t *r, proto_tree *tree, int offset, int length, uint32_t tag, proto_item **item);
+
+/* Bytes of a value whose type has a fixed size; 0 for others. */
+int oxc_property_fixed_size(const oxc_read_t *r, uint16_t type);
 
 /* PropertyRow (MS-OXCDATA 2.8.1) over the first count tags, added to tree itself. */
 int oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *tags, unsigned count,
@@ -128,6 +150,9 @@ const char *oxc_property_name(oxc_read_t *r, uint32_t tag);
 
 /* The same with its type, e.g. "PidTagSubject (PtypString)". */
 const char *oxc_property_tag_name(oxc_read_t *r, uint32_t tag);
+
+/* Name of what looks like a property in a FastTransfer stream and is none, e.g. "IncrSyncChg"; else NULL. */
+const char *oxc_meta_tag_name(uint32_t tag);
 
 /* Name of a property type, also of arrays (0x1000) and instances (0x2000) of one; NULL for no known type. */
 const char *oxc_property_type_name(uint16_t type);
@@ -198,5 +223,6 @@ void oxc_restriction_register(int proto);
 void oxc_rule_register(int proto);
 void oxc_recipient_register(int proto);
 void oxc_entry_id_register(int proto);
+void oxc_fast_transfer_register(int proto);
 
 #endif /* OXCNOTIF_PROPERTY_H */

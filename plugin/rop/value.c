@@ -220,13 +220,12 @@ oxc_stringz(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_
 
 /* ---- values ---- */
 
-/* Bytes of a value whose type has a fixed size; 0 for others. */
-static int
-fixed_size(uint16_t type)
+int
+oxc_property_fixed_size(const oxc_read_t *r, uint16_t type)
 {
     switch (type) {
     case PTYP_BOOLEAN:
-        return 1;
+        return r->counts == OXC_COUNTS_STREAM ? 2 : 1;
     case PTYP_INTEGER16:
         return 2;
     case PTYP_INTEGER32:
@@ -252,16 +251,16 @@ element_size(const oxc_read_t *r, uint16_t type)
 {
     switch (type) {
     case PTYP_STRING8:
-        return 1;
+        return r->counts == OXC_COUNTS_STREAM ? 4 : 1;
     case PTYP_STRING:
-        return r->counts == OXC_COUNTS_ADDRESS_BOOK ? 1 : 2;
+        return r->counts == OXC_COUNTS_STREAM ? 4 : r->counts == OXC_COUNTS_ADDRESS_BOOK ? 1 : 2;
     case PTYP_BINARY:
         return r->counts == OXC_COUNTS_ADDRESS_BOOK ? 1 : r->counts == OXC_COUNTS_ROP ? 2 : 4;
     case PTYP_BOOLEAN:
     case PTYP_ERROR_CODE:
         return 0;
     default:
-        return fixed_size(type);
+        return oxc_property_fixed_size(r, type);
     }
 }
 
@@ -391,7 +390,7 @@ fixed_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t 
         error_value(tree, tvb, offset, text);
         break;
     case PTYP_BOOLEAN:
-        proto_tree_add_item(tree, hf_boolean, tvb, offset, 1, ENC_NA);
+        proto_tree_add_item(tree, hf_boolean, tvb, offset, oxc_property_fixed_size(r, type), ENC_LITTLE_ENDIAN);
         oxc_text_add(text, "%s", tvb_get_uint8(tvb, offset) ? "True" : "False");
         break;
     case PTYP_INTEGER64:
@@ -416,11 +415,11 @@ binary_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag, 
     offset = oxc_count(r, tree, hf_size, offset, &size);
     if (offset < 0 || !oxc_fits(r, tree, offset, size))
         return -1;
-    if (!r->measure) {
+    if (size == 0)
+        oxc_text_add(text, "empty");
+    else if (!r->measure) {
         item = proto_tree_add_item(tree, hf, r->tvb, offset, (int)size, ENC_NA);
-        if (size == 0)
-            oxc_text_add(text, "empty");
-        else if (!oxc_binary_structure(r, proto_item_add_subtree(item, ett_value), offset, (int)size, tag, text) && text)
+        if (!oxc_binary_structure(r, proto_item_add_subtree(item, ett_value), offset, (int)size, tag, text) && text)
             oxc_text_add(text, "%s%s", tvb_bytes_to_str(r->pinfo->pool, r->tvb, offset, MIN((int)size, 32)),
                          size > 32 ? "..." : "");
     }
@@ -436,11 +435,41 @@ rule_action_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     return oxc_subtree_end(item, offset, oxc_rule_actions(r, sub, offset, text));
 }
 
+/* A string whose size stands in front, NUL included unless it is very long (MS-OXCFXICS 2.2.4.1.3). */
+static int
+streamed_string(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_text_t *text)
+{
+    uint32_t size;
+
+    offset = oxc_number(r, tree, hf_size, offset, 4, &size);
+    if (offset < 0 || !oxc_fits(r, tree, offset, size))
+        return -1;
+    if (!r->measure && size > 0)
+        string_item(r, tree, hf, offset, (int)size, wide, text);
+    return offset + (int)size;
+}
+
+/* A ServerId, which brings its size: of 16 bits, or in streams of 32. */
+static int
+server_id_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
+{
+    proto_item *item;
+    proto_tree *sub;
+    uint32_t size;
+
+    offset = oxc_number(r, tree, hf_size, offset, r->counts == OXC_COUNTS_STREAM ? 4 : 2, &size);
+    if (offset < 0 || !oxc_fits(r, tree, offset, size))
+        return -1;
+    sub = oxc_subtree(r, tree, hf_server_id, offset, &item);
+    oxc_server_id(r, sub, offset, (int)size, text);
+    return oxc_subtree_end(item, offset, offset + (int)size);
+}
+
 /* One value of a type that is no array. */
 static int
 single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t type, oxc_text_t *text)
 {
-    int size = fixed_size(type);
+    int size = oxc_property_fixed_size(r, type);
     uint32_t has_value;
 
     if (size > 0) {
@@ -456,6 +485,12 @@ single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t
             oxc_text_add(text, "no value");
         if (offset < 0 || !has_value)
             return offset;
+    }
+    if (r->counts == OXC_COUNTS_STREAM) {
+        if (type & OXC_PTYP_CODE_PAGE)
+            type = (type & ~OXC_PTYP_CODE_PAGE) == OXC_CODE_PAGE_UNICODE ? PTYP_STRING : PTYP_STRING8;
+        if (type == PTYP_STRING8 || type == PTYP_STRING)
+            return streamed_string(r, tree, type == PTYP_STRING ? hf_string : hf_string8, offset, type == PTYP_STRING, text);
     }
     switch (type) {
     case PTYP_UNSPECIFIED:
@@ -473,7 +508,7 @@ single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t
             proto_tree_add_expert(tree, r->pinfo, &ei_object_value, r->tvb, offset, 0);
         return r->counts == OXC_COUNTS_ADDRESS_BOOK ? offset : binary_value(r, tree, hf_object, offset, tag, text);
     case PTYP_SERVER_ID:
-        return oxc_type_server_id(r, tree, hf_server_id, offset, 0);
+        return server_id_value(r, tree, offset, text);
     case PTYP_RESTRICTION:
         return oxc_restriction(r, tree, hf_restriction, offset, text);
     case PTYP_RULE_ACTION:
@@ -518,6 +553,8 @@ multiple_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_te
 int
 oxc_property_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_text_t *text)
 {
+    if (r->counts == OXC_COUNTS_STREAM && OXC_TYPE_OF(tag) & OXC_PTYP_CODE_PAGE)
+        return single_value(r, tree, offset, tag, OXC_TYPE_OF(tag), text);
     if (OXC_TYPE_OF(tag) & PTYP_INSTANCE)
         return single_value(r, tree, offset, tag, OXC_TYPE_OF(tag) & 0x0FFF, text);
     if (OXC_TYPE_OF(tag) & PTYP_MULTIPLE)
