@@ -16,6 +16,11 @@ def c_string(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
+def minus_ones(count):
+    """What field and subtree numbers are before they are registered."""
+    return "".join("    " + "-1, " * min(24, count - i) + "\n" for i in range(0, count, 24)).replace(", \n", ",\n")
+
+
 def shown(form):
     """The fields that stand in the tree."""
     return [f for f in form.fields if f.type != "decision"]
@@ -162,8 +167,8 @@ class Emitter:
         form_etts = [self.ett() for _ in forms]
 
         out = ["/* Made from ropdefs/ by ropdefs/compile.py: change the definitions, not this file.\n *\n"
-               " * SPDX-License-Identifier: GPL-2.0-or-later\n */\n\n#include \"ropdefs.h\"\n\n"]
-        out.append(f"static int hf[{index}];\nstatic int ett[{self.etts}];\n\n")
+               " * SPDX-License-Identifier: GPL-2.0-or-later\n */\n\n#include \"ropdefs.h\"\n\n#include <string.h>\n\n"]
+        out.append(f"static int hf[] = {{\n{minus_ones(index)}}};\nstatic int ett[] = {{\n{minus_ones(self.etts)}}};\n\n")
         self.value_strings(out)
         for number, (n, ett, bits, enum) in enumerate(self.flag_tables.values()):
             out.append(f"static int *const bit_list_{n}[] = {{ {', '.join(f'&hf[{b.index}]' for b in bits)}, NULL }};\n")
@@ -190,13 +195,13 @@ class Emitter:
         self.messages(out)
         for p in protocols:
             out.append(f"static hf_register_info headers_{p}[] = {{\n{''.join(self.header_row(h) for h in by_proto[p])}}};\n\n")
-        out.append("void\nropdefs_register(void)\n{\n    static int *etts[G_N_ELEMENTS(ett)];\n\n"
-                   "    for (size_t i = 0; i < G_N_ELEMENTS(hf); i++)\n        hf[i] = -1;\n"
-                   "    for (size_t i = 0; i < G_N_ELEMENTS(ett); i++) {\n        ett[i] = -1;\n        etts[i] = &ett[i];\n    }\n")
+        out.append("void\nropdefs_register(const char *protocol)\n{\n    int proto = proto_get_id_by_filter_name(protocol);\n\n")
         for p in protocols:
-            out.append(f"    proto_register_field_array(proto_get_id_by_filter_name(\"{p}\"), headers_{p}, "
-                       f"(int)G_N_ELEMENTS(headers_{p}));\n")
-        out.append("    proto_register_subtree_array(etts, (int)G_N_ELEMENTS(etts));\n}\n")
+            out.append(f"    if (strcmp(protocol, \"{p}\") == 0)\n"
+                       f"        proto_register_field_array(proto, headers_{p}, (int)G_N_ELEMENTS(headers_{p}));\n")
+        out.append("}\n\nvoid\nropdefs_register_subtrees(void)\n{\n    static int *etts[G_N_ELEMENTS(ett)];\n\n"
+                   "    for (size_t i = 0; i < G_N_ELEMENTS(ett); i++)\n        etts[i] = &ett[i];\n"
+                   "    proto_register_subtree_array(etts, (int)G_N_ELEMENTS(etts));\n}\n")
         return "".join(out)
 
     def value_strings(self, out):
@@ -291,8 +296,11 @@ extern value_string_ext ropdef_property_id_vals_ext;
 extern value_string_ext ropdef_error_vals_ext;
 
 {externs}
-/* Registers all header fields of the definitions; their protocols must be registered. */
-void ropdefs_register(void);
+/* Registers the header fields that the definitions have for a protocol, by its filter name; it must be registered. */
+void ropdefs_register(const char *protocol);
+
+/* Registers the subtrees of all definitions. */
+void ropdefs_register_subtrees(void);
 
 #endif /* ROPDEFS_H */
 """

@@ -704,7 +704,9 @@ proto_register_oxc_rop(void)
     proto_register_field_array(proto_oxcnotif, hf_notif, G_N_ELEMENTS(hf_notif));
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
     expert_register_field_array(expert_register_protocol(proto_rop), ei, G_N_ELEMENTS(ei));
-    ropdefs_register();
+    ropdefs_register("rop");
+    ropdefs_register("oxcnotif");
+    ropdefs_register_subtrees();
     oxc_engine_register(proto_rop);
     oxc_field_register(proto_rop);
     oxc_property_register(proto_rop);

@@ -27,6 +27,12 @@ oxc_message_is_defined(const char *request_type)
     return find_message(request_type) != NULL;
 }
 
+void
+oxc_message_register(void)
+{
+    ropdefs_register("mapihttp");
+}
+
 int
 oxc_dissect_message(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *request_type, bool is_response,
                     int offset)

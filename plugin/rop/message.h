@@ -18,6 +18,9 @@
 int oxc_dissect_message(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *request_type, bool is_response,
                         int offset);
 
+/* Registers the fields with the protocol of MAPI/HTTP, which must be registered. */
+void oxc_message_register(void);
+
 /* Whether there is a definition for the request type. */
 bool oxc_message_is_defined(const char *request_type);
 

@@ -435,6 +435,7 @@ oxc_register_mapihttp_body(int proto)
             "The fields of this address book request type are not defined yet, they are shown as bytes", EXPFILL } },
     };
 
+    oxc_message_register();
     proto_register_field_array(proto, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
     expert_register_field_array(expert_register_protocol(proto), ei, array_length(ei));
