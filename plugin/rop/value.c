@@ -307,7 +307,7 @@ floating_time_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *tex
     double seconds = (days - 25569.0) * 86400.0;
 
     if (isfinite(seconds) && fabs(seconds) < 1e11) {
-        nstime_t when = { (time_t)floor(seconds), 0 };
+        nstime_t when = { (time_t)seconds, 0 };
         const char *shown = abs_time_to_str(r->pinfo->pool, &when, ABSOLUTE_TIME_UTC, true);
 
         proto_item_append_text(item, " (%s)", shown);
