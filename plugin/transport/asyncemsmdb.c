@@ -38,7 +38,7 @@ async_wait_ex_request(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree 
     oxc_ndr_u32(&rpc.ndr, hf_ul_flags_in, NULL);
     oxc_rpc_show_session(tvb, pinfo, tree, rpc.pdu->call);
     oxc_notify_call(pinfo, rpc.pdu);
-    return rpc.ndr.broken ? (int)tvb_reported_length(tvb) : rpc.ndr.offset;
+    return oxc_rpc_end(&rpc, tvb);
 }
 
 static int
@@ -53,7 +53,7 @@ async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree
 
     flags = oxc_ndr_u32(&rpc.ndr, hf_pul_flags_out, &item);
     if (item)
-        proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_pul_flags_out), tvb, rpc.ndr.offset - 4, 4, bits,
+        proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_pul_flags_out), rpc.ndr.tvb, rpc.ndr.offset - 4, 4, bits,
                                           flags);
     result = oxc_rpc_return_value(&rpc, hf_return_value);
 
@@ -62,7 +62,7 @@ async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree
         oxc_call_bind(pinfo, call, oxc_rpc_only_session(&pinfo->dst), OXC_BOUND_BY_ORDER);
 
     if (rpc.ndr.broken)
-        return (int)tvb_reported_length(tvb);
+        return oxc_rpc_end(&rpc, tvb);
     if (result != 0)
         outcome = OXC_OUTCOME_REJECTED;
     else
@@ -72,7 +72,7 @@ async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree
                        outcome == OXC_OUTCOME_PENDING ? ", notification pending" : ", no notification");
     oxc_notify_wakeup(tvb, pinfo, tree, rpc.discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, call->session, call->bound,
                       call->request);
-    return rpc.ndr.offset;
+    return oxc_rpc_end(&rpc, tvb);
 }
 
 static proto_tree *

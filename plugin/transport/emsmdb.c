@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include "transport/oxcrpc.h"
+#include "transport/emsmdb.h"
 
 #include "registration.h"
 
@@ -12,13 +12,11 @@
 
 #include <epan/expert.h>
 #include <epan/prefs.h>
-#include <epan/to_str.h>
 #include <epan/unit_strings.h>
 
 #include "notify/notify.h"
 #include "ropdefs.h"
 #include "transport/payload.h"
-#include "transport/push.h"
 
 #define EMSMDB_VERSION 0        /* the interface is 0.81; DCE/RPC tells interfaces apart by the major number alone */
 
@@ -26,13 +24,6 @@
 #define SMALL_RANGE 0x1008      /* MS-OXCRPC 2.2.1.4 */
 #define BIG_RANGE 0x40000       /* MS-OXCRPC 2.2.1.3 */
 #define ULTRA_LARGE 0x100000    /* pcbOut where the server announced it (MS-OXCRPC 2.2.2.2.19) */
-#define MAX_CONTEXT 0x10        /* cbContext (MS-OXCRPC 3.1.4.5) */
-
-/* A Winsock address image (MS-OXCRPC 3.1.4.5): its numbers are Windows', but clients on other systems exist. */
-#define WINSOCK_AF_INET 2
-#define WINSOCK_AF_INET6 23
-#define LINUX_AF_INET6 10
-
 #define NCA_S_FAULT_CONTEXT_MISMATCH 0x1C00001A
 
 static int proto_emsmdb = -1;
@@ -80,41 +71,17 @@ static int hf_length = -1;
 static int hf_max_data = -1;
 static int hf_reserved0 = -1;
 static int hf_reserved1 = -1;
-static int hf_unknown = -1;
-static int hf_i_rpc = -1;
-static int hf_rgb_context = -1;
-static int hf_cb_context = -1;
-static int hf_grbit_advise_bits = -1;
-static int hf_rgb_callback_address = -1;
-static int hf_cb_callback_address = -1;
-static int hf_sin_family = -1;
-static int hf_sin_port = -1;
-static int hf_sin_addr = -1;
-static int hf_sin_zero = -1;
-static int hf_sin6_flowinfo = -1;
-static int hf_sin6_addr = -1;
-static int hf_sin6_scope_id = -1;
-static int hf_h_notification = -1;
 
 static int ett_emsmdb = -1;
 static int ett_parameter = -1;
 
 static expert_field ei_session_lost = EI_INIT;
 static expert_field ei_range = EI_INIT;
-static expert_field ei_advise_bits = EI_INIT;
-static expert_field ei_callback_address = EI_INIT;
 
 static const value_string ul_flags_vals[] = {
     { 0x00000000, "normal" },
     { 0x00000001, "administrator" },
     { 0x00008000, "do not fail without public folders" },
-    { 0, NULL }
-};
-
-static const value_string family_vals[] = {
-    { WINSOCK_AF_INET, "AF_INET" },
-    { LINUX_AF_INET6, "AF_INET6 of Linux" },
-    { WINSOCK_AF_INET6, "AF_INET6" },
     { 0, NULL }
 };
 
@@ -126,9 +93,8 @@ show_cxh(oxc_rpc_t *rpc, oxc_ndr_handle_t *cxh)
     return oxc_ndr_handle(&rpc->ndr, hf_cxh, cxh);
 }
 
-/* A context handle that names the session of the call. */
-static void
-request_cxh(oxc_rpc_t *rpc)
+void
+oxc_emsmdb_request_cxh(oxc_rpc_t *rpc)
 {
     oxc_ndr_handle_t cxh;
 
@@ -136,9 +102,8 @@ request_cxh(oxc_rpc_t *rpc)
         oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
 }
 
-/* The same in a response; true if the server took the session away (MS-OXCRPC 3.1.4.2). */
-static bool
-response_cxh(oxc_rpc_t *rpc)
+bool
+oxc_emsmdb_response_cxh(oxc_rpc_t *rpc)
 {
     oxc_ndr_handle_t cxh;
 
@@ -146,6 +111,12 @@ response_cxh(oxc_rpc_t *rpc)
         return false;
     oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
     return cxh.is_null;
+}
+
+uint32_t
+oxc_emsmdb_return_value(oxc_rpc_t *rpc)
+{
+    return oxc_rpc_return_value(rpc, hf_return_value);
 }
 
 static void
@@ -354,7 +325,7 @@ connect_ex_response(oxc_rpc_t *rpc)
     oxc_ndr_u32(&rpc->ndr, hf_pul_time_stamp, NULL);
     aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_out, true, NULL);
     show_length(rpc, hf_pcb_aux_out, aux);
-    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_emsmdb_return_value(rpc);
     oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
     show_aux(rpc, aux);
 }
@@ -374,7 +345,7 @@ legacy_connect_response(oxc_rpc_t *rpc)
     show_version(rpc, hf_rgw_server_version);
     show_version(rpc, hf_rgw_client_version);
     oxc_ndr_u32(&rpc->ndr, hf_pull_time_stamp, NULL);
-    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_emsmdb_return_value(rpc);
     oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
 }
 
@@ -391,13 +362,14 @@ show_rops(oxc_rpc_t *rpc, tvbuff_t *rops, wrapping_t wrapping)
             oxc_dissect_rop_chain(rops, rpc->pinfo, rpc->tree, rpc->pdu);
         else
             oxc_dissect_rop_plain(rops, rpc->pinfo, rpc->tree, rpc->pdu, true);
+        if (!oxc_pdu_rop(rpc->pdu, 0))
+            col_append_str(rpc->pinfo->cinfo, COL_INFO, ", no ROP");
     }
     oxc_notify_fetch(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu);
 }
 
-/* The server answers a fetch with a null handle when it took the session away (MS-OXCRPC 3.1.4.2). */
-static void
-check_lost(oxc_rpc_t *rpc, bool lost)
+void
+oxc_emsmdb_check_lost(oxc_rpc_t *rpc, bool lost)
 {
     if (!lost)
         return;
@@ -411,7 +383,7 @@ rpc_ext2_request(oxc_rpc_t *rpc)
 {
     tvbuff_t *rops, *aux;
 
-    request_cxh(rpc);
+    oxc_emsmdb_request_cxh(rpc);
     show_pul_flags(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, false, NULL);
     show_length(rpc, hf_cb_in, rops);
@@ -427,7 +399,7 @@ static void
 rpc_ext2_response(oxc_rpc_t *rpc)
 {
     tvbuff_t *rops, *aux;
-    bool lost = response_cxh(rpc);
+    bool lost = oxc_emsmdb_response_cxh(rpc);
 
     show_pul_flags(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_out, true, NULL);
@@ -435,10 +407,10 @@ rpc_ext2_response(oxc_rpc_t *rpc)
     aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_out, true, NULL);
     show_length(rpc, hf_pcb_aux_out, aux);
     oxc_ndr_u32(&rpc->ndr, hf_pul_trans_time, NULL);
-    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_emsmdb_return_value(rpc);
     show_rops(rpc, rops, CHAIN);
     show_aux(rpc, aux);
-    check_lost(rpc, lost);
+    oxc_emsmdb_check_lost(rpc, lost);
 }
 
 /* EcDoRpcExt and EcDoRpc, as EcDoConnect above. */
@@ -447,7 +419,7 @@ legacy_rpc_ext_request(oxc_rpc_t *rpc)
 {
     tvbuff_t *rops, *reserved;
 
-    request_cxh(rpc);
+    oxc_emsmdb_request_cxh(rpc);
     show_pul_flags(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, false, NULL);
     show_length(rpc, hf_cb_in, rops);
@@ -461,7 +433,7 @@ static void
 legacy_rpc_ext_response(oxc_rpc_t *rpc)
 {
     tvbuff_t *rops, *reserved;
-    bool lost = response_cxh(rpc);
+    bool lost = oxc_emsmdb_response_cxh(rpc);
 
     show_pul_flags(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_out, true, NULL);
@@ -469,13 +441,13 @@ legacy_rpc_ext_response(oxc_rpc_t *rpc)
     reserved = oxc_ndr_bytes(&rpc->ndr, hf_reserved0, true, NULL);
     show_length(rpc, hf_reserved1, reserved);
     oxc_ndr_u32(&rpc->ndr, hf_pul_trans_time, NULL);
-    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_emsmdb_return_value(rpc);
     show_rops(rpc, rops, CHAIN);
-    check_lost(rpc, lost);
+    oxc_emsmdb_check_lost(rpc, lost);
 }
 
-static void
-show_length16(oxc_rpc_t *rpc, int hf, const tvbuff_t *array)
+void
+oxc_emsmdb_length16(oxc_rpc_t *rpc, int hf, const tvbuff_t *array)
 {
     proto_item *item;
     uint16_t length = oxc_ndr_u16(&rpc->ndr, hf, &item);
@@ -488,9 +460,9 @@ legacy_rpc_request(oxc_rpc_t *rpc)
 {
     tvbuff_t *rops;
 
-    request_cxh(rpc);
+    oxc_emsmdb_request_cxh(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, true, NULL);
-    show_length16(rpc, hf_length, rops);
+    oxc_emsmdb_length16(rpc, hf_length, rops);
     oxc_ndr_u16(&rpc->ndr, hf_max_data, NULL);
     show_rops(rpc, rops, OBFUSCATED);
 }
@@ -499,124 +471,13 @@ static void
 legacy_rpc_response(oxc_rpc_t *rpc)
 {
     tvbuff_t *rops;
-    bool lost = response_cxh(rpc);
+    bool lost = oxc_emsmdb_response_cxh(rpc);
 
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_out, true, NULL);
-    show_length16(rpc, hf_length, rops);
-    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_emsmdb_length16(rpc, hf_length, rops);
+    oxc_emsmdb_return_value(rpc);
     show_rops(rpc, rops, OBFUSCATED);
-    check_lost(rpc, lost);
-}
-
-/* ---- push notification ---- */
-
-/* Shows the address that datagrams shall go to; false if it is none that we know. */
-static bool
-show_callback_address(oxc_rpc_t *rpc, tvbuff_t *tvb, proto_item *item, address *addr, uint16_t *port)
-{
-    proto_tree *tree = proto_item_add_subtree(item, ett_parameter);
-    int length = (int)tvb_reported_length(tvb);
-    uint32_t family, port32;
-
-    if (length < 4) {
-        expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "No address: %d bytes", length);
-        return false;
-    }
-    /* An image of memory, so the family is little-endian whatever the stub's byte order; the rest is network order. */
-    proto_tree_add_item_ret_uint(tree, hf_sin_family, tvb, 0, 2, ENC_LITTLE_ENDIAN, &family);
-    proto_tree_add_item_ret_uint(tree, hf_sin_port, tvb, 2, 2, ENC_BIG_ENDIAN, &port32);
-    *port = (uint16_t)port32;
-
-    if (family == WINSOCK_AF_INET && length >= 8) {
-        proto_tree_add_item(tree, hf_sin_addr, tvb, 4, 4, ENC_BIG_ENDIAN);
-        set_address_tvb(addr, AT_IPv4, 4, tvb, 4);
-        if (length > 8)
-            proto_tree_add_item(tree, hf_sin_zero, tvb, 8, length - 8, ENC_NA);
-        if (length != 16)
-            expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "AF_INET with %d instead of 16 bytes", length);
-    } else if ((family == WINSOCK_AF_INET6 || family == LINUX_AF_INET6) && length >= 24) {
-        proto_tree_add_item(tree, hf_sin6_flowinfo, tvb, 4, 4, ENC_BIG_ENDIAN);
-        proto_tree_add_item(tree, hf_sin6_addr, tvb, 8, 16, ENC_NA);
-        set_address_tvb(addr, AT_IPv6, 16, tvb, 8);
-        if (length >= 28)
-            proto_tree_add_item(tree, hf_sin6_scope_id, tvb, 24, 4, ENC_LITTLE_ENDIAN);
-        if (length != 28)
-            expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "AF_INET6 with %d instead of 28 bytes", length);
-    } else {
-        expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "Address family %u with %d bytes is unknown", family,
-                               length);
-        return false;
-    }
-    proto_item_append_text(item, ", %s port %u", address_to_str(rpc->pinfo->pool, addr), *port);
-    return true;
-}
-
-static void
-register_push_request(oxc_rpc_t *rpc)
-{
-    tvbuff_t *context, *callback;
-    address addr = ADDRESS_INIT_NONE;
-    proto_item *item;
-    uint32_t bits;
-    uint16_t port = 0;
-
-    request_cxh(rpc);
-    oxc_ndr_u32(&rpc->ndr, hf_i_rpc, NULL);
-    context = oxc_ndr_bytes(&rpc->ndr, hf_rgb_context, false, &item);
-    if (context && tvb_reported_length(context) > MAX_CONTEXT)
-        expert_add_info_format(rpc->pinfo, item, &ei_range, "%u bytes of context, the server takes at most %u",
-                               tvb_reported_length(context), MAX_CONTEXT);
-    show_length16(rpc, hf_cb_context, context);
-    bits = oxc_ndr_u32(&rpc->ndr, hf_grbit_advise_bits, &item);
-    if (item && bits != 0xFFFFFFFF)
-        expert_add_info(rpc->pinfo, item, &ei_advise_bits);
-    callback = oxc_ndr_bytes(&rpc->ndr, hf_rgb_callback_address, false, &item);
-    if (callback && show_callback_address(rpc, callback, item, &addr, &port)) {
-        col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", %s port %u", address_to_str(rpc->pinfo->pool, &addr), port);
-        if (context && !PINFO_FD_VISITED(rpc->pinfo)) {
-            unsigned len = tvb_reported_length(context);
-
-            rpc->state->push = oxc_push_ask(rpc->pinfo, rpc->pdu->call->session, &addr, port,
-                                            tvb_get_ptr(context, 0, (int)len), len);
-        }
-    }
-    show_length16(rpc, hf_cb_callback_address, callback);
-    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
-}
-
-static void
-register_push_response(oxc_rpc_t *rpc)
-{
-    bool lost = response_cxh(rpc);
-    uint32_t result;
-
-    oxc_ndr_u32(&rpc->ndr, hf_h_notification, NULL);
-    result = oxc_rpc_return_value(rpc, hf_return_value);
-    if (!PINFO_FD_VISITED(rpc->pinfo) && !rpc->ndr.broken)
-        oxc_push_answer(rpc->pinfo, rpc->state->push, result == 0);
-    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
-    check_lost(rpc, lost);
-}
-
-/* EcRUnregisterPushNotification is no longer described; the layout is that of open clients of its time. */
-static void
-legacy_unregister_push_request(oxc_rpc_t *rpc)
-{
-    request_cxh(rpc);
-    oxc_ndr_u32(&rpc->ndr, hf_unknown, NULL);
-    oxc_ndr_u32(&rpc->ndr, hf_unknown, NULL);
-    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
-}
-
-static void
-legacy_unregister_push_response(oxc_rpc_t *rpc)
-{
-    bool lost = response_cxh(rpc);
-
-    if (oxc_rpc_return_value(rpc, hf_return_value) == 0 && !rpc->ndr.broken && rpc->pdu->call->session)
-        oxc_push_withdraw(rpc->pinfo, rpc->pdu->call->session);
-    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
-    check_lost(rpc, lost);
+    oxc_emsmdb_check_lost(rpc, lost);
 }
 
 /* ---- the other calls ---- */
@@ -624,16 +485,16 @@ legacy_unregister_push_response(oxc_rpc_t *rpc)
 static void
 handle_request(oxc_rpc_t *rpc)
 {
-    request_cxh(rpc);
+    oxc_emsmdb_request_cxh(rpc);
     oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
 }
 
 static void
 disconnect_response(oxc_rpc_t *rpc)
 {
-    bool gone = response_cxh(rpc);
+    bool gone = oxc_emsmdb_response_cxh(rpc);
 
-    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_emsmdb_return_value(rpc);
     oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
     if (gone)
         end_session(rpc);
@@ -647,7 +508,7 @@ async_connect_ex_response(oxc_rpc_t *rpc)
 
     if (found)
         oxc_rpc_bind_acxh(rpc, &acxh);
-    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_emsmdb_return_value(rpc);
     oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
 }
 
@@ -659,7 +520,7 @@ no_parameters(oxc_rpc_t *rpc _U_)
 static void
 only_return_value(oxc_rpc_t *rpc)
 {
-    oxc_rpc_return_value(rpc, hf_return_value);
+    oxc_emsmdb_return_value(rpc);
 }
 
 /* ---- the interface ---- */
@@ -677,8 +538,8 @@ static const emsmdb_call_t calls[] = {
     { "EcDoDisconnect", OXC_CALL_DISCONNECT, handle_request, disconnect_response },
     { "EcDoRpc", OXC_CALL_FETCH, legacy_rpc_request, legacy_rpc_response },
     { "EcGetMoreRpc", OXC_CALL_OTHER, NULL, NULL },
-    { "EcRRegisterPushNotification", OXC_CALL_REGISTER_PUSH, register_push_request, register_push_response },
-    { "EcRUnregisterPushNotification", OXC_CALL_OTHER, legacy_unregister_push_request, legacy_unregister_push_response },
+    { "EcRRegisterPushNotification", OXC_CALL_REGISTER_PUSH, oxc_emsmdb_register_push_request, oxc_emsmdb_register_push_response },
+    { "EcRUnregisterPushNotification", OXC_CALL_OTHER, oxc_emsmdb_unregister_push_request, oxc_emsmdb_unregister_push_response },
     { "EcDummyRpc", OXC_CALL_OTHER, no_parameters, only_return_value },
     { "EcRGetDCName", OXC_CALL_OTHER, NULL, NULL },
     { "EcRNetGetDCName", OXC_CALL_OTHER, NULL, NULL },
@@ -708,8 +569,7 @@ dissect_call(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dc
     (rpc.is_response ? call->response : call->request)(&rpc);
     if (call->kind != OXC_CALL_FETCH)
         oxc_notify_call(pinfo, rpc.pdu);
-    /* What follows a parameter that did not fit cannot be told apart; the expert item has said so. */
-    return rpc.ndr.broken ? (int)tvb_reported_length(tvb) : rpc.ndr.offset;
+    return oxc_rpc_end(&rpc, tvb);
 }
 
 static proto_tree *
@@ -859,26 +719,6 @@ proto_register_emsmdb(void)
         { &hf_max_data, U16("max_data", "max_data", BASE_DEC) },
         { &hf_reserved0, BYTES("Reserved0", "reserved0") },
         { &hf_reserved1, U32("Reserved1", "reserved1", BASE_DEC) },
-        { &hf_unknown, U32("Unknown", "unknown", BASE_HEX) },
-        { &hf_i_rpc, U32("iRpc", "i_rpc", BASE_HEX) },
-        { &hf_rgb_context, BYTES("rgbContext", "rgb_context") },
-        { &hf_cb_context, U16("cbContext", "cb_context", BASE_DEC) },
-        { &hf_grbit_advise_bits, U32("grbitAdviseBits", "grbit_advise_bits", BASE_HEX) },
-        { &hf_rgb_callback_address, BYTES("rgbCallbackAddress", "rgb_callback_address") },
-        { &hf_cb_callback_address, U16("cbCallbackAddress", "cb_callback_address", BASE_DEC) },
-        { &hf_sin_family,
-          { "sin_family", "emsmdb.rgb_callback_address.sin_family", FT_UINT16, BASE_DEC, VALS(family_vals), 0, NULL,
-            HFILL } },
-        { &hf_sin_port,
-          { "sin_port", "emsmdb.rgb_callback_address.sin_port", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_sin_addr,
-          { "sin_addr", "emsmdb.rgb_callback_address.sin_addr", FT_IPv4, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_sin_zero, BYTES("sin_zero", "rgb_callback_address.sin_zero") },
-        { &hf_sin6_flowinfo, U32("sin6_flowinfo", "rgb_callback_address.sin6_flowinfo", BASE_HEX) },
-        { &hf_sin6_addr,
-          { "sin6_addr", "emsmdb.rgb_callback_address.sin6_addr", FT_IPv6, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_sin6_scope_id, U32("sin6_scope_id", "rgb_callback_address.sin6_scope_id", BASE_DEC) },
-        { &hf_h_notification, U32("hNotification", "h_notification", BASE_HEX) },
     };
 #undef U16
 #undef U32
@@ -891,10 +731,6 @@ proto_register_emsmdb(void)
           { "emsmdb.session_lost", PI_RESPONSE_CODE, PI_WARN,
             "The server took the session away: null context handle", EXPFILL } },
         { &ei_range, { "emsmdb.range", PI_PROTOCOL, PI_NOTE, "A size is above what the interface allows", EXPFILL } },
-        { &ei_advise_bits,
-          { "emsmdb.grbit_advise_bits.invalid", PI_PROTOCOL, PI_WARN, "grbitAdviseBits is to be 0xFFFFFFFF", EXPFILL } },
-        { &ei_callback_address,
-          { "emsmdb.rgb_callback_address.invalid", PI_PROTOCOL, PI_WARN, "Not a socket address", EXPFILL } },
     };
     expert_module_t *expert;
     module_t *module;
@@ -905,6 +741,7 @@ proto_register_emsmdb(void)
     expert = expert_register_protocol(proto_emsmdb);
     expert_register_field_array(expert, ei, array_length(ei));
     oxc_rpc_register(proto_emsmdb);
+    oxc_emsmdb_register_push(proto_emsmdb);
 
     module = prefs_register_protocol(proto_emsmdb, apply_preferences);
     prefs_register_bool_preference(module, "take_over", "Take over EMSMDB from the built-in dissector",

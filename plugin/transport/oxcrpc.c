@@ -22,6 +22,7 @@ typedef struct {
 static wmem_map_t *clients;             /* address -> client_t */
 static wmem_map_t *servers;             /* address with port -> itself */
 static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH -> oxc_session_t */
+static wmem_map_t *births;              /* session -> conversation of its connect call */
 static int hf_session = -1;
 
 /* ---- maps ---- */
@@ -76,6 +77,7 @@ oxc_rpc_register(int parent)
     clients = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), endpoint_hash, endpoint_equal);
     servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), endpoint_hash, endpoint_equal);
     sessions_by_uuid = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), uuid_hash, uuid_equal);
+    births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_ndr_register(parent);
 }
 
@@ -144,11 +146,13 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
 {
     oxc_rpc_t rpc = { 0 };
 
-    rpc.ndr = oxc_ndr_begin(tvb, offset, pinfo, tree, di, drep);
     rpc.pinfo = pinfo;
     rpc.tree = tree;
     rpc.is_response = di->ptype == PDU_RESP;
+    rpc.conversation = di->conv;
     rpc.discriminator = oxc_rpc_discriminator(di->conv, di->call_id);
+    tvb = oxc_rpc_without_padding(pinfo, tvb, rpc.discriminator, di->ptype);
+    rpc.ndr = oxc_ndr_begin(tvb, offset, pinfo, tree, di, drep);
     /* The call's own place for such things: DCE/RPC keeps it from the request's first visit on. */
     rpc.state = (oxc_rpc_state_t *)di->call_data->se_data;
     if (!rpc.state) {
@@ -167,6 +171,17 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
     if (!rpc.pdu->call->session)
         remember_ends(pinfo, rpc.is_response, NULL);
     return rpc;
+}
+
+int
+oxc_rpc_end(const oxc_rpc_t *rpc, tvbuff_t *tvb)
+{
+    int length = (int)tvb_reported_length(tvb);
+
+    /* What follows a parameter that did not fit cannot be told apart; an expert item has said so. */
+    if (rpc->ndr.broken)
+        return length;
+    return rpc->ndr.offset + length - (int)tvb_reported_length(rpc->ndr.tvb);
 }
 
 /* ---- sessions ---- */
@@ -214,12 +229,19 @@ oxc_rpc_new_session(oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle)
 
     if (PINFO_FD_VISITED(rpc->pinfo) || handle->is_null)
         return rpc->pdu->call->session;
+    /* On the connection of its birth a live handle can only mean the same context. */
+    session = oxc_session_find(rpc->pinfo, OXC_KEY_CXH, handle->bytes, sizeof handle->bytes, false);
+    if (session && session->ended_in == 0 && wmem_map_lookup(births, session) == rpc->conversation) {
+        oxc_call_bind(rpc->pinfo, rpc->pdu->call, session, OXC_BOUND_BY_KEY);
+        return session;
+    }
     /* A server may give out a handle again that it gave out before: the key of the birth is the handle with its call. */
     memcpy(key, handle->bytes, OXC_NDR_HANDLE_SIZE);
     memcpy(key + OXC_NDR_HANDLE_SIZE, &rpc->pinfo->num, 4);
     memcpy(key + OXC_NDR_HANDLE_SIZE + 4, &rpc->discriminator, 4);
     session = oxc_session_find(rpc->pinfo, OXC_KEY_CXH, key, sizeof key, true);
     oxc_session_add_key(rpc->pinfo, session, OXC_KEY_CXH, handle->bytes, sizeof handle->bytes);
+    wmem_map_insert(births, session, (void *)rpc->conversation);
     wmem_map_insert(sessions_by_uuid, wmem_memdup(wmem_file_scope(), handle->bytes + 4, 16), session);
     oxc_call_bind(rpc->pinfo, rpc->pdu->call, session, OXC_BOUND_BY_KEY);
     remember_ends(rpc->pinfo, rpc->is_response, session);

@@ -43,6 +43,7 @@ typedef struct {
     bool is_response;
     oxc_rpc_state_t *state;     /* never NULL */
     oxc_pdu_t *pdu;
+    const conversation_t *conversation;
     uint32_t discriminator;     /* tells the PDUs of a frame apart */
 } oxc_rpc_t;
 
@@ -53,13 +54,19 @@ void oxc_rpc_register(int parent);
 oxc_rpc_t oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di,
                         const uint8_t *drep, oxc_rpc_interface_t interface, oxc_call_kind_t kind);
 
+/* Where the stub was read to, in terms of the stub that oxc_rpc_begin() was given; its end if a parameter did not fit. */
+int oxc_rpc_end(const oxc_rpc_t *rpc, tvbuff_t *tvb);
+
 /* The same number for the same call of the same connection on every visit, another for others in the frame. */
 uint32_t oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id);
 
 /* The session of a context handle, made if it is new; binds the call to it. NULL for a null handle. */
 oxc_session_t *oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *handle);
 
-/* The session that a connect call made: a new one, whatever its context handle meant before. NULL for a null handle. */
+/*
+ * The session that a connect call made: a new one whatever its context handle meant before, unless that session lives on the
+ * same connection. NULL for a null handle.
+ */
 oxc_session_t *oxc_rpc_new_session(oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle);
 
 /* The answer of EcDoAsyncConnectEx: from now on acxh names the session too. */
@@ -99,6 +106,9 @@ void oxc_asyncemsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, 
  * that pinfo then names.
  */
 bool oxc_rpc_dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
+
+/* The stub of a fragmented PDU without the padding that was between the fragments' stubs; mostly stub itself. */
+tvbuff_t *oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype);
 
 /* To be told of every stub that DCE/RPC hands out, by oxc_rpc_begin(). */
 void oxc_rpc_handed(uint32_t call_id, oxc_rpc_state_t *state);

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include "transport/oxcrpc.h"
+#include "transport/rpcpdu.h"
 
 #include "registration.h"
 
@@ -34,92 +34,6 @@ static expert_field ei_inferred = EI_INIT;
 static expert_field ei_sealed = EI_INIT;
 static expert_field ei_unknown_call = EI_INIT;
 
-#define HEADER_SIZE 16          /* of a PDU (C706 12.6.3.1) */
-#define BODY_SIZE 24            /* header and body of a request or response, up to the stub */
-#define FLAG_FIRST 0x01
-#define FLAG_LAST 0x02
-#define FLAG_OBJECT 0x80
-
-/* ---- PDUs ---- */
-
-typedef struct {
-    tvbuff_t *tvb;              /* the whole PDU */
-    uint8_t ptype;
-    uint8_t flags;
-    uint8_t drep[4];
-    unsigned encoding;
-    uint16_t length;
-    uint32_t call_id;
-    uint16_t context_id;        /* of requests, responses and faults */
-    uint16_t opnum;             /* of requests */
-    uint8_t auth_type;          /* DCE_C_RPC_AUTHN_PROTOCOL_NONE: no verifier */
-    uint8_t auth_level;
-    int stub;                   /* where it begins and ends */
-    int stub_end;
-} pdu_t;
-
-/* The header of the PDU at offset: the same test that DCE/RPC makes. */
-static bool
-read_header(tvbuff_t *tvb, int offset, pdu_t *pdu)
-{
-    memset(pdu, 0, sizeof *pdu);
-    if (!tvb_bytes_exist(tvb, offset, HEADER_SIZE))
-        return false;
-    if (tvb_get_uint8(tvb, offset) != 5 || tvb_get_uint8(tvb, offset + 1) > 1)
-        return false;
-    pdu->ptype = tvb_get_uint8(tvb, offset + 2);
-    pdu->flags = tvb_get_uint8(tvb, offset + 3);
-    tvb_memcpy(tvb, pdu->drep, offset + 4, sizeof pdu->drep);
-    if (pdu->ptype > PDU_RTS || pdu->drep[0] & 0xEE || pdu->drep[1] > 3)
-        return false;
-    pdu->encoding = DREP_ENC_INTEGER(pdu->drep);
-    pdu->length = tvb_get_uint16(tvb, offset + 8, pdu->encoding);
-    pdu->call_id = tvb_get_uint32(tvb, offset + 12, pdu->encoding);
-    return pdu->length >= HEADER_SIZE;
-}
-
-/* The whole PDU at offset; false if it is not all there. */
-static bool
-read_pdu(tvbuff_t *tvb, int offset, pdu_t *pdu)
-{
-    uint16_t auth_length;
-    int trailer;
-
-    if (!read_header(tvb, offset, pdu) || !tvb_bytes_exist(tvb, offset, pdu->length))
-        return false;
-    pdu->tvb = tvb_new_subset_length(tvb, offset, pdu->length);
-    if (pdu->length < BODY_SIZE)
-        return true;
-    pdu->context_id = tvb_get_uint16(pdu->tvb, 20, pdu->encoding);
-    pdu->opnum = tvb_get_uint16(pdu->tvb, 22, pdu->encoding);
-    pdu->stub = BODY_SIZE + (pdu->ptype == PDU_REQ && pdu->flags & FLAG_OBJECT ? 16 : 0);
-    pdu->stub_end = pdu->length;
-    auth_length = tvb_get_uint16(pdu->tvb, 10, pdu->encoding);
-    if (auth_length > 0) {
-        trailer = pdu->length - auth_length - 8;
-        if (trailer >= pdu->stub) {
-            pdu->auth_type = tvb_get_uint8(pdu->tvb, trailer);
-            pdu->auth_level = tvb_get_uint8(pdu->tvb, trailer + 1);
-            pdu->stub_end = trailer - tvb_get_uint8(pdu->tvb, trailer + 2);
-        }
-    }
-    if (pdu->stub_end < pdu->stub)
-        pdu->stub_end = pdu->stub;
-    return true;
-}
-
-static bool
-is_whole(const pdu_t *pdu)
-{
-    return (pdu->flags & (FLAG_FIRST | FLAG_LAST)) == (FLAG_FIRST | FLAG_LAST);
-}
-
-static bool
-is_sealed(const pdu_t *pdu)
-{
-    return pdu->auth_type != DCE_C_RPC_AUTHN_PROTOCOL_NONE && pdu->auth_level == DCE_C_AUTHN_LEVEL_PKT_PRIVACY;
-}
-
 /* ---- what is remembered ---- */
 
 /* A presentation context: what its id stands for. */
@@ -127,6 +41,17 @@ typedef struct {
     oxc_rpc_interface_t interface;
     bool ndr64;
 } context_t;
+
+/* The fragments of a request or response so far, and the padding between their stubs. */
+typedef struct {
+    uint32_t total;             /* bytes of the stub, with padding */
+    wmem_array_t *gaps;         /* gap_t; NULL while there are none */
+} fragments_t;
+
+typedef struct {
+    uint32_t offset;
+    uint32_t length;
+} gap_t;
 
 /* A request whose answer is still to come. */
 typedef struct {
@@ -140,6 +65,7 @@ typedef struct {
     bool sealed;                /* said once that a stub cannot be decrypted */
     wmem_map_t *contexts;       /* id -> context_t */
     wmem_map_t *asked;          /* call id -> asked_t */
+    wmem_map_t *fragments[2];   /* of requests and of responses: call id -> fragments_t */
 } connection_t;
 
 /* What the first visit found out about a PDU; later visits only show it. */
@@ -159,6 +85,19 @@ typedef struct {
 } handed_t;
 
 static wmem_array_t *handed;
+
+/* Keys of what is remembered with a frame. */
+static uint32_t
+finding_key(uint32_t discriminator, uint8_t ptype)
+{
+    return discriminator + ptype * UINT32_C(0x01000193);
+}
+
+static uint32_t
+padding_key(uint32_t discriminator, uint8_t ptype)
+{
+    return ~finding_key(discriminator, ptype);
+}
 
 void
 oxc_rpc_handed(uint32_t call_id, oxc_rpc_state_t *state)
@@ -190,14 +129,17 @@ get_connection(conversation_t *conversation)
         connection = wmem_new0(wmem_file_scope(), connection_t);
         connection->contexts = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         connection->asked = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+        connection->fragments[0] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+        connection->fragments[1] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         conversation_add_proto_data(conversation, proto_ports, connection);
     }
     return connection;
 }
 
 static void
-set_context(connection_t *connection, uint16_t id, oxc_rpc_interface_t interface, bool ndr64)
+set_context(void *data, uint16_t id, oxc_rpc_interface_t interface, bool ndr64)
 {
+    connection_t *connection = (connection_t *)data;
     context_t *context = wmem_new0(wmem_file_scope(), context_t);
 
     context->interface = interface;
@@ -207,7 +149,7 @@ set_context(connection_t *connection, uint16_t id, oxc_rpc_interface_t interface
 }
 
 static oxc_rpc_interface_t
-interface_of(const connection_t *connection, const pdu_t *pdu, bool *ndr64)
+interface_of(const connection_t *connection, const oxc_rpc_pdu_t *pdu, bool *ndr64)
 {
     const context_t *context =
         (const context_t *)wmem_map_lookup(connection->contexts, GUINT_TO_POINTER(pdu->context_id));
@@ -218,216 +160,74 @@ interface_of(const connection_t *connection, const pdu_t *pdu, bool *ndr64)
     return context->interface;
 }
 
-/* ---- binds ---- */
-
-static oxc_rpc_interface_t
-interface_of_uuid(const e_guid_t *uuid)
-{
-    static const e_guid_t emsmdb = OXC_EMSMDB_UUID;
-    static const e_guid_t asyncemsmdb = OXC_ASYNCEMSMDB_UUID;
-
-    if (guid_cmp(uuid, &emsmdb) == 0)
-        return OXC_RPC_EMSMDB;
-    return guid_cmp(uuid, &asyncemsmdb) == 0 ? OXC_RPC_ASYNCEMSMDB : OXC_RPC_NEITHER;
-}
-
-/* Looks through the contexts of a bind or alter_context (C706 12.6.4.3); connection may be NULL. Are there any of ours? */
-static bool
-read_bind(const pdu_t *pdu, connection_t *connection)
-{
-    static const e_guid_t ndr64_uuid = { 0x71710533, 0xbeba, 0x4937, { 0x83, 0x19, 0xb5, 0xdb, 0xef, 0x9c, 0xcc, 0x36 } };
-    bool found = false;
-    unsigned count;
-    int offset = BODY_SIZE + 4;
-
-    if (pdu->length < offset)
-        return false;
-    count = tvb_get_uint8(pdu->tvb, BODY_SIZE);
-    for (unsigned i = 0; i < count && offset + 44 <= pdu->length; i++) {
-        uint16_t id = tvb_get_uint16(pdu->tvb, offset, pdu->encoding);
-        unsigned transfers = tvb_get_uint8(pdu->tvb, offset + 2);
-        oxc_rpc_interface_t interface;
-        e_guid_t uuid, transfer;
-
-        tvb_get_guid(pdu->tvb, offset + 4, &uuid, pdu->encoding);
-        tvb_get_guid(pdu->tvb, offset + 24, &transfer, pdu->encoding);
-        interface = interface_of_uuid(&uuid);
-        if (interface != OXC_RPC_NEITHER) {
-            found = true;
-            if (connection)
-                set_context(connection, id, interface, guid_cmp(&transfer, &ndr64_uuid) == 0);
-        }
-        offset += 24 + 20 * (int)transfers;
-    }
-    return found;
-}
-
-/* ---- calls that are recognized by their stub ---- */
-
-static int
-align4(int offset)
-{
-    return (offset + 3) / 4 * 4;
-}
-
-static uint64_t
-get_count(tvbuff_t *stub, int offset, unsigned encoding, bool ndr64)
-{
-    return ndr64 ? tvb_get_uint64(stub, offset, encoding) : tvb_get_uint32(stub, offset, encoding);
-}
-
-/* A context handle that a server may have given out: small attributes, a UUID that is not null. */
-static bool
-is_handle(tvbuff_t *stub, unsigned encoding)
-{
-    return tvb_get_uint32(stub, 0, encoding) < 16 && (tvb_get_uint64(stub, 4, encoding) || tvb_get_uint64(stub, 12, encoding));
-}
-
-/* RPC_HEADER_EXT (MS-OXCRPC 2.2.2.1), always little-endian, that fits into room bytes. */
-static bool
-is_header_ext(tvbuff_t *stub, int offset, uint64_t room)
-{
-    return room >= 8 && tvb_get_letohs(stub, offset) == 0 && tvb_get_letohs(stub, offset + 2) <= 7 &&
-           tvb_get_letohs(stub, offset + 4) + UINT64_C(8) <= room;
-}
+/* ---- padding of fragments ---- */
 
 /*
- * Is this the stub of an EcDoRpcExt2 request? Handle, flags, an array whose count comes back as cbIn behind it, and in it
- * an extended header: no other call has all that by chance.
+ * A verifier is aligned, to 4 or 16 bytes, by padding behind the stub (MS-RPCE 2.2.2.11), in every fragment. When Wireshark
+ * puts the fragments of a stub together, it leaves the padding of all but the last in: we take it out again.
  */
-static bool
-is_rpc_ext2_request(tvbuff_t *stub, unsigned encoding, bool ndr64)
+static void
+note_padding(packet_info *pinfo, conversation_t *conversation, const oxc_rpc_pdu_t *pdu)
 {
-    int length = (int)tvb_reported_length(stub);
-    int data = 24 + (ndr64 ? 8 : 4);
-    uint64_t count;
-    int after;
+    connection_t *connection = get_connection(conversation);
+    wmem_map_t *map = connection->fragments[pdu->ptype == PDU_RESP];
+    fragments_t *fragments;
 
-    if (length < data + 8 || !is_handle(stub, encoding) || tvb_get_uint32(stub, 20, encoding) > 7)
-        return false;
-    count = get_count(stub, 24, encoding, ndr64);
-    if (count > (uint64_t)(length - data) || !is_header_ext(stub, data, count))
-        return false;
-    after = align4(data + (int)count);
-    return after + 4 <= length && tvb_get_uint32(stub, after, encoding) == count;
-}
-
-/* An array of an EcDoRpcExt2 response with its length behind it: where that ends, 0 if it is none. */
-static int
-skip_array(tvbuff_t *stub, int offset, unsigned encoding, bool ndr64, uint64_t *count)
-{
-    int length = (int)tvb_reported_length(stub);
-    int word = ndr64 ? 8 : 4;
-
-    offset = (offset + word - 1) / word * word;
-    if (offset + 3 * word + 4 > length || get_count(stub, offset + word, encoding, ndr64) != 0)
-        return 0;
-    *count = get_count(stub, offset + 2 * word, encoding, ndr64);
-    if (*count > (uint64_t)(length - offset - 3 * word - 4) || *count > get_count(stub, offset, encoding, ndr64))
-        return 0;
-    offset = align4(offset + 3 * word + (int)*count);
-    if (offset + 4 > length || tvb_get_uint32(stub, offset, encoding) != *count)
-        return 0;
-    return offset + 4;
-}
-
-/* Is this the stub of an EcDoRpcExt2 response? As above, and it ends where the parameters end. */
-static bool
-is_rpc_ext2_response(tvbuff_t *stub, unsigned encoding, bool ndr64)
-{
-    int length = (int)tvb_reported_length(stub);
-    int data = 24 + 3 * (ndr64 ? 8 : 4);
-    uint64_t rops, aux;
-    int offset;
-
-    if (length < data + 8 || !is_handle(stub, encoding) || tvb_get_uint32(stub, 20, encoding) > 7)
-        return false;
-    offset = skip_array(stub, 24, encoding, ndr64, &rops);
-    if (offset == 0 || !is_header_ext(stub, data, rops))
-        return false;
-    offset = skip_array(stub, offset, encoding, ndr64, &aux);
-    return offset != 0 && offset + 8 <= length && length < offset + 8 + 16;
-}
-
-static bool
-is_known_handle(packet_info *pinfo, tvbuff_t *stub, const pdu_t *pdu, oxc_key_kind_t kind)
-{
-    dcerpc_call_value value = { 0 };
-    dcerpc_info di = { 0 };
-    oxc_ndr_handle_t handle;
-    oxc_ndr_t ndr;
-
-    di.call_data = &value;
-    ndr = oxc_ndr_begin(stub, 0, pinfo, NULL, &di, pdu->drep);
-    return tvb_reported_length(stub) >= OXC_NDR_HANDLE_SIZE && oxc_ndr_handle(&ndr, -1, &handle) && !handle.is_null &&
-           oxc_session_find(pinfo, kind, handle.bytes, sizeof handle.bytes, false) != NULL;
-}
-
-/* The interface of a request on a connection whose bind was not captured. */
-static oxc_rpc_interface_t
-infer_request(packet_info *pinfo, tvbuff_t *stub, const pdu_t *pdu, bool *ndr64)
-{
-    int length = (int)tvb_reported_length(stub);
-
-    *ndr64 = false;
-    if (pdu->opnum == 11) {
-        if (is_rpc_ext2_request(stub, pdu->encoding, false))
-            return OXC_RPC_EMSMDB;
-        *ndr64 = is_rpc_ext2_request(stub, pdu->encoding, true);
-        return *ndr64 ? OXC_RPC_EMSMDB : OXC_RPC_NEITHER;
+    if (connection->bound && !connection->ours)
+        return;
+    fragments = (fragments_t *)wmem_map_lookup(map, GUINT_TO_POINTER(pdu->call_id));
+    if (!fragments || pdu->flags & RPC_FLAG_FIRST) {
+        fragments = wmem_new0(wmem_file_scope(), fragments_t);
+        wmem_map_insert(map, GUINT_TO_POINTER(pdu->call_id), fragments);
     }
-    if (((pdu->opnum == 1 || pdu->opnum == 14) && length == OXC_NDR_HANDLE_SIZE) || (pdu->opnum == 4 && length > 40))
-        return is_known_handle(pinfo, stub, pdu, OXC_KEY_CXH) ? OXC_RPC_EMSMDB : OXC_RPC_NEITHER;
-    if (pdu->opnum == 0 && length == OXC_NDR_HANDLE_SIZE + 4 && is_handle(stub, pdu->encoding) &&
-        tvb_get_uint32(stub, OXC_NDR_HANDLE_SIZE, pdu->encoding) == 0 &&
-        (is_known_handle(pinfo, stub, pdu, OXC_KEY_ACXH) || oxc_rpc_is_server(&pinfo->dst, pinfo->destport)))
-        return OXC_RPC_ASYNCEMSMDB;
-    return OXC_RPC_NEITHER;
+    fragments->total += (uint32_t)(pdu->stub_end - pdu->stub);
+    if (pdu->flags & RPC_FLAG_LAST) {
+        if (fragments->gaps)
+            p_add_proto_data(wmem_file_scope(), pinfo, proto_ports,
+                             padding_key(oxc_rpc_discriminator(conversation, pdu->call_id), pdu->ptype), fragments);
+        wmem_map_remove(map, GUINT_TO_POINTER(pdu->call_id));
+        return;
+    }
+    if (pdu->padding) {
+        gap_t gap = { fragments->total, pdu->padding };
+
+        if (!fragments->gaps)
+            fragments->gaps = wmem_array_new(wmem_file_scope(), sizeof gap);
+        wmem_array_append_one(fragments->gaps, gap);
+        fragments->total += pdu->padding;
+    }
 }
 
-/* EcDoAsyncWaitEx's answer is only two numbers: it takes a server known for Exchange's RPC to believe in it. */
-static bool
-is_wait_response(packet_info *pinfo, tvbuff_t *stub, const pdu_t *pdu, bool known_interface)
+tvbuff_t *
+oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype)
 {
-    uint32_t result;
+    const fragments_t *fragments = (const fragments_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_ports,
+                                                                         padding_key(discriminator, ptype));
+    uint32_t length, from = 0, to = 0;
+    uint8_t *bytes;
 
-    if (tvb_reported_length(stub) != 8 || tvb_get_uint32(stub, 0, pdu->encoding) > 1)
-        return false;
-    result = tvb_get_uint32(stub, 4, pdu->encoding);
-    return known_interface || ((result == 0 || result == 0x7EE || result == 0x3ED) &&
-                               oxc_rpc_is_server(&pinfo->src, pinfo->srcport));
-}
+    if (!fragments)
+        return stub;
+    /* Only if this is what the fragments were put together to; verification trailer and last padding may be off it. */
+    length = tvb_captured_length(stub);
+    if (length > fragments->total || length != tvb_reported_length(stub))
+        return stub;
+    bytes = (uint8_t *)wmem_alloc(pinfo->pool, length);
+    for (unsigned i = 0; i <= wmem_array_get_count(fragments->gaps); i++) {
+        const gap_t *gap = i < wmem_array_get_count(fragments->gaps)
+                               ? (const gap_t *)wmem_array_index(fragments->gaps, i) : NULL;
+        uint32_t end = gap ? gap->offset : length;
 
-#define NO_OPNUM (-1)
-
-/* Interface and call of a response whose request was not captured; NO_OPNUM if they cannot be told. */
-static int
-infer_response(packet_info *pinfo, tvbuff_t *stub, const pdu_t *pdu, oxc_rpc_interface_t *interface, bool *ndr64)
-{
-    bool known = *interface != OXC_RPC_NEITHER;
-    int length = (int)tvb_reported_length(stub);
-
-    if (*interface != OXC_RPC_EMSMDB && is_wait_response(pinfo, stub, pdu, known)) {
-        *interface = OXC_RPC_ASYNCEMSMDB;
-        return 0;
+        if (end > length || (gap && gap->length > length - end))
+            return stub;
+        tvb_memcpy(stub, bytes + to, (int)from, end - from);
+        to += end - from;
+        if (gap)
+            from = end + gap->length;
     }
-    if (*interface == OXC_RPC_ASYNCEMSMDB)
-        return NO_OPNUM;
-    for (int wide = 0; wide <= 1; wide++) {
-        if ((!known || *ndr64 == (wide == 1)) && is_rpc_ext2_response(stub, pdu->encoding, wide == 1)) {
-            *interface = OXC_RPC_EMSMDB;
-            *ndr64 = wide == 1;
-            return 11;
-        }
-    }
-    if (!known)
-        return NO_OPNUM;
-    /* The short answers have lengths of their own, but for one that the handle tells. */
-    if (length == 4)
-        return 6;
-    if (length == OXC_NDR_HANDLE_SIZE + 4)
-        return is_handle(stub, pdu->encoding) ? 14 : 1;
-    return length == OXC_NDR_HANDLE_SIZE + 8 ? 4 : NO_OPNUM;
+    stub = tvb_new_child_real_data(stub, bytes, to, (int)to);
+    add_new_data_source(pinfo, stub, "Stub without padding");
+    return stub;
 }
 
 /* ---- the first visit ---- */
@@ -454,29 +254,23 @@ new_value(packet_info *pinfo, uint16_t opnum, bool ndr64, bool is_request)
     return value;
 }
 
-static tvbuff_t *
-stub_of(const pdu_t *pdu)
-{
-    return tvb_new_subset_length(pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub);
-}
-
 static void
-note_sealed(packet_info *pinfo, connection_t *connection, uint32_t key, const pdu_t *pdu, oxc_rpc_interface_t interface)
+note_sealed(packet_info *pinfo, connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface)
 {
-    if (connection->sealed || interface == OXC_RPC_NEITHER || !is_sealed(pdu) || !(pdu->flags & FLAG_LAST))
+    if (connection->sealed || interface == OXC_RPC_NEITHER || !oxc_rpc_is_sealed(pdu) || !(pdu->flags & RPC_FLAG_LAST))
         return;
     connection->sealed = true;
     add_finding(pinfo, key, SEALED, interface);
 }
 
 static void
-learn_request(packet_info *pinfo, connection_t *connection, uint32_t key, const pdu_t *pdu, oxc_rpc_state_t *state)
+learn_request(packet_info *pinfo, connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
     oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
     asked_t *asked = (asked_t *)wmem_map_lookup(connection->asked, GUINT_TO_POINTER(pdu->call_id));
 
-    if (!asked || pdu->flags & FLAG_FIRST) {
+    if (!asked || pdu->flags & RPC_FLAG_FIRST) {
         asked = wmem_new0(wmem_file_scope(), asked_t);
         wmem_map_insert(connection->asked, GUINT_TO_POINTER(pdu->call_id), asked);
     }
@@ -486,14 +280,14 @@ learn_request(packet_info *pinfo, connection_t *connection, uint32_t key, const 
             set_context(connection, pdu->context_id, state->interface, ndr64);
         return;
     }
-    if (is_sealed(pdu)) {
+    if (oxc_rpc_is_sealed(pdu)) {
         note_sealed(pinfo, connection, key, pdu, interface);
         return;
     }
-    if (connection->bound || !is_whole(pdu))
+    if (connection->bound || !oxc_rpc_is_whole(pdu))
         return;
     if (interface == OXC_RPC_NEITHER) {
-        interface = infer_request(pinfo, stub_of(pdu), pdu, &ndr64);
+        interface = oxc_rpc_infer_request(pinfo, pdu, &ndr64);
         if (interface == OXC_RPC_NEITHER)
             return;
         set_context(connection, pdu->context_id, interface, ndr64);
@@ -503,7 +297,7 @@ learn_request(packet_info *pinfo, connection_t *connection, uint32_t key, const 
 }
 
 static void
-learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, const pdu_t *pdu, const oxc_rpc_state_t *state)
+learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu, const oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
     oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
@@ -512,15 +306,15 @@ learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, const
     finding_t *finding;
     int opnum;
 
-    if (asked && pdu->flags & FLAG_LAST)
+    if (asked && pdu->flags & RPC_FLAG_LAST)
         wmem_map_remove(connection->asked, GUINT_TO_POINTER(pdu->call_id));
     if (state)
         return;
-    if (is_sealed(pdu)) {
+    if (oxc_rpc_is_sealed(pdu)) {
         note_sealed(pinfo, connection, key, pdu, interface);
         return;
     }
-    if (!is_whole(pdu))
+    if (!oxc_rpc_is_whole(pdu))
         return;
     if (asked) {
         if (asked->value) {
@@ -529,8 +323,8 @@ learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, const
         }
         return;
     }
-    opnum = infer_response(pinfo, stub_of(pdu), pdu, &inferred, &ndr64);
-    if (opnum == NO_OPNUM) {
+    opnum = oxc_rpc_infer_response(pinfo, pdu, &inferred, &ndr64);
+    if (opnum == OXC_RPC_NO_OPNUM) {
         if (interface != OXC_RPC_NEITHER)
             add_finding(pinfo, key, UNKNOWN_CALL, interface);
         return;
@@ -542,7 +336,7 @@ learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, const
 }
 
 static void
-learn_fault(packet_info *pinfo, connection_t *connection, uint32_t key, const pdu_t *pdu)
+learn_fault(packet_info *pinfo, connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu)
 {
     const asked_t *asked = (const asked_t *)wmem_map_remove(connection->asked, GUINT_TO_POINTER(pdu->call_id));
     oxc_rpc_state_t *state;
@@ -557,17 +351,17 @@ learn_fault(packet_info *pinfo, connection_t *connection, uint32_t key, const pd
 }
 
 static void
-learn(packet_info *pinfo, conversation_t *conversation, uint32_t key, const pdu_t *pdu, wmem_array_t *list)
+learn(packet_info *pinfo, conversation_t *conversation, uint32_t key, const oxc_rpc_pdu_t *pdu, wmem_array_t *list)
 {
     connection_t *connection = get_connection(conversation);
     oxc_rpc_state_t *state = find_handed(list, pdu->call_id);
 
     if (pdu->ptype == PDU_BIND || pdu->ptype == PDU_ALTER) {
         connection->bound = connection->bound || pdu->ptype == PDU_BIND;
-        read_bind(pdu, connection);
+        oxc_rpc_read_bind(pdu, set_context, connection);
         return;
     }
-    if (pdu->length < BODY_SIZE || (connection->bound && !connection->ours && !state))
+    if (pdu->length < RPC_BODY_SIZE || (connection->bound && !connection->ours && !state))
         return;
     if (pdu->ptype == PDU_REQ)
         learn_request(pinfo, connection, key, pdu, state);
@@ -586,10 +380,10 @@ interface_name(oxc_rpc_interface_t interface)
 }
 
 static void
-show_stub(packet_info *pinfo, proto_tree *tree, conversation_t *conversation, const pdu_t *pdu, const finding_t *finding)
+show_stub(packet_info *pinfo, proto_tree *tree, conversation_t *conversation, const oxc_rpc_pdu_t *pdu, const finding_t *finding)
 {
     dcerpc_info *di = wmem_new0(pinfo->pool, dcerpc_info);
-    tvbuff_t *stub = stub_of(pdu);
+    tvbuff_t *stub = oxc_rpc_stub(pdu);
     uint8_t drep[4];
     const char *name = "EcDoAsyncWaitEx";
     bool known;
@@ -634,7 +428,7 @@ what_decrypts(uint8_t auth_type)
 }
 
 static void
-show_finding(packet_info *pinfo, proto_tree *tree, conversation_t *conversation, const pdu_t *pdu,
+show_finding(packet_info *pinfo, proto_tree *tree, conversation_t *conversation, const oxc_rpc_pdu_t *pdu,
              const finding_t *finding, uint32_t discriminator)
 {
     switch (finding->kind) {
@@ -664,7 +458,7 @@ show_finding(packet_info *pinfo, proto_tree *tree, conversation_t *conversation,
 }
 
 static void
-look_at_pdu(packet_info *pinfo, proto_tree *tree, const pdu_t *pdu, wmem_array_t *list)
+look_at_pdu(packet_info *pinfo, proto_tree *tree, const oxc_rpc_pdu_t *pdu, wmem_array_t *list)
 {
     conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
     const finding_t *finding;
@@ -673,7 +467,7 @@ look_at_pdu(packet_info *pinfo, proto_tree *tree, const pdu_t *pdu, wmem_array_t
     if (!conversation)
         return;
     discriminator = oxc_rpc_discriminator(conversation, pdu->call_id);
-    key = discriminator + pdu->ptype * UINT32_C(0x01000193);
+    key = finding_key(discriminator, pdu->ptype);
     if (!PINFO_FD_VISITED(pinfo) && !pinfo->flags.in_error_pkt)
         learn(pinfo, conversation, key, pdu, list);
     finding = (const finding_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_ports, key);
@@ -689,14 +483,34 @@ look_at_pdu(packet_info *pinfo, proto_tree *tree, const pdu_t *pdu, wmem_array_t
     ENDTRY;
 }
 
+/* Before DCE/RPC puts them together. */
+static void
+note_fragments(packet_info *pinfo, tvbuff_t *tvb)
+{
+    conversation_t *conversation = NULL;
+    oxc_rpc_pdu_t pdu;
+
+    for (int offset = 0; oxc_rpc_read_pdu(tvb, offset, &pdu); offset += pdu.length) {
+        if ((pdu.ptype != PDU_REQ && pdu.ptype != PDU_RESP) || pdu.length < RPC_BODY_SIZE || oxc_rpc_is_whole(&pdu))
+            continue;
+        if (!conversation)
+            conversation = find_conversation_pinfo(pinfo, 0);
+        if (!conversation)
+            return;
+        note_padding(pinfo, conversation, &pdu);
+    }
+}
+
 bool
 oxc_rpc_dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     wmem_array_t *volatile outer = handed;
     wmem_array_t *volatile list = wmem_array_new(pinfo->pool, sizeof(handed_t));
     volatile bool accepted = false;
-    pdu_t pdu;
+    oxc_rpc_pdu_t pdu;
 
+    if (!PINFO_FD_VISITED(pinfo))
+        note_fragments(pinfo, tvb);
     handed = list;
     TRY {
         accepted = dcerpc_over_tcp->dissector(tvb, pinfo, tree, data) != 0;
@@ -707,7 +521,7 @@ oxc_rpc_dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     ENDTRY;
     if (!accepted)
         return false;
-    for (int offset = 0; read_pdu(tvb, offset, &pdu); offset += pdu.length)
+    for (int offset = 0; oxc_rpc_read_pdu(tvb, offset, &pdu); offset += pdu.length)
         look_at_pdu(pinfo, tree, &pdu, list);
     return true;
 }
@@ -715,10 +529,10 @@ oxc_rpc_dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
 static ws_bool
 dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    pdu_t pdu;
+    oxc_rpc_pdu_t pdu;
 
     /* Cheap for everything that is none, and for those who disabled DCE/RPC's heuristic. */
-    if (!dcerpc_over_tcp->enabled || !read_header(tvb, 0, &pdu))
+    if (!dcerpc_over_tcp->enabled || !oxc_rpc_read_header(tvb, 0, &pdu))
         return false;
     return oxc_rpc_dissect_stream(tvb, pinfo, tree, data);
 }
@@ -747,18 +561,18 @@ is_exchange_rpc(packet_info *pinfo, tvbuff_t *tvb)
 {
     static const char banner[] = "ncacn_http/1.0";
     bool ndr64 = false;
-    pdu_t pdu;
+    oxc_rpc_pdu_t pdu;
 
     if (tvb_captured_length(tvb) == sizeof banner - 1)
         return tvb_strneql(tvb, 0, banner, sizeof banner - 1) == 0;
-    if (!read_pdu(tvb, 0, &pdu))
+    if (!oxc_rpc_read_pdu(tvb, 0, &pdu))
         return false;
     if (pdu.ptype == PDU_BIND || pdu.ptype == PDU_ALTER)
-        return read_bind(&pdu, NULL);
+        return oxc_rpc_read_bind(&pdu, NULL, NULL);
     if (pdu.ptype == PDU_RTS)
-        return is_whole(&pdu) && pdu.call_id == 0 && tvb_get_uint16(pdu.tvb, 10, pdu.encoding) == 0 && pdu.length >= 20;
-    return pdu.ptype == PDU_REQ && is_whole(&pdu) && pdu.stub > 0 && pdu.opnum == 11 &&
-           infer_request(pinfo, stub_of(&pdu), &pdu, &ndr64) != OXC_RPC_NEITHER;
+        return oxc_rpc_is_whole(&pdu) && pdu.call_id == 0 && tvb_get_uint16(pdu.tvb, 10, pdu.encoding) == 0 && pdu.length >= 20;
+    return pdu.ptype == PDU_REQ && oxc_rpc_is_whole(&pdu) && pdu.stub > 0 && pdu.opnum == 11 &&
+           oxc_rpc_infer_request(pinfo, &pdu, &ndr64) != OXC_RPC_NEITHER;
 }
 
 /*
