@@ -11,6 +11,11 @@ COMMON = {name: f"rop.{snake(name)}" for name in (
     "LogonId", "InputHandleIndex", "OutputHandleIndex", "SourceHandleIndex", "DestHandleIndex", "ResponseHandleIndex",
     "ReturnValue")}
 
+# What a ROP does needs something to do it with.
+NEEDS = {"set_columns": ("columns",), "set_recipients": ("recipient_columns",), "name_folder": ("name", "folder"),
+         "name_properties": ("names", "ids"), "logon": ("logon_flags",), "notify": ("target",), "pending": ("session_index",)}
+BY_COLUMNS = ("PropertyRow", "RecipientRow")    # C types that are read by columns
+
 MAX_SLOTS = 16
 FILTER = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
 
@@ -37,6 +42,11 @@ FTYPES = {
     "str8": "FT_STRING", "str16": "FT_STRING", "bytes": "FT_BYTES", "handle": "FT_UINT8",
 }
 WIDTHS = ["FT_UINT8", "FT_UINT16", "FT_UINT24", "FT_UINT32", "FT_UINT64"]
+
+
+def depends(node):
+    """Whether an expression depends on anything."""
+    return node[0] in ("slot", "call") or any(depends(n) for n in node[1:] if isinstance(n, tuple))
 
 
 class Checker:
@@ -176,9 +186,27 @@ class Checker:
                     self.model.deviations[n[2]].used = True
                     return n
                 return (n[0], n[1], walk(n[2])) if isinstance(n[2], tuple) else n
-            return (n[0], *[walk(x) for x in n[1:]])
+            parts = [walk(x) for x in n[1:]]
+            if n[0] in ("==", "!=", "<", "<=", ">", ">=", "&"):
+                self.within(parts, form, earlier, where)
+            return (n[0], *parts)
 
         return walk(node)
+
+    def condition(self, node, form, earlier, where):
+        resolved = self.resolve(node, form, earlier, where)
+        if not depends(resolved):
+            raise DefinitionError(where, "the condition is always the same")
+        return resolved
+
+    @staticmethod
+    def within(parts, form, earlier, where):
+        """A field never has a value that its bytes cannot hold."""
+        for (kind, n), other in (parts, reversed(parts)) if len(parts) == 2 and all(len(p) == 2 for p in parts) else ():
+            if kind == "slot" and other[0] == "const":
+                fields = [f for fs in earlier.values() for f in fs if f.slot == n]
+                if fields and all(other[1] >> (8 * SCALARS.get(f.type, 1)) for f in fields):
+                    raise DefinitionError(where, f"{fields[0].name} has no room for {other[1]:#x}")
 
     # ---- forms ----
 
@@ -193,7 +221,9 @@ class Checker:
                 self.decision(form, f, earlier)
                 continue
             self.type(form, f)
-            for part in ("cond", "size", "array"):
+            if f.cond:
+                f.cond = self.condition(f.cond, form, earlier, f.where)
+            for part in ("size", "array"):
                 node = getattr(f, part)
                 if isinstance(node, tuple):
                     setattr(f, part, self.resolve(node, form, earlier, f.where))
@@ -208,8 +238,8 @@ class Checker:
 
     def decision(self, form, f, earlier):
         if f.cond:
-            f.cond = self.resolve(f.cond, form, earlier, f.where)
-        f.array = self.resolve(f.array, form, earlier, f.where)
+            f.cond = self.condition(f.cond, form, earlier, f.where)
+        f.array = self.condition(f.array, form, earlier, f.where)
         f.slot = self.new_slot(form, f.where)
 
     def new_slot(self, form, where):
@@ -302,12 +332,47 @@ class Checker:
                 if not item.used:
                     raise DefinitionError(item.where, f"{what} {item.name} is used nowhere")
 
+    def frame(self, rop):
+        """Every ROP begins as MS-OXCROPS 2.2.2 says, and keeps what it is said to do something with."""
+        names = {word: [f.name for f in form.fields] if form else [] for word, form in
+                 (("request", rop.request), ("response", rop.response))}
+        if rop.request and (names["request"][:1] != ["LogonId"] or rop.request.fields[1:2] == [] or
+                            rop.request.fields[1].type != "handle"):
+            raise DefinitionError(rop.request.where, "a request begins with LogonId and a handle index")
+        if rop.response and not rop.trailer and (names["response"][1:2] != ["ReturnValue"] or
+                                                 rop.response.fields[0].type != "handle"):
+            raise DefinitionError(rop.response.where, "a response begins with a handle index and ReturnValue")
+        opened = {f.kind for form in (rop.request, rop.response) if form for f in form.fields if f.arg == "out"}
+        if len(opened) > 1:
+            raise DefinitionError(rop.where, f"{rop.name} opens different things: {', '.join(map(str, sorted(opened, key=str)))}")
+        for verb, words in NEEDS.items():
+            if verb in rop.does:
+                kept = {f.keep for form in (rop.request, rop.response) if form for f in form.fields}
+                for word in words:
+                    if word not in kept:
+                        raise DefinitionError(rop.where, f"'does {verb}' needs a field with 'keep {word}'")
+        rows = {f.where: f for form in (rop.request, rop.response) if form for f in self.inside(form) if f.type in BY_COLUMNS}
+        if rows and not rop.rows:
+            first = next(iter(rows.values()))
+            raise DefinitionError(first.where, f"{first.type} is read by columns: {rop.name} must say 'rows ...'")
+        if rop.rows and not rows:
+            raise DefinitionError(rop.where, f"{rop.name} says 'rows' and has none")
+        if rop.rows == ("request", None) and "columns" not in {f.keep for f in rop.request.fields}:
+            raise DefinitionError(rop.where, "'rows request' needs a field of the request with 'keep columns'")
+
+    def inside(self, form):
+        for f in form.fields:
+            yield f
+            if f.type in self.model.structs:
+                yield from self.inside(self.model.structs[f.type])
+
     def rop(self, rop):
         m = self.model
         if rop.id in m.reserved:
             raise DefinitionError(rop.where, f"RopId {rop.id:#04x} is reserved at {m.reserved[rop.id].where}")
-        if rop.trailer and (rop.request or not rop.response):
-            raise DefinitionError(rop.where, "a trailer has a response and no request")
+        if rop.trailer != (rop.request is None):
+            raise DefinitionError(rop.where, "a trailer has a response and no request, any other ROP a request")
+        self.frame(rop)
         if rop.rows and rop.rows[0] == "fixed":
             if rop.rows[1] not in m.columns:
                 raise DefinitionError(rop.where, f"unknown columns {rop.rows[1]}")

@@ -572,7 +572,7 @@ class Parser:
             f.arg = t.identifier("in, out or other")
             if f.arg not in HANDLES:
                 raise DefinitionError(line.where, f"a handle is in, out or other, not '{f.arg}'")
-            if t.peek() and t.peek().startswith('"'):
+            if f.arg == "out":
                 f.kind = t.string()
         elif t.take("("):
             f.arg = t.identifier("an argument")
