@@ -50,7 +50,6 @@ handoff_rooms(void)
             rooms[i].register_handoff();
 }
 
-/* As one: Wireshark calls what a plugin registers in an order of its own. */
 void
 plugin_register(void)
 {
