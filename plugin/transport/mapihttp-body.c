@@ -11,6 +11,7 @@
 #include <epan/expert.h>
 
 #include "rop/message.h"
+#include "ropdefs.h"
 #include "transport/payload.h"
 
 typedef enum {
@@ -59,7 +60,6 @@ static expert_field ei_string = EI_INIT;
 static expert_field ei_status_code = EI_INIT;
 static expert_field ei_error_code = EI_INIT;
 static expert_field ei_unknown_type = EI_INIT;
-static expert_field ei_no_definition = EI_INIT;
 
 static const value_string event_pending_values[] = {
     { 0, "No event" },
@@ -123,46 +123,63 @@ static const body_field_t wait_response[] = {
 
 static const body_field_t nothing[] = { { BODY_END, NULL, NULL } };
 
-static const oxc_request_type_t request_types[] = {
+static const oxc_request_type_t mailbox_types[] = {
     { "Connect", OXC_CALL_CONNECT, false, connect_request, connect_response },
     { "Execute", OXC_CALL_FETCH, false, execute_request, execute_response },
     { "Disconnect", OXC_CALL_DISCONNECT, false, aux_only, aux_only },
     { "NotificationWait", OXC_CALL_WAIT, false, wait_request, wait_response },
     { "PING", OXC_CALL_OTHER, false, nothing, nothing },
-    { "Bind", OXC_CALL_OTHER, true, NULL, NULL },
-    { "Unbind", OXC_CALL_OTHER, true, NULL, NULL },
-    { "CompareMIds", OXC_CALL_OTHER, true, NULL, NULL },
-    { "DNToMId", OXC_CALL_OTHER, true, NULL, NULL },
-    { "GetMatches", OXC_CALL_OTHER, true, NULL, NULL },
-    { "GetPropList", OXC_CALL_OTHER, true, NULL, NULL },
-    { "GetProps", OXC_CALL_OTHER, true, NULL, NULL },
-    { "GetSpecialTable", OXC_CALL_OTHER, true, NULL, NULL },
-    { "GetTemplateInfo", OXC_CALL_OTHER, true, NULL, NULL },
-    { "ModLinkAtt", OXC_CALL_OTHER, true, NULL, NULL },
-    { "ModProps", OXC_CALL_OTHER, true, NULL, NULL },
-    { "QueryRows", OXC_CALL_OTHER, true, NULL, NULL },
-    { "QueryColumns", OXC_CALL_OTHER, true, NULL, NULL },
-    { "ResolveNames", OXC_CALL_OTHER, true, NULL, NULL },
-    { "ResortRestriction", OXC_CALL_OTHER, true, NULL, NULL },
-    { "SeekEntries", OXC_CALL_OTHER, true, NULL, NULL },
-    { "UpdateStat", OXC_CALL_OTHER, true, NULL, NULL },
-    { "GetMailboxUrl", OXC_CALL_OTHER, true, NULL, NULL },
-    { "GetAddressBookUrl", OXC_CALL_OTHER, true, NULL, NULL },
 };
+
+/* Those of the address book: every message that is defined. */
+static oxc_request_type_t *address_book_types;
+static unsigned address_book_count;
+
+static const oxc_request_type_t *
+find_type(const oxc_request_type_t *types, unsigned count, const char *name)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (g_ascii_strcasecmp(types[i].name, name) == 0)
+            return &types[i];
+    }
+    return NULL;
+}
 
 const oxc_request_type_t *
 oxc_mapihttp_request_type(const char *name)
 {
-    for (size_t i = 0; name && i < G_N_ELEMENTS(request_types); i++) {
-        if (g_ascii_strcasecmp(request_types[i].name, name) == 0)
-            return &request_types[i];
-    }
+    const oxc_request_type_t *type;
+
+    if (!name)
+        return NULL;
     /* The section titles of MS-OXCMAPIHTTP 2.2.5 spell two of them in another way than 2.2.3.3.1. */
-    if (name && g_ascii_strcasecmp(name, "CompareMinIds") == 0)
-        return oxc_mapihttp_request_type("CompareMIds");
-    if (name && g_ascii_strcasecmp(name, "DnToMinId") == 0)
-        return oxc_mapihttp_request_type("DNToMId");
-    return NULL;
+    if (g_ascii_strcasecmp(name, "CompareMinIds") == 0)
+        name = "CompareMIds";
+    else if (g_ascii_strcasecmp(name, "DnToMinId") == 0)
+        name = "DNToMId";
+    type = find_type(mailbox_types, G_N_ELEMENTS(mailbox_types), name);
+    return type ? type : find_type(address_book_types, address_book_count, name);
+}
+
+static void
+collect_address_book_types(void)
+{
+    while (ropdef_messages[address_book_count].name)
+        address_book_count++;
+    address_book_types = wmem_alloc0_array(wmem_epan_scope(), oxc_request_type_t, address_book_count);
+    for (unsigned i = 0; i < address_book_count; i++) {
+        address_book_types[i].name = ropdef_messages[i].name;
+        address_book_types[i].kind = OXC_CALL_OTHER;
+        address_book_types[i].address_book = true;
+    }
+}
+
+const char *
+oxc_mapihttp_error_name(packet_info *pinfo, uint32_t error)
+{
+    const char *name = try_val_to_str_ext(error, &ropdef_error_vals_ext);
+
+    return name ? name : wmem_strdup_printf(pinfo->pool, "0x%08x", error);
 }
 
 /* ---- reading ---- */
@@ -307,25 +324,29 @@ read_fields(reader_t *r, const body_field_t *fields)
     }
 }
 
-/* A body whose fields are not known here: by its definition, or as bytes, said to be so. */
+/* A body of the address book endpoint: what its definition says, then the auxiliary buffer. */
 static void
-read_unknown(reader_t *r, const oxc_request_type_t *type, bool is_response)
+read_definition(reader_t *r, const char *name, bool is_response)
+{
+    int next = oxc_dissect_message(r->tvb, r->pinfo, r->tree, name, is_response, r->offset);
+
+    /* If not, the reason stands in the tree. */
+    if (next >= 0) {
+        r->offset = next;
+        read_fields(r, aux_only);
+    }
+}
+
+/* A body of a type that nobody knows: as bytes, said to be so. */
+static void
+read_unknown(reader_t *r)
 {
     proto_item *item;
 
-    if (type && oxc_message_is_defined(type->name)) {
-        int next = oxc_dissect_message(r->tvb, r->pinfo, r->tree, type->name, is_response, r->offset);
-
-        if (next >= 0) {
-            r->offset = next;
-            read_fields(r, aux_only);
-        }
-        return;
-    }
     if (tvb_reported_length_remaining(r->tvb, r->offset) <= 0)
         return;
     item = proto_tree_add_item(r->tree, hf_data, r->tvb, r->offset, -1, ENC_NA);
-    expert_add_info(r->pinfo, item, type ? &ei_no_definition : &ei_unknown_type);
+    expert_add_info(r->pinfo, item, &ei_unknown_type);
 }
 
 void
@@ -334,10 +355,24 @@ oxc_mapihttp_request_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, c
 {
     reader_t r = { tvb, pinfo, tree, pdu, body, 0 };
 
-    if (type && type->request)
-        read_fields(&r, type->request);
+    if (!type)
+        read_unknown(&r);
+    else if (type->address_book)
+        read_definition(&r, type->name, false);
     else
-        read_unknown(&r, type, false);
+        read_fields(&r, type->request);
+}
+
+/*
+ * A failure body has no more than the auxiliary buffer (MS-OXCMAPIHTTP 2.2.4.1.3 and its likes), but that of Unbind has an
+ * ErrorCode as well (2.2.5.2.3): its length tells.
+ */
+static bool
+failure_has_error_code(tvbuff_t *tvb)
+{
+    unsigned size = tvb_reported_length(tvb);
+
+    return size >= 12 && tvb_get_letohl(tvb, 4) != size - 8 && tvb_get_letohl(tvb, 8) == size - 12;
 }
 
 void
@@ -349,22 +384,20 @@ oxc_mapihttp_response_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, 
     reader_t r = { tvb, pinfo, tree, pdu, body, 0 };
     proto_item *item = NULL;
 
-    if (!type || type->response == nothing) {
-        if (type)
-            read_fields(&r, type->response);
-        else
-            read_unknown(&r, type, true);
+    if (!type) {
+        read_unknown(&r);
+        return;
+    }
+    if (type->response == nothing) {
+        read_fields(&r, nothing);
         return;
     }
     if (!read_u32(&r, &status_code, &body->status_code, &item))
         return;
     body->has_status_code = true;
     if (body->status_code != 0) {
-        /* A failure body has no more than the auxiliary buffer (MS-OXCMAPIHTTP 2.2.4.1.3 and its likes) ... */
         expert_add_info_format(pinfo, item, &ei_status_code, "StatusCode 0x%08x: the request failed", body->status_code);
-        /* ... but that of Unbind has an ErrorCode as well (2.2.5.2.3); its length tells. */
-        if (!type->address_book || tvb_reported_length(tvb) < 12 ||
-            tvb_get_letohl(tvb, 4) == tvb_reported_length(tvb) - 8) {
+        if (!failure_has_error_code(tvb)) {
             read_fields(&r, aux_only);
             return;
         }
@@ -373,13 +406,14 @@ oxc_mapihttp_response_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, 
         return;
     body->has_error_code = true;
     if (body->error_code != 0)
-        expert_add_info_format(pinfo, item, &ei_error_code, "ErrorCode 0x%08x", body->error_code);
+        expert_add_info_format(pinfo, item, &ei_error_code, "ErrorCode %s",
+                               oxc_mapihttp_error_name(pinfo, body->error_code));
     if (body->status_code != 0)
         read_fields(&r, aux_only);
-    else if (type->response)
-        read_fields(&r, type->response);
+    else if (type->address_book)
+        read_definition(&r, type->name, true);
     else
-        read_unknown(&r, type, true);
+        read_fields(&r, type->response);
 }
 
 void
@@ -387,7 +421,9 @@ oxc_register_mapihttp_body(int proto)
 {
     static hf_register_info hf[] = {
         { &hf_status_code, { "StatusCode", "mapihttp.status_code", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
-        { &hf_error_code, { "ErrorCode", "mapihttp.error_code", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_error_code,
+          { "ErrorCode", "mapihttp.error_code", FT_UINT32, BASE_HEX | BASE_EXT_STRING, &ropdef_error_vals_ext, 0, NULL,
+            HFILL } },
         { &hf_user_dn, { "UserDn", "mapihttp.user_dn", FT_STRINGZ, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_flags, { "Flags", "mapihttp.flags", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_flags_no_compression,
@@ -430,13 +466,11 @@ oxc_register_mapihttp_body(int proto)
         { &ei_unknown_type,
           { "mapihttp.request_type_unknown", PI_UNDECODED, PI_NOTE, "Unknown request type, the body is shown as bytes",
             EXPFILL } },
-        { &ei_no_definition,
-          { "mapihttp.body_undefined", PI_UNDECODED, PI_NOTE,
-            "The fields of this address book request type are not defined yet, they are shown as bytes", EXPFILL } },
     };
 
     oxc_message_register();
     proto_register_field_array(proto, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
     expert_register_field_array(expert_register_protocol(proto), ei, array_length(ei));
+    collect_address_book_types();
 }

@@ -43,13 +43,16 @@ int oxc_mapihttp_preamble(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, o
 typedef struct oxc_request_type {
     const char *name;           /* X-RequestType */
     oxc_call_kind_t kind;
-    bool address_book;          /* of the /mapi/nspi endpoint */
-    const struct oxc_body_field *request;       /* NULL: not known */
+    bool address_book;          /* of the /mapi/nspi endpoint: its bodies are in the definitions */
+    const struct oxc_body_field *request;       /* of the mailbox endpoint, else NULL */
     const struct oxc_body_field *response;      /* behind StatusCode and ErrorCode */
 } oxc_request_type_t;
 
 /* The request type of that name, compared case-insensitively; NULL for an unknown one. */
 const oxc_request_type_t *oxc_mapihttp_request_type(const char *name);
+
+/* Name of an ErrorCode, or its number as text, in pinfo->pool. */
+const char *oxc_mapihttp_error_name(packet_info *pinfo, uint32_t error);
 
 /* What a body said. */
 typedef struct {

@@ -127,7 +127,7 @@ oxc_register_mapihttp_preamble(int proto)
         { &ei_meta_tag_line,
           { "mapihttp.meta_tag_line", PI_PROTOCOL, PI_NOTE, "The meta-tag does not end with CRLF", EXPFILL } },
         { &ei_unterminated,
-          { "mapihttp.preamble_unterminated", PI_MALFORMED, PI_WARN,
+          { "mapihttp.preamble_unterminated", PI_PROTOCOL, PI_WARN,
             "The response ended before DONE and its headers were complete", EXPFILL } },
         { &ei_additional_header,
           { "mapihttp.additional_header_wrong", PI_PROTOCOL, PI_WARN, "The line is not a header", EXPFILL } },

@@ -51,6 +51,9 @@ static dissector_handle_t connection_tls_handle;
 /* An HTTP message that is not reassembled stands in the frame behind this much at most (Ethernet, IP and TCP with options). */
 #define MAX_LINK_HEADERS 256
 
+/* Tells the wake-ups of lost waits from those of the messages in the frame, which have their ordinal. */
+#define CUT_OFF_WAKEUP 0x40000000
+
 /* Keys of data that lives as long as one dissection of a frame. */
 enum {
     FRAME_ORDINAL,              /* messages of the protocol shown so far */
@@ -75,6 +78,19 @@ static const char *
 type_text(const char *type_name)
 {
     return type_name && *type_name ? type_name : "[no request type]";
+}
+
+static void
+show_session(tvbuff_t *tvb, proto_tree *tree, const oxc_session_t *session)
+{
+    proto_item *item;
+
+    if (!session || hf_session <= 0)
+        return;
+    item = proto_tree_add_uint(tree, hf_session, tvb, 0, 0, session->number);
+    proto_item_set_generated(item);
+    if (session->user)
+        proto_item_append_text(item, " (%s)", session->user);
 }
 
 static void
@@ -111,7 +127,7 @@ summarize_result(packet_info *pinfo, proto_item *item, uint32_t status, uint32_t
     else if (body->has_status_code && body->status_code != 0)
         text = wmem_strdup_printf(pinfo->pool, ", StatusCode 0x%08x", body->status_code);
     else if (body->has_error_code && body->error_code != 0)
-        text = wmem_strdup_printf(pinfo->pool, ", ErrorCode 0x%08x", body->error_code);
+        text = wmem_strdup_printf(pinfo->pool, ", ErrorCode %s", oxc_mapihttp_error_name(pinfo, body->error_code));
     else if (body->has_event_pending)
         text = wmem_strdup(pinfo->pool, body->event_pending ? ", EventPending" : ", no event");
     if (!text)
@@ -221,8 +237,11 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
         dissect_response(tvb, pinfo, tree, item, message, body_tvb, record, ordinal);
     if (!message->is_request && !record->exchange)
         expert_add_info(pinfo, item, &ei_request_unknown);
-    if (record->session && hf_session > 0)
-        proto_item_set_generated(proto_tree_add_uint(tree, hf_session, tvb, 0, 0, record->session->number));
+    /* Fetches and wake-ups show their session themselves. */
+    if (record->pdu->call->kind != OXC_CALL_FETCH && (record->pdu->call->kind != OXC_CALL_WAIT || message->is_request)) {
+        show_session(tvb, tree, record->session);
+        oxc_notify_call(pinfo, record->pdu);
+    }
 }
 
 /* ---- bodies, as the http dissector hands them over ---- */
@@ -399,7 +418,7 @@ static void
 show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     wmem_list_t *lost = oxc_mapihttp_cut_off(pinfo);
-    uint32_t which = 0;
+    uint32_t which = CUT_OFF_WAKEUP;
 
     if (!lost)
         return;
