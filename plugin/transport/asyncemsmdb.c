@@ -9,6 +9,7 @@
 #include "registration.h"
 
 #include "notify/notify.h"
+#include "rop/buffer.h"
 #include "ropdefs.h"
 
 #define ASYNCEMSMDB_VERSION 0   /* the interface is 0.1; see EMSMDB_VERSION */
@@ -91,9 +92,11 @@ void
 oxc_asyncemsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator,
                       const oxc_rpc_state_t *state)
 {
-    oxc_pdu_response(pinfo, discriminator, OXC_CALL_WAIT, state->call);
+    const oxc_pdu_t *pdu = oxc_pdu_response(pinfo, discriminator, OXC_CALL_WAIT, state->call);
+
     col_append_str(pinfo->cinfo, COL_INFO, ", EcDoAsyncWaitEx");
     tree = add_tree(tvb, tree, ", fault");
+    oxc_show_call_links(tvb, pinfo, tree, pdu);
     oxc_notify_wakeup(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, OXC_OUTCOME_REJECTED, state->call->session,
                       state->call->bound, state->call->request);
 }

@@ -15,6 +15,7 @@
 #include <epan/unit_strings.h>
 
 #include "notify/notify.h"
+#include "rop/buffer.h"
 #include "ropdefs.h"
 #include "transport/payload.h"
 
@@ -605,6 +606,7 @@ oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t d
 
     col_append_fstr(pinfo->cinfo, COL_INFO, ", %s", oxc_emsmdb_call_name(state->opnum));
     tree = add_tree(tvb, tree, state->opnum, ", fault");
+    oxc_show_call_links(tvb, pinfo, tree, pdu);
     oxc_rpc_show_session(tvb, pinfo, tree, call);
     /* The server knows the context handle no more, or never did (C706 appendix N). */
     if (status == NCA_S_FAULT_CONTEXT_MISMATCH && call->session)

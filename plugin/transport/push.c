@@ -312,12 +312,13 @@ dissect_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_
 static int
 dissect_empty(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
-    const wmem_list_frame_t *last;
+    wmem_list_frame_t *last;
     const verdict_t *verdict;
 
     if (empty_contexts == 0 || pinfo->ptype != PT_UDP)
         return 0;
-    last = wmem_list_tail(pinfo->layers);
+    last = wmem_list_tail(pinfo->layers);       /* which is this dissector's own */
+    last = last ? wmem_list_frame_prev(last) : NULL;
     if (!last || GPOINTER_TO_INT(wmem_list_frame_data(last)) != proto_udp ||
         proto_is_frame_protocol(pinfo->layers, "icmp") || proto_is_frame_protocol(pinfo->layers, "icmpv6"))
         return 0;

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What DCE/RPC leaves out: faults, stubs that cannot be decrypted, captures that begin in
+the middle, ports of other protocols; and who serves the interface."""
+
+import lab
+import pytest
+
+SEALED = [name for name in lab.names("rpc-") if lab.truth(name).get("sealed")]
+
+
+def test_take_over_can_be_given_back(tshark):
+    """The preference decides whether EMSMDB is ours or the built-in dissector's."""
+    for value, ours in (("TRUE", True), ("FALSE", False)):
+        found = tshark.fields(lab.capture("rpc-tcp"), ["emsmdb.opnum", "mapi.opnum"], prefs={"emsmdb.take_over": value})
+        assert any(row["emsmdb.opnum"] for row in found) == ours
+        assert any(row["mapi.opnum"] for row in found) != ours
+
+
+def test_ports_of_x11(tshark):
+    """A bind for EMSMDB wins on TCP 6001 to 6004."""
+    protocols = {row["frame"]: row["frame.protocols"][0]
+                 for row in tshark.fields(lab.capture("rpc-ports"), ["frame.protocols"])}
+    for call in lab.truth("rpc-ports")["calls"]:
+        for frame in (call["frame_req"], call["frame_resp"]):
+            assert "x11" not in protocols[frame] and "dcerpc" in protocols[frame], frame
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_sealed_without_keys(tshark, name):
+    """One note for each connection, not one for each stub, and it says what to provide."""
+    found = tshark.fields(lab.capture(name), ["emsmdb.sealed", "_ws.expert.message", "tcp.stream", "emsmdb.cxh"], "emsmdb or asyncemsmdb or emsmdb.sealed")
+    noted = [row for row in found if row["emsmdb.sealed"]]
+    assert noted and all(not row["emsmdb.cxh"] for row in found)
+    streams = [row["tcp.stream"][0] for row in noted]
+    assert len(streams) == len(set(streams))
+    assert {row["tcp.stream"][0] for row in found} == set(streams)
+    wanted = {"ntlm": "ntlmssp.nt_password", "krb5": "kerberos.file", "spnego": "kerberos.file"}[name.split("-")[1]]
+    assert all(wanted in " ".join(row["_ws.expert.message"]) for row in noted)
+
+
+@pytest.mark.parametrize("name", SEALED)
+def test_sealed_with_keys(tshark, name):
+    found = tshark.fields(lab.capture(name), ["emsmdb.sealed"], "emsmdb.sealed", args=lab.preferences(name))
+    assert found == []
+
+
+def test_faults_name_their_call(tshark):
+    calls = [call for call in lab.truth("rpc-tcp")["calls"] if call["fault"] and call["opnum"] == 11]
+    assert calls
+    found = {row["frame"]: row for row in tshark.fields(
+        lab.capture("rpc-tcp"), ["emsmdb.opnum", "rop.request_in", "dcerpc.cn_status", "_ws.col.Info"], "dcerpc.pkt_type == 3")}
+    for call in calls:
+        row = found[call["frame_resp"]]
+        assert row["emsmdb.opnum"] == ["11"] and "EcDoRpcExt2" in row["_ws.col.Info"][0]
+        assert row["rop.request_in"] == [str(call["frame_req"])]
+
+
+def test_late_capture(tshark):
+    """Bind and first requests are missing: the calls are recognized and marked as such."""
+    found = {row["frame"]: row for row in tshark.fields(lab.capture("rpc-late"), ["emsmdb.opnum", "asyncemsmdb.opnum", "emsmdb.inferred"])}
+    for call in lab.truth("rpc-late")["calls"]:
+        field = f"{call['interface'].lower()}.opnum"
+        for frame in (call["frame_req"], call["frame_resp"]):
+            if frame:
+                assert found[frame][field] == [str(call["opnum"])], frame
+                assert found[frame]["emsmdb.inferred"], frame
