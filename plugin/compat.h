@@ -17,6 +17,7 @@
 #include <epan/packet.h>
 #include <epan/conversation.h>
 #include <epan/conversation_filter.h>
+#include <epan/tap.h>
 #include <epan/dissectors/packet-dcerpc.h>
 #include <epan/dissectors/packet-http.h>
 
@@ -109,5 +110,38 @@ compat_tls_data(void *data)
     return data;
 #endif
 }
+
+/*
+ * Flow graphs are open to plugins, but the header is not installed in any of the releases. What it would declare, as far as it
+ * is used: Wireshark allocates both structures and has more behind these fields.
+ */
+#if __has_include(<epan/sequence_analysis.h>)
+#include <epan/sequence_analysis.h>
+#else
+typedef struct register_analysis register_analysis_t;
+
+typedef struct {
+    uint32_t frame_number;
+    address src_addr;
+    uint16_t port_src;
+    address dst_addr;
+    uint16_t port_dst;
+    char *frame_label;
+    char *time_str;
+    char *comment;
+} seq_analysis_item_t;
+
+typedef struct {
+    const char *name;
+    ws_bool any_addr;
+    int nconv;
+    GQueue *items;
+} seq_analysis_info_t;
+
+WS_DLL_PUBLIC void register_seq_analysis(const char *name, const char *ui_name, const int proto_id, const char *tap_listener,
+                                         unsigned tap_flags, tap_packet_cb tap_func);
+WS_DLL_PUBLIC register_analysis_t *sequence_analysis_find_by_name(const char *name);
+WS_DLL_PUBLIC tap_packet_cb sequence_analysis_get_packet_func(register_analysis_t *analysis);
+#endif
 
 #endif /* OXCNOTIF_COMPAT_H */

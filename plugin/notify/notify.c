@@ -6,6 +6,7 @@
 
 #include "notify/notify.h"
 
+#include "notify/fate.h"
 #include "notify/matcher.h"
 #include "notify/tap.h"
 #include "registration.h"
@@ -372,4 +373,10 @@ proto_register_oxc_notify(void)
 void
 proto_reg_handoff_oxc_notify(void)
 {
+    oxc_fates_register();
+    proto_reg_handoff_oxc_stats();
+    proto_reg_handoff_oxc_table_wakeups();
+    proto_reg_handoff_oxc_table_sessions();
+    proto_reg_handoff_oxc_srt();
+    proto_reg_handoff_oxc_flow();
 }

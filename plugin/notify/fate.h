@@ -1,0 +1,39 @@
+/* fate.h
+ * What becomes of wake-ups, told to statistics as soon as it is decided
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_FATE_H
+#define OXCNOTIF_FATE_H
+
+#include "notify/tap.h"
+
+/*
+ * A statistic is told of a wake-up in the frame of the wake-up, when a single pass does not know yet what becomes of it. Its
+ * tables are drawn by Wireshark, which asks nobody before it draws: so each later event settles what it decides, and the
+ * numbers are right after the last event. In a second pass most wake-ups are settled at once, with the same result.
+ *
+ * A display filter must let the later events through, too: else a single pass leaves wake-ups open that were followed.
+ *
+ * Time is constant for an event, on average. Memory is that of the wake-ups of one window.
+ */
+typedef struct oxc_fates oxc_fates_t;
+
+/* fate is never OXC_FATE_OPEN; each wake-up that announced notifications is told at most once. */
+typedef void (*oxc_fate_cb)(const oxc_wakeup_t *wakeup, oxc_fate_t fate, void *user);
+
+/* Owned by the caller; NULL is never returned. */
+oxc_fates_t *oxc_fates_new(oxc_fate_cb decided, void *user);
+void oxc_fates_free(oxc_fates_t *fates);
+
+/* Forgets all wake-ups, before the packets are tapped again or another file is. */
+void oxc_fates_reset(oxc_fates_t *fates);
+
+/* Registers what forgets wake-ups when their file is closed. */
+void oxc_fates_register(void);
+
+/* To be called for every event of the tap, in the order of the events. */
+void oxc_fates_event(oxc_fates_t *fates, const oxc_tap_t *event);
+
+#endif /* OXCNOTIF_FATE_H */
