@@ -89,10 +89,9 @@ def test_opnums(seen, name, transport):
 @captures(WITH_RPC)
 def test_context_handles(seen, name):
     frames = seen.frames(name)
-    emsmdb = [c for c in rpc_calls(name, ("emsmdb",)) if not c.malformed]
+    emsmdb = rpc_calls(name, ("emsmdb",))
     # EcDoAsyncConnectEx answers with an ACXH, the other calls with the CXH.
     acxh = {c.resp_frame for c in emsmdb if c.opnum == 14}
-    # A stub that was captured whole, in a call that the server understood.
     if name == "outlook2007":
         assert set(frames["emsmdb.cxh"]) == {8, 10}
         return
@@ -146,7 +145,8 @@ def test_sessions(seen, name):
             if frame is None or call.fault or frame not in shown and frame == call.req_frame and (
                     call.request_type == "Connect" or call.opnum == 10):
                 continue
-            assert len(shown.get(frame, [])) == 1, f"frame {frame}: {shown.get(frame)}"
+            # It may stand in the tree of the transport and in that of the ROPs.
+            assert len(set(shown.get(frame, []))) == 1, f"frame {frame}: {shown.get(frame)}"
             contexts.setdefault(call.context, {}).setdefault(shown[frame][0], []).append(frame)
     assert all(len(numbers) == 1 for numbers in contexts.values()), contexts
     numbers = [next(iter(numbers)) for numbers in contexts.values()]

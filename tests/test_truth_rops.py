@@ -32,7 +32,8 @@ def test_rop_ids(seen, name):
         if call.responses:
             expected[call.resp_frame] = [r.rop_id for r in call.responses]
     actual = seen.frames(name)["rop.id"]
-    assert_same("rop.id", actual, expected, skip=odd(name))
+    # Whether an undefined RopId is a rop.id, or only said to be undefined, is not the truth's.
+    assert_same("rop.id", actual, expected, skip=odd(name) | unknown_rops(name))
     # Of a buffer that breaks off, what is in front of the break is still there.
     for call in executes(name):
         if call.malformed:
@@ -117,7 +118,11 @@ def test_response_fields(seen, name):
     """Counts, flags, identifiers in the responses of single ROPs."""
     frames = seen.frames(name)
     problems = []
+    stated = {(r.rop_id, field) for c in executes(name) for r in c.responses or []
+              for field in r.fields}
     for rop_id, field in RESPONSE_FIELDS:
+        if (rop_id, field) not in stated:
+            continue                        # the writer of this truth leaves it out
         expected = {}
         for call in executes(name):
             for r in call.responses or []:
@@ -148,15 +153,21 @@ def test_extended_buffer_headers(seen, name, at, field):
                 skip=odd(name) | others)
 
 
+# PDUs that are too short for their kind by the server's doing: hermEX's faults lack the four
+# reserved bytes at their end, which Wireshark's own DCE/RPC dissector misses.
+SHORT_FAULTS = {"hermex-3-rpchttp": {328, 336, 340}, "hermex-3-rpctcp-bridged": {157}}
+
+
 @captures
 def test_nothing_is_malformed(seen, name):
-    """No capture here has a truncated packet or one that Wireshark cannot carry: what is wrong
-    inside is named by the plugin, never left to an exception.  And only requests that are odd on
-    purpose have anything wrong or undecoded inside."""
+    """What is wrong inside is named by the plugin, never left to an exception, and only requests
+    that are odd on purpose have anything wrong or undecoded inside."""
     frames = seen.frames(name)
-    assert frames["_ws.malformed"] == {}
+    exceptions = {frame for frame, shown in frames["_ws.malformed"].items()
+                  if any(text.startswith("[Malformed Packet") for text in shown)}
+    assert exceptions <= SHORT_FAULTS.get(name, set())
     messages = frames["_ws.expert.message"]
-    excused = odd(name) | unknown_rops(name) | deviations(name)
+    excused = odd(name) | unknown_rops(name) | deviations(name) | exceptions
     bad = {}
     for frame, groups in frames["_ws.expert.group"].items():
         wrong = {PI_DISSECTOR_BUG} if frame in excused else {
@@ -166,15 +177,30 @@ def test_nothing_is_malformed(seen, name):
     assert not bad, bad
 
 
+# Frames in which a server leaves the specification (or the driver sends a body that no call has),
+# beyond what deviations() finds.
+DEVIATIONS = {
+    "gromox-mapihttp-errors": {
+        # Requests without a ROP buffer that are odd on purpose, by their notes.
+        15: "no X-RequestType", 35: "Connect body truncated",
+        89: "NotificationWait body truncated", 91: "PING with a body", 93: "Disconnect with an empty body",
+        150: "Version 1 echoed",
+    },
+    "hermex-4-errors": {221: "truncated Connect body"},
+    # hermEX leaves RecipientRowSize out of RopOpenMessage's rows ([MS-OXCROPS] 2.2.6.1.2.1).
+    "hermex-1-mapihttp": {188: "RecipientRow without its size"},
+    "hermex-2-mapihttp-tls": {203: "RecipientRow without its size"},
+}
+
+
 def deviations(name):
-    """Responses in which a server leaves the specification, as the capture's description
-    says; an expert item must name it (test_truth_notifications.py).
-    gromox leaves ParentFolderId out of 0xC004 and 0xC008, and echoes Version 1 (frame 150)."""
-    if not name.startswith("gromox"):
-        return set()
-    return {call.resp_frame for call, r in truth.load(name).notifications()
-            if r.is_notify and r.fields["NotificationFlags"] in (0xC004, 0xC008)} | (
-                {150} if name == "gromox-mapihttp-errors" else set())
+    """Responses in which gromox leaves ParentFolderId out of 0xC004 and 0xC008 (the expert item
+    that names it is the matter of test_truth_notifications.py), and DEVIATIONS."""
+    found = set(DEVIATIONS.get(name, ()))
+    if name.startswith("gromox"):
+        found |= {call.resp_frame for call, r in truth.load(name).notifications()
+                  if r.is_notify and r.fields["NotificationFlags"] in (0xC004, 0xC008)}
+    return found
 
 
 @captures
@@ -183,5 +209,6 @@ def test_odd_requests_are_named(seen, name):
     experts = seen.frames(name)["_ws.expert.message"]
     # Without a body there is nothing to find wrong; RPC faults and unknown opnums are Wireshark's.
     bodiless = {"hermex-4-errors": {253, 256, 265, 268, 271}, "gromox-rpch-notify": {324}}
-    silent = odd(name) - bodiless.get(name, set()) - set(experts)
-    assert not silent, {frame: ODD_REQUESTS[name][frame] for frame in silent}
+    reasons = ODD_REQUESTS.get(name, {}) | DEVIATIONS.get(name, {})
+    silent = set(reasons) - bodiless.get(name, set()) - set(experts)
+    assert not silent, {frame: reasons[frame] for frame in silent}

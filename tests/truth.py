@@ -166,6 +166,7 @@ def load(name: str) -> Capture:
         calls = _gromox(data) if "items" in data else _hermex(data)
     calls.sort(key=lambda call: call.req_frame)
     _contexts(calls)
+    _columns(calls)
     return Capture(name, path, calls)
 
 
@@ -213,7 +214,11 @@ def _execute_request(call: Call, body: bytes) -> bytes | None:
         size = struct.unpack_from("<I", body, 4)[0]
         if 8 + size > len(body):
             raise truth_rops.Malformed("RopBufferSize beyond the body")
-        return _ext_request(call, body[8:8 + size])
+        payload = _ext_request(call, body[8:8 + size])
+        auxiliary = body[8 + size + 8:]
+        if auxiliary:
+            call.req_ext += _headers(auxiliary)
+        return payload
     except truth_rops.Malformed as problem:
         call.malformed = str(problem)
         return None
@@ -275,6 +280,7 @@ _GROMOX_RESPONSES = {
     "SaveChangesMessage": {"mid": "MessageId"},
     "OpenMessage": {"named": "HasNamedProperties", "rcpt": "RecipientCount"},
     "GetReceiveFolder": {"fid": "FolderId"},
+    "CreateMessage": {"mid": "MessageId"},
     "CreateFolder": {"fid": "FolderId", "existing": "IsExistingFolder"},
     "OpenStream": {"size": "StreamSize"},
     "ReadStream": {"len": "DataSize"},
@@ -305,6 +311,8 @@ def _gromox_response(entry: dict[str, Any]) -> Response:
                 found = entry[key]
                 response.fields[name] = ([_number(v) for v in found] if isinstance(found, list)
                                          else _number(found))
+        if "problems" in entry:
+            response.fields["PropertyProblemCount"] = len(entry["problems"])
         if entry["rop"] in ("QueryRows", "GetReceiveFolderTable"):
             response.rows = [_gromox_row(row) for row in entry["rows"]]
         return response
@@ -333,9 +341,9 @@ def _gromox_responses(call: Call, item: dict[str, Any]) -> None:
         size = struct.unpack_from("<H", payload)[0]
         call.responses = []
         if size > 2:
-            rop_id, index, value = struct.unpack_from("<BBI", payload, 2)
+            rop_id, index, value, folder = struct.unpack_from("<BBIQ", payload, 2)
             assert rop_id == 0x27 and size == 2 + 6 + 8 + 1, item["n"]
-            call.responses = [Response(rop_id, index, value)]
+            call.responses = [Response(rop_id, index, value, {"FolderId": folder})]
         call.resp_handles = [h for (h,) in struct.iter_unpack("<I", payload[size:])]
         return
     if "resp" in item:
@@ -369,7 +377,7 @@ def _gromox(data: dict[str, Any]) -> list[Call]:
                         item["note"], item["frames_req"][-1], opnum=item["opnum"])
             if "stub" in item:
                 stub = bytes.fromhex(item["stub"])
-                if call.opnum != 10:
+                if call.opnum not in (6, 10):
                     call.cxh_in = stub[:20].hex()
                 if call.opnum == 11:
                     _gromox_requests(call, item, _rpcext2_payload(call, stub))
@@ -420,7 +428,8 @@ def _gromox_reply(call: Call, item: dict[str, Any]) -> None:
     if call.transport == "asyncemsmdb":
         call.flags_out = struct.unpack_from("<I", stub)[0]
         return
-    call.cxh_out = stub[:20].hex()
+    if call.opnum != 6:                     # EcDummyRpc has no parameters
+        call.cxh_out = stub[:20].hex()
     if item["kind"] == "rops":
         call.resp_ext = [(0, *entry) for entry in item["ext"]]
         _gromox_responses(call, item)
@@ -703,6 +712,28 @@ def _contexts(calls: list[Call]) -> None:
             number[call.session] = number.get(call.session, 0) + 1
         if call.session in number:
             call.context = ("http", call.session, number[call.session])
+
+
+def _columns(calls: list[Call]) -> None:
+    """Rows are dicts in the truth, so a column that a table has twice is there once: give each row
+    the columns that its table had, from the requests."""
+    columns: dict[tuple[Any, int], list[int]] = {}
+    for call in sorted((c for c in calls if c.responses), key=lambda c: c.resp_frame):
+        pending = [r for r in call.requests or [] if r.rop_id != 0x01]
+        for response in call.responses:
+            key = call.context, response.fields.get("NotificationHandle")
+            if response.rop_id not in (0x2A, 0x6E):
+                request = pending.pop(0) if pending else None
+                key = call.context, (call.resp_handles[response.handle_index]
+                                     if response.handle_index < len(call.resp_handles) else None)
+                if response.rop_id == 0x12 and not response.return_value:
+                    columns[key] = request.fields["PropertyTags"]
+            if response.rows and response.rop_id in (0x15, 0x2A):
+                tags = columns[key]
+                for row in response.rows:
+                    values = dict(row)
+                    assert list(dict.fromkeys(tags)) == [tag for tag, _ in row], call
+                    row[:] = [(tag, values[tag]) for tag in tags]
 
 
 @dataclasses.dataclass
