@@ -16,8 +16,14 @@ NEEDS = {"set_columns": ("columns",), "set_recipients": ("recipient_columns",), 
          "name_properties": ("names", "ids"), "logon": ("logon_flags",), "notify": ("target",), "pending": ("session_index",)}
 BY_COLUMNS = ("PropertyRow", "RecipientRow")    # C types that are read by columns
 
+# What the session keeps has a shape.
+TAGS, NUMBER = (("tag",), True), (("u8", "u16", "u32", "bool"), False)
+KEPT = {"columns": TAGS, "recipient_columns": TAGS, "row_columns": TAGS, "names": (("PropertyName",), True),
+        "ids": (("u16",), True), "folder_names": (("fid",), True), "folder": (("fid",), False), "message": (("mid",), False),
+        "name": (("z8", "z16"), False)}
+
 MAX_SLOTS = 16
-FILTER = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)+")
+FILTER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*)+")
 
 
 @dataclass
@@ -271,6 +277,9 @@ class Checker:
             raise DefinitionError(f.where, "a field is an enumeration or flags, not both")
         if (f.enum or f.flags or f.hex) and not (f.type in SCALARS and re.fullmatch(r"[ui]\d+|tag", f.type)):
             raise DefinitionError(f.where, f"{f.type} cannot have names for its values")
+        types, array = KEPT.get(f.keep, NUMBER)
+        if f.keep and (f.type not in types or (f.array is not None) != array):
+            raise DefinitionError(f.where, f"what is kept as {f.keep} is {' or '.join(types)}{'[...]' if array else ''}")
         if f.each and f.array is None:
             raise DefinitionError(f.where, "'each' names the elements of an array")
         if f.flags:

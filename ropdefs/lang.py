@@ -206,25 +206,23 @@ MAX_EXPRESSION_DEPTH = 32
 
 def parse_expression(tokens, level=0, depth=0):
     """Returns a tree of tuples: ("const", n), ("name", id), ("part", field, id), ("call", name, args), (op, a[, b])."""
-    if depth > MAX_EXPRESSION_DEPTH:
-        raise DefinitionError(tokens.where, "expression is nested too deeply")
     if level == len(LEVELS):
         return parse_unary(tokens, depth)
-    left = parse_expression(tokens, level + 1, depth + 1)
+    left = parse_expression(tokens, level + 1, depth)
     while tokens.peek() in LEVELS[level]:
         op = tokens.next()
         if op == "in":
             tokens.expect("{")
-            alternatives = [parse_expression(tokens, 4, depth + 1)]
+            alternatives = [parse_expression(tokens, 4, depth)]
             while tokens.take(","):
-                alternatives.append(parse_expression(tokens, 4, depth + 1))
+                alternatives.append(parse_expression(tokens, 4, depth))
             tokens.expect("}")
             node = ("==", left, alternatives[0])
             for a in alternatives[1:]:
                 node = ("||", node, ("==", left, a))
             left = node
         else:
-            left = (op, left, parse_expression(tokens, level + 1, depth + 1))
+            left = (op, left, parse_expression(tokens, level + 1, depth))
     return left
 
 
