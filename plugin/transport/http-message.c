@@ -200,6 +200,13 @@ add_from_map(void *key, void *value, void *user_data)
     wmem_array_append_one(to->message->headers, header);
 }
 
+/* The map is in no order that would be the same in another run. */
+static int
+compare_names(const void *a, const void *b)
+{
+    return strcmp(((const oxc_http_header_t *)a)->name, ((const oxc_http_header_t *)b)->name);
+}
+
 oxc_http_message_t *
 oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map)
 {
@@ -207,6 +214,7 @@ oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map)
 
     if (map)
         wmem_map_foreach(map, add_from_map, &to);
+    wmem_array_sort(to.message->headers, compare_names);
     return to.message;
 }
 

@@ -13,6 +13,8 @@
 #include "transport/mapihttp-body.h"
 #include "transport/mapihttp-track.h"
 
+#include <string.h>
+
 #include <epan/dissectors/packet-tls-utils.h>
 #include <epan/expert.h>
 #include <epan/proto_data.h>
@@ -246,6 +248,32 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
 
 /* ---- bodies, as the http dissector hands them over ---- */
 
+/* The request or response that is first in one of the frame's data sources; NULL when there is none. */
+static oxc_http_message_t *
+find_message(packet_info *pinfo, bool is_request)
+{
+    const char *start = is_request ? "POST " : "HTTP/1.";
+
+    for (GSList *at = pinfo->data_src; at; at = at->next) {
+        tvbuff_t *tvb = get_data_source_tvb((const struct data_source *)at->data);
+        unsigned length = MIN(tvb_captured_length(tvb), MAX_LINK_HEADERS);
+        const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)length);
+        const uint8_t *found = (const uint8_t *)ws_memmem(bytes, length, start, strlen(start));
+        oxc_http_message_t *message = found ? oxc_http_read(pinfo, tvb, (int)(found - bytes)) : NULL;
+
+        if (message && message->is_request == is_request)
+            return message;
+    }
+    return NULL;
+}
+
+static bool
+same_message(const oxc_http_message_t *message, const oxc_http_message_t *hint)
+{
+    return message->is_request == hint->is_request && oxc_http_is_type(message, "application/mapi-http") &&
+           g_strcmp0(oxc_http_value(message, "x-requestid"), oxc_http_value(hint, "x-requestid")) == 0;
+}
+
 /* The message on the watched connection that the headers are of; NULL when the connection is not watched yet. */
 static oxc_http_message_t *
 watched_message(packet_info *pinfo, const oxc_http_message_t *hint)
@@ -256,9 +284,7 @@ watched_message(packet_info *pinfo, const oxc_http_message_t *hint)
     for (unsigned i = 0; i < count; i++) {
         oxc_http_message_t *message = *(oxc_http_message_t **)wmem_array_index(messages, i);
 
-        if (!message->dissected && message->is_request == hint->is_request &&
-            oxc_http_is_type(message, "application/mapi-http") &&
-            g_strcmp0(oxc_http_value(message, "x-requestid"), oxc_http_value(hint, "x-requestid")) == 0)
+        if (!message->dissected && same_message(message, hint))
             return message;
     }
     return NULL;
@@ -281,17 +307,21 @@ static int
 dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     const media_content_info_t *content = (const media_content_info_t *)data;
-    oxc_http_message_t *message, *watched;
+    oxc_http_message_t *message, *known;
 
     if (!content || (content->type != MEDIA_CONTAINER_HTTP_REQUEST && content->type != MEDIA_CONTAINER_HTTP_RESPONSE))
         return 0;
     message = oxc_http_from_map(pinfo, content->type == MEDIA_CONTAINER_HTTP_REQUEST, (wmem_map_t *)content->data);
-    watched = watched_message(pinfo, message);
-    if (watched) {
-        watched->dissected = true;
-        message = watched;
-    } else {
+    known = watched_message(pinfo, message);
+    if (!known) {
         watch_connection(pinfo);
+        known = find_message(pinfo, message->is_request);
+        if (known && !same_message(known, message))
+            known = NULL;
+    }
+    if (known) {
+        known->dissected = true;
+        message = known;
     }
     dissect_message(pinfo, tree, message, tvb);
     return (int)tvb_captured_length(tvb);
@@ -373,25 +403,6 @@ dissect_connection_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
 
 /* ---- what is found behind all dissectors ---- */
 
-/* A request without a body that is whole in one of the frame's data sources; NULL when there is none. */
-static oxc_http_message_t *
-find_request(packet_info *pinfo)
-{
-    static const uint8_t post[] = { 'P', 'O', 'S', 'T', ' ' };
-
-    for (GSList *at = pinfo->data_src; at; at = at->next) {
-        tvbuff_t *tvb = get_data_source_tvb((const struct data_source *)at->data);
-        unsigned length = MIN(tvb_captured_length(tvb), MAX_LINK_HEADERS + sizeof post);
-        const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)length);
-        const uint8_t *found = (const uint8_t *)ws_memmem(bytes, length, post, sizeof post);
-        oxc_http_message_t *message = found ? oxc_http_read(pinfo, tvb, (int)(found - bytes)) : NULL;
-
-        if (message && message->complete && message->end == message->body && oxc_mapihttp_is_request(message))
-            return message;
-    }
-    return NULL;
-}
-
 /* The first message of a connection, before that is watched, has no body: nobody asked this dissector. */
 static void
 show_first_message(packet_info *pinfo, proto_tree *tree)
@@ -407,8 +418,8 @@ show_first_message(packet_info *pinfo, proto_tree *tree)
     /* On the first visit, being shown would have made it watched. */
     if (p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_ORDINAL))
         return;
-    message = find_request(pinfo);
-    if (message) {
+    message = find_message(pinfo, true);
+    if (message && message->complete && message->end == message->body && oxc_mapihttp_is_request(message)) {
         watch_connection(pinfo);
         dissect_message(pinfo, tree, message, NULL);
     }
