@@ -42,6 +42,7 @@ static expert_field ei_cut_off;
 static expert_field ei_rejected;
 static expert_field ei_unknown_handle;
 static expert_field ei_released_handle;
+static expert_field ei_other_logon;
 static expert_field ei_no_event;
 static expert_field ei_other_session;
 
@@ -288,6 +289,10 @@ oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
                                      session && session->user
                                          ? "No subscription and no table with this handle was opened in the session"
                                          : "The subscription or table was opened before the capture began");
+    else if (object->logon_id != rop->logon_id)
+        proto_tree_add_expert_format(tree, pinfo, &ei_other_logon, tvb, 0, 0,
+                                     "LogonId is %u, but the handle was opened with LogonId %u", rop->logon_id,
+                                     object->logon_id);
     else if (object->released_in && object->released_in <= pinfo->num)
         proto_tree_add_expert_format(tree, pinfo, &ei_released_handle, tvb, 0, 0,
                                      "The handle was released in frame %u: the client must ignore this (MS-OXCNOTIF 3.2.5.7)",
@@ -343,6 +348,8 @@ register_fields(void)
         { &ei_rejected, { "oxcnotif.wait.rejected", PI_RESPONSE_CODE, PI_WARN, "Wait rejected", EXPFILL } },
         { &ei_unknown_handle, { "oxcnotif.handle.unknown", PI_SEQUENCE, PI_NOTE, "Notification on an unknown handle", EXPFILL } },
         { &ei_released_handle, { "oxcnotif.handle.released", PI_SEQUENCE, PI_NOTE, "Notification on a released handle", EXPFILL } },
+        { &ei_other_logon, { "oxcnotif.handle.other_logon", PI_PROTOCOL, PI_NOTE,
+            "Notification with another LogonId than its handle was opened with", EXPFILL } },
         { &ei_no_event, { "oxcnotif.subscription.no_event", PI_SEQUENCE, PI_CHAT,
             "No notification for this subscription in the capture", EXPFILL } },
         { &ei_other_session, { "oxcnotif.pending.other_session", PI_SEQUENCE, PI_CHAT, "RopPending for a linked session", EXPFILL } },

@@ -38,6 +38,8 @@ find_target(oxc_read_t *r)
         return;
     /* What was released meanwhile is still what the notification was queued for (MS-OXCNOTIF 3.2.5.7). */
     rop->object = oxc_object_latest(session, rop->logon_id, rop->handle);
+    if (!rop->object)
+        rop->object = oxc_object_any_logon(session, rop->handle);
     if (rop->object)
         rop->columns = rop->object->columns;
 }

@@ -70,6 +70,7 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     session->number = ++session_count;
     session->first_frame = pinfo->num;
     session->objects = wmem_map_new(wmem_file_scope(), g_int64_hash, g_int64_equal);
+    session->by_handle = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
     session->folder_names = wmem_map_new(wmem_file_scope(), g_int64_hash, g_int64_equal);
     session->named_props = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
     memset(session->store, OXC_STORE_UNKNOWN, sizeof session->store);
@@ -245,6 +246,12 @@ oxc_object_latest(const oxc_session_t *session, uint8_t logon_id, uint32_t handl
 }
 
 oxc_object_t *
+oxc_object_any_logon(const oxc_session_t *session, uint32_t handle)
+{
+    return (oxc_object_t *)wmem_map_lookup(session->by_handle, GUINT_TO_POINTER(handle));
+}
+
+oxc_object_t *
 oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
 {
     oxc_object_t *object = oxc_object_latest(session, logon_id, handle);
@@ -273,6 +280,7 @@ oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, ui
         object->message_id = parent->message_id;
     }
     wmem_map_insert(session->objects, &object->key, object);
+    wmem_map_insert(session->by_handle, GUINT_TO_POINTER(handle), object);
     return object;
 }
 

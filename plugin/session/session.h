@@ -59,6 +59,7 @@ struct oxc_session {
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
     int8_t store[256];          /* oxc_store_t of each LogonId; first pass */
     uint32_t generation[256];   /* of each LogonId: objects of an earlier logon are gone; first pass */
+    wmem_map_t *by_handle;      /* handle -> newest oxc_object_t, whatever its LogonId */
     wmem_map_t *folder_names;   /* folder id -> list of names, each with the frame that showed it */
     wmem_map_t *named_props;    /* property id -> list of names, each with the frame that showed it */
     struct oxc_notify_state *notify;    /* owned by the matcher */
@@ -232,6 +233,9 @@ oxc_object_t *oxc_object_find(const oxc_session_t *session, uint8_t logon_id, ui
 
 /* What the handle named last in the session, open or released since; NULL if nothing. First visit only. */
 oxc_object_t *oxc_object_latest(const oxc_session_t *session, uint8_t logon_id, uint32_t handle);
+
+/* The same, whatever LogonId the handle belongs to: servers count handles up over all logons of a session. */
+oxc_object_t *oxc_object_any_logon(const oxc_session_t *session, uint32_t handle);
 
 /* A new object under the handle, replacing what the handle named before. First visit only. */
 oxc_object_t *oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, uint32_t handle,
