@@ -7,10 +7,10 @@
 #include "rop/property.h"
 
 /*
- * One server object carries one stream, and each RopFastTransferSourceGetBuffer or -DestinationPutBuffer brings the next
- * piece of it. On the first visit of a piece, where the stream stood before it is kept with its ROP; each visit reads the
- * piece from there. An atom or a small value that ends in a later piece is carried over to be shown where it ends; of a
- * large value each piece shows its part.
+ * One server object carries one stream, and each RopFastTransferSourceGetBuffer or -DestinationPutBuffer brings the
+ * next piece of it. On the first visit of a piece, where the stream stood before it is kept with its ROP; each visit
+ * reads the piece from there. An atom or a small value that ends in a later piece is carried over to be shown where
+ * it ends; of a large value each piece shows its part.
  */
 
 static int hf_marker = -1;
@@ -131,7 +131,10 @@ typedef struct {
     uint32_t lost_in;           /* frame that could not be followed; 0 while all is well */
 } state_t;
 
-/* The beginning of what is to be shown as a whole; grows with the pieces, each of which needs only what it found there. */
+/*
+ * The beginning of what is to be shown as a whole; grows with the pieces, each of which needs only what it found
+ * there.
+ */
 typedef struct {
     uint8_t *data;
     uint32_t length;
@@ -284,7 +287,8 @@ show_open_levels(reading_t *g, proto_tree *tree)
     for (unsigned depth = 1; depth <= LEVELS_MAX && levels[depth] && tree; depth++) {
         tree = proto_tree_add_subtree_format(tree, g->r.tvb, 0, g->r.end, ett_level, &g->items[depth],
                                              "[%s, begun in frame %u]",
-                                             val_to_str_const(levels[depth]->marker, marker_vals, "?"), levels[depth]->frame);
+                                             val_to_str_const(levels[depth]->marker, marker_vals, "?"),
+                                             levels[depth]->frame);
         g->trees[depth] = tree;
     }
 }
@@ -352,8 +356,8 @@ name_size(tvbuff_t *tvb, int offset, int64_t *at, int64_t available, size_info_t
 static bool
 is_variable(uint16_t type)
 {
-    return type & OXC_PTYP_CODE_PAGE || type == PTYP_STRING || type == PTYP_STRING8 || type == PTYP_BINARY || type == PTYP_OBJECT
-           || type == PTYP_SERVER_ID;
+    return type & OXC_PTYP_CODE_PAGE || type == PTYP_STRING || type == PTYP_STRING8 || type == PTYP_BINARY
+           || type == PTYP_OBJECT || type == PTYP_SERVER_ID;
 }
 
 /* An array of values that each have their size in front. */
@@ -713,22 +717,27 @@ void
 oxc_fast_transfer_register(int proto)
 {
     static hf_register_info hf[] = {
-        { &hf_marker, { "Marker", "rop.fast_transfer.marker", FT_UINT32, BASE_HEX, VALS(marker_vals), 0, NULL, HFILL } },
+        { &hf_marker, { "Marker", "rop.fast_transfer.marker", FT_UINT32, BASE_HEX, VALS(marker_vals), 0, NULL,
+            HFILL } },
         { &hf_end_marker, { "Marker", "rop.fast_transfer.end_marker", FT_UINT32, BASE_HEX, VALS(marker_vals), 0,
             "Ends what an earlier marker started", HFILL } },
         { &hf_value_part, { "Part of the value", "rop.fast_transfer.value_part", FT_BYTES, BASE_NONE, NULL, 0,
             "Bytes of a large value, which lies in several buffers", HFILL } },
-        { &hf_value_offset, { "Offset in the value", "rop.fast_transfer.value_offset", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_value_size, { "Size of the value", "rop.fast_transfer.value_size", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_incomplete, { "Continued in the next buffer", "rop.fast_transfer.incomplete", FT_BYTES, BASE_NONE, NULL, 0,
-            "Beginning of what the next buffer of the stream completes", HFILL } },
-        { &hf_raw, { "Data", "rop.fast_transfer.data", FT_BYTES, BASE_NONE, NULL, 0, "Bytes that were not decoded", HFILL } },
+        { &hf_value_offset, { "Offset in the value", "rop.fast_transfer.value_offset", FT_UINT32, BASE_DEC, NULL, 0,
+            NULL, HFILL } },
+        { &hf_value_size, { "Size of the value", "rop.fast_transfer.value_size", FT_UINT32, BASE_DEC, NULL, 0, NULL,
+            HFILL } },
+        { &hf_incomplete, { "Continued in the next buffer", "rop.fast_transfer.incomplete", FT_BYTES, BASE_NONE, NULL,
+            0, "Beginning of what the next buffer of the stream completes", HFILL } },
+        { &hf_raw, { "Data", "rop.fast_transfer.data", FT_BYTES, BASE_NONE, NULL, 0, "Bytes that were not decoded",
+            HFILL } },
     };
     static int *ett[] = { &ett_level };
     static ei_register_info ei[] = {
         { &ei_start_unknown, { "rop.fast_transfer.start_unknown", PI_UNDECODED, PI_NOTE,
             "The stream began before the capture: the call that opened it is missing", EXPFILL } },
-        { &ei_lost, { "rop.fast_transfer.lost", PI_UNDECODED, PI_WARN, "A stream that cannot be followed any further", EXPFILL } },
+        { &ei_lost, { "rop.fast_transfer.lost", PI_UNDECODED, PI_WARN,
+            "A stream that cannot be followed any further", EXPFILL } },
     };
 
     streams = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);

@@ -146,8 +146,8 @@ is_array(uint32_t tag)
 }
 
 /*
- * One line "name: value". parts tells what is on the wire in front of the value; the tag is as the columns have it unless it
- * is on the wire. It is returned in tag, and the whole line added to summary.
+ * One line "name: value". parts tells what is on the wire in front of the value; the tag is as the columns have it
+ * unless it is on the wire. It is returned in tag, and the whole line added to summary.
  */
 static int
 property_line(oxc_read_t *r, proto_tree *tree, int hf, int offset, unsigned parts, uint32_t *tag, oxc_text_t *summary)
@@ -189,9 +189,9 @@ property_line(oxc_read_t *r, proto_tree *tree, int hf, int offset, unsigned part
     } else if (parts & PART_FLAG) {
         offset = flagged_value(r, sub, offset, *tag, value);
     } else {
-        uint32_t value_tag = r->counts == OXC_COUNTS_STREAM && *tag == OXC_META_TAG_IDSET_GIVEN ? OXC_WITH_TYPE(*tag, PTYP_BINARY) : *tag;
+        bool is_binary = r->counts == OXC_COUNTS_STREAM && *tag == OXC_META_TAG_IDSET_GIVEN;
 
-        offset = oxc_property_value(r, sub, offset, value_tag, value);
+        offset = oxc_property_value(r, sub, offset, is_binary ? OXC_WITH_TYPE(*tag, PTYP_BINARY) : *tag, value);
     }
     if (value) {
         if (wmem_strbuf_get_len(value->buffer) > 0)
@@ -216,9 +216,10 @@ oxc_property_tagged(oxc_read_t *r, proto_tree *tree, int offset, uint32_t *tag, 
 int
 oxc_property_streamed(oxc_read_t *r, proto_tree *tree, int offset, bool header_only)
 {
+    unsigned parts = PART_TAG | PART_NAME | (header_only ? PART_HEADER : 0);
     uint32_t tag = 0;
 
-    return property_line(r, tree, hf_property, offset, PART_TAG | PART_NAME | (header_only ? PART_HEADER : 0), &tag, NULL);
+    return property_line(r, tree, hf_property, offset, parts, &tag, NULL);
 }
 
 proto_tree *
@@ -316,20 +317,25 @@ void
 oxc_property_register(int proto)
 {
     static hf_register_info hf[] = {
-        { &hf_property, { "Property", "rop.property", FT_NONE, BASE_NONE, NULL, 0, "A property and its value", HFILL } },
+        { &hf_property, { "Property", "rop.property", FT_NONE, BASE_NONE, NULL, 0, "A property and its value",
+            HFILL } },
         { &hf_tag, { "PropertyTag", "rop.property.tag", FT_UINT32, BASE_HEX | BASE_EXT_STRING,
-            VALS_EXT_PTR(&ropdef_property_tag_vals_ext), 0, "Tag of a property, on the wire or known from the columns", HFILL } },
+            VALS_EXT_PTR(&ropdef_property_tag_vals_ext), 0, "Tag of a property, on the wire or known from the columns",
+            HFILL } },
         { &hf_id, { "PropertyId", "rop.property.id", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_type, { "PropertyType", "rop.property.type", FT_UINT16, BASE_HEX | BASE_EXT_STRING,
             VALS_EXT_PTR(&oxc_property_type_vals_ext), 0, NULL, HFILL } },
-        { &hf_flag, { "Flag", "rop.property.flag", FT_UINT8, BASE_HEX, VALS(flag_vals), 0, "What follows for a property", HFILL } },
+        { &hf_flag, { "Flag", "rop.property.flag", FT_UINT8, BASE_HEX, VALS(flag_vals), 0,
+            "What follows for a property", HFILL } },
         { &hf_property_set, { "PropertySet", "rop.property.property_set", FT_GUID, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_kind, { "Kind", "rop.property.kind", FT_UINT8, BASE_HEX, VALS(kind_vals), 0, "What names a named property", HFILL } },
+        { &hf_kind, { "Kind", "rop.property.kind", FT_UINT8, BASE_HEX, VALS(kind_vals), 0,
+            "What names a named property", HFILL } },
         { &hf_dispid, { "Dispid", "rop.property.dispid", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_name, { "Name", "rop.property.name", FT_STRINGZ, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_announced, { "Length", "rop.property.length", FT_UINT32, BASE_DEC, NULL, 0,
             "Bytes of a value, or values of an array, that continues in later buffers", HFILL } },
-        { &hf_row_flag, { "Flag", "rop.property_row.flag", FT_UINT8, BASE_HEX, VALS(row_flag_vals), 0, "Kind of a row", HFILL } },
+        { &hf_row_flag, { "Flag", "rop.property_row.flag", FT_UINT8, BASE_HEX, VALS(row_flag_vals), 0,
+            "Kind of a row", HFILL } },
     };
     static int *ett[] = { &ett_tag };
     static ei_register_info ei[] = {

@@ -12,8 +12,8 @@
 #include <epan/guid-utils.h>
 
 /*
- * Every reader takes the offset it starts at, never goes past r->end, adds to tree (NULL while measuring) and returns the
- * offset behind what it read, or -1 when the bytes cannot be followed; then the reason stands in the tree unless
+ * Every reader takes the offset it starts at, never goes past r->end, adds to tree (NULL while measuring) and returns
+ * the offset behind what it read, or -1 when the bytes cannot be followed; then the reason stands in the tree unless
  * r->measure is set.
  */
 
@@ -98,13 +98,14 @@ int oxc_property_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag
 int oxc_property_tagged(oxc_read_t *r, proto_tree *tree, int offset, uint32_t *tag, oxc_text_t *text);
 
 /*
- * propValue of a FastTransfer stream (MS-OXCFXICS 2.2.4.1) under a field rop.property: tag, name of a named property, value;
- * with header_only instead of the value just the number in front of it (bytes, or elements of an array).
+ * propValue of a FastTransfer stream (MS-OXCFXICS 2.2.4.1) under a field rop.property: tag, name of a named property,
+ * value; with header_only instead of the value just the number in front of it (bytes, or elements of an array).
  */
 int oxc_property_streamed(oxc_read_t *r, proto_tree *tree, int offset, bool header_only);
 
 /* One of several values of a property, or a part of one, whose tag stands further back in the stream. */
-proto_tree *oxc_property_continued(oxc_read_t *r, proto_tree *tree, int offset, int length, uint32_t tag, proto_item **item);
+proto_tree *oxc_property_continued(oxc_read_t *r, proto_tree *tree, int offset, int length, uint32_t tag,
+                                   proto_item **item);
 
 /* Bytes of a value whose type has a fixed size; 0 for others. */
 int oxc_property_fixed_size(const oxc_read_t *r, uint16_t type);
@@ -129,12 +130,16 @@ int oxc_rule_actions(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *te
 void oxc_server_id(oxc_read_t *r, proto_tree *tree, int offset, int size, oxc_text_t *text);
 
 /*
- * EntryID of size bytes, all there, added to tree itself (MS-OXCDATA 2.2.4, 2.2.5); false, with nothing added, when it is of no
- * known kind. Ids of private folders and messages have no mark of their own and are recognised only where one is expected.
+ * EntryID of size bytes, all there, added to tree itself (MS-OXCDATA 2.2.4, 2.2.5); false, with nothing added, when
+ * it is of no known kind. Ids of private folders and messages have no mark of their own and are recognised only where
+ * one is expected.
  */
 bool oxc_entry_id(oxc_read_t *r, proto_tree *tree, int offset, int size, bool expected, oxc_text_t *text);
 
-/* Condition or actions of an extended rule (MS-OXORULE 2.2.4.1) of size bytes, all there; false if tag or bytes are not so. */
+/*
+ * Condition or actions of an extended rule (MS-OXORULE 2.2.4.1) of size bytes, all there; false if tag or bytes are
+ * not so.
+ */
 bool oxc_extended_rule(oxc_read_t *r, proto_tree *tree, int offset, int size, uint32_t tag, oxc_text_t *text);
 
 /*
@@ -186,8 +191,8 @@ void oxc_id_text(oxc_read_t *r, uint64_t id, oxc_text_t *text);
 /* ---- building blocks ---- */
 
 /*
- * Size of the NUL-terminated string at offset, terminator included: 8-bit, or UTF-16 if wide. -1, and said, when there is no
- * NUL before r->end.
+ * Size of the NUL-terminated string at offset, terminator included: 8-bit, or UTF-16 if wide. -1, and said, when
+ * there is no NUL before r->end.
  */
 int oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide);
 

@@ -96,8 +96,8 @@ read_tag(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t *tag, oxc
 }
 
 /*
- * Address book filters of some clients have a HasValue byte in front of the value, others none: it is there if what looks like
- * one stands right before the tag that has to be repeated there.
+ * Address book filters of some clients have a HasValue byte in front of the value, others none: it is there if what
+ * looks like one stands right before the tag that has to be repeated there.
  */
 static int
 skip_has_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag)
@@ -335,15 +335,17 @@ oxc_restriction_register(int proto)
 {
     static hf_register_info hf[] = {
         { &hf_restriction, { "Restriction", "rop.restriction", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_type, { "RestrictType", "rop.restriction.restrict_type", FT_UINT8, BASE_HEX, VALS(type_vals), 0, NULL, HFILL } },
-        { &hf_restrict_count, { "RestrictCount", "rop.restriction.restrict_count", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_fuzzy_low, { "FuzzyLevelLow", "rop.restriction.fuzzy_level_low", FT_UINT16, BASE_HEX, VALS(fuzzy_low_vals), 0,
+        { &hf_type, { "RestrictType", "rop.restriction.restrict_type", FT_UINT8, BASE_HEX, VALS(type_vals), 0, NULL,
+            HFILL } },
+        { &hf_restrict_count, { "RestrictCount", "rop.restriction.restrict_count", FT_UINT32, BASE_DEC, NULL, 0,
             NULL, HFILL } },
+        { &hf_fuzzy_low, { "FuzzyLevelLow", "rop.restriction.fuzzy_level_low", FT_UINT16, BASE_HEX,
+            VALS(fuzzy_low_vals), 0, NULL, HFILL } },
         { &hf_fuzzy_high, { "FuzzyLevelHigh", "rop.restriction.fuzzy_level_high", FT_UINT16, BASE_HEX, NULL, 0,
             "1 ignore case, 2 ignore non-spacing characters, 4 loose", HFILL } },
         { &hf_rel_op, { "RelOp", "rop.restriction.rel_op", FT_UINT8, BASE_HEX, VALS(rel_op_vals), 0, NULL, HFILL } },
-        { &hf_bitmap_rel_op, { "BitmapRelOp", "rop.restriction.bitmap_rel_op", FT_UINT8, BASE_HEX, VALS(bitmap_rel_op_vals), 0,
-            NULL, HFILL } },
+        { &hf_bitmap_rel_op, { "BitmapRelOp", "rop.restriction.bitmap_rel_op", FT_UINT8, BASE_HEX,
+            VALS(bitmap_rel_op_vals), 0, NULL, HFILL } },
         { &hf_prop_tag, { "PropTag", "rop.restriction.prop_tag", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_prop_tag1, { "PropTag1", "rop.restriction.prop_tag1", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_prop_tag2, { "PropTag2", "rop.restriction.prop_tag2", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },

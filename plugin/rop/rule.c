@@ -196,7 +196,9 @@ read_action_data(oxc_read_t *r, proto_tree *tree, int offset, uint32_t type, oxc
 static void
 flavor_text(uint32_t type, uint32_t flavor, proto_item *item)
 {
-    static const char *const forward[] = { "PR, preserve sender", "NC, no change", "AT, as attachment", "TM, text message" };
+    static const char *const forward[] = {
+        "PR, preserve sender", "NC, no change", "AT, as attachment", "TM, text message"
+    };
     static const char *const reply[] = { "NS, not to the originator", "ST, template of the server" };
     const char *const *names = NULL;
     unsigned count = 0;
@@ -357,45 +359,55 @@ void
 oxc_rule_register(int proto)
 {
     static hf_register_info hf[] = {
-        { &hf_no_of_actions, { "NoOfActions", "rop.rule_action.no_of_actions", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_no_of_actions, { "NoOfActions", "rop.rule_action.no_of_actions", FT_UINT32, BASE_DEC, NULL, 0, NULL,
+            HFILL } },
         { &hf_action, { "ActionBlock", "rop.rule_action", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_action_length, { "ActionLength", "rop.rule_action.action_length", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_action_length, { "ActionLength", "rop.rule_action.action_length", FT_UINT32, BASE_DEC, NULL, 0, NULL,
+            HFILL } },
         { &hf_action_type, { "ActionType", "rop.rule_action.action_type", FT_UINT8, BASE_HEX, VALS(action_type_vals), 0,
             NULL, HFILL } },
-        { &hf_action_flavor, { "ActionFlavor", "rop.rule_action.action_flavor", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_action_flavor, { "ActionFlavor", "rop.rule_action.action_flavor", FT_UINT32, BASE_HEX, NULL, 0, NULL,
+            HFILL } },
         { &hf_action_flags, { "ActionFlags", "rop.rule_action.action_flags", FT_UINT32, BASE_HEX, NULL, 0,
             "Private to the client", HFILL } },
-        { &hf_folder_in_this_store, { "FolderInThisStore", "rop.rule_action.folder_in_this_store", FT_BOOLEAN, BASE_NONE, NULL, 0,
-            NULL, HFILL } },
-        { &hf_store_eid_size, { "StoreEIDSize", "rop.rule_action.store_eid_size", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_folder_in_this_store, { "FolderInThisStore", "rop.rule_action.folder_in_this_store", FT_BOOLEAN,
+            BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_store_eid_size, { "StoreEIDSize", "rop.rule_action.store_eid_size", FT_UINT32, BASE_DEC, NULL, 0, NULL,
+            HFILL } },
         { &hf_store_eid, { "StoreEID", "rop.rule_action.store_eid", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_folder_eid_size, { "FolderEIDSize", "rop.rule_action.folder_eid_size", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_folder_eid_size, { "FolderEIDSize", "rop.rule_action.folder_eid_size", FT_UINT32, BASE_DEC, NULL, 0,
+            NULL, HFILL } },
         { &hf_folder_eid, { "FolderEID", "rop.rule_action.folder_eid", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_message_eid_size, { "MessageEIDSize", "rop.rule_action.message_eid_size", FT_UINT32, BASE_DEC, NULL, 0,
             NULL, HFILL } },
         { &hf_message_eid, { "MessageEID", "rop.rule_action.message_eid", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_reply_template_fid, { "ReplyTemplateFID", "rop.rule_action.reply_template_fid", FT_UINT64, BASE_HEX, NULL, 0,
+        { &hf_reply_template_fid, { "ReplyTemplateFID", "rop.rule_action.reply_template_fid", FT_UINT64, BASE_HEX, NULL,
+            0, NULL, HFILL } },
+        { &hf_reply_template_mid, { "ReplyTemplateMID", "rop.rule_action.reply_template_mid", FT_UINT64, BASE_HEX, NULL,
+            0, NULL, HFILL } },
+        { &hf_reply_template_guid, { "ReplyTemplateGUID", "rop.rule_action.reply_template_guid", FT_GUID, BASE_NONE,
+            NULL, 0, NULL, HFILL } },
+        { &hf_bounce_code, { "BounceCode", "rop.rule_action.bounce_code", FT_UINT32, BASE_HEX, VALS(bounce_code_vals),
+            0, NULL, HFILL } },
+        { &hf_recipient_count, { "RecipientCount", "rop.rule_action.recipient_count", FT_UINT32, BASE_DEC, NULL, 0,
             NULL, HFILL } },
-        { &hf_reply_template_mid, { "ReplyTemplateMID", "rop.rule_action.reply_template_mid", FT_UINT64, BASE_HEX, NULL, 0,
-            NULL, HFILL } },
-        { &hf_reply_template_guid, { "ReplyTemplateGUID", "rop.rule_action.reply_template_guid", FT_GUID, BASE_NONE, NULL, 0,
-            NULL, HFILL } },
-        { &hf_bounce_code, { "BounceCode", "rop.rule_action.bounce_code", FT_UINT32, BASE_HEX, VALS(bounce_code_vals), 0,
-            NULL, HFILL } },
-        { &hf_recipient_count, { "RecipientCount", "rop.rule_action.recipient_count", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_recipient, { "RecipientBlock", "rop.rule_action.recipient_block", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_recipient, { "RecipientBlock", "rop.rule_action.recipient_block", FT_NONE, BASE_NONE, NULL, 0, NULL,
+            HFILL } },
         { &hf_reserved, { "Reserved", "rop.rule_action.reserved", FT_UINT8, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_no_of_properties, { "NoOfProperties", "rop.rule_action.no_of_properties", FT_UINT32, BASE_DEC, NULL, 0,
             NULL, HFILL } },
         { &hf_data, { "ActionData", "rop.rule_action.action_data", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_no_of_named_props, { "NoOfNamedProps", "rop.rule.no_of_named_props", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_prop_id, { "PropId", "rop.rule.prop_id", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
-        { &hf_named_properties_size, { "NamedPropertiesSize", "rop.rule.named_properties_size", FT_UINT32, BASE_DEC, NULL, 0,
+        { &hf_no_of_named_props, { "NoOfNamedProps", "rop.rule.no_of_named_props", FT_UINT16, BASE_DEC, NULL, 0,
             NULL, HFILL } },
-        { &hf_named_properties, { "NamedProperties", "rop.rule.named_properties", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_prop_id, { "PropId", "rop.rule.prop_id", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_named_properties_size, { "NamedPropertiesSize", "rop.rule.named_properties_size", FT_UINT32, BASE_DEC,
+            NULL, 0, NULL, HFILL } },
+        { &hf_named_properties, { "NamedProperties", "rop.rule.named_properties", FT_BYTES, BASE_NONE, NULL, 0, NULL,
+            HFILL } },
         { &hf_rule_version, { "RuleVersion", "rop.rule.rule_version", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_condition, { "Condition", "rop.rule.condition", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_actions, { "RuleActionsBuffer", "rop.rule.rule_actions_buffer", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_actions, { "RuleActionsBuffer", "rop.rule.rule_actions_buffer", FT_NONE, BASE_NONE, NULL, 0, NULL,
+            HFILL } },
     };
     static int *ett[] = { &ett_eid };
 

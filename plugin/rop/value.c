@@ -200,7 +200,7 @@ string_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, bool 
 
     if (text) {
         proto_tree_add_item_ret_display_string(tree, hf, r->tvb, offset, size, ENCODING(wide), r->pinfo->pool, &shown);
-        oxc_text_add(text, "%s", shown);
+        oxc_text_add(text, "%s", *shown ? shown : "(empty)");
     } else {
         proto_tree_add_item(tree, hf, r->tvb, offset, size, ENCODING(wide));
     }
@@ -416,7 +416,7 @@ binary_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag, 
     if (offset < 0 || !oxc_fits(r, tree, offset, size))
         return -1;
     if (size == 0)
-        oxc_text_add(text, "empty");
+        oxc_text_add(text, "(empty)");
     else if (!r->measure) {
         item = proto_tree_add_item(tree, hf, r->tvb, offset, (int)size, ENC_NA);
         if (!oxc_binary_structure(r, proto_item_add_subtree(item, ett_value), offset, (int)size, tag, text) && text)
@@ -465,6 +465,13 @@ server_id_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     return oxc_subtree_end(item, offset, offset + (int)size);
 }
 
+static int
+unknown_type(oxc_read_t *r, proto_tree *tree, int offset, uint16_t type)
+{
+    return oxc_malformed(r, tree, offset, r->end - offset,
+                         "Property type 0x%04X is not known, nor how long its values are", type);
+}
+
 /* One value of a type that is no array. */
 static int
 single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t type, oxc_text_t *text)
@@ -489,8 +496,10 @@ single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t
     if (r->counts == OXC_COUNTS_STREAM) {
         if (type & OXC_PTYP_CODE_PAGE)
             type = (type & ~OXC_PTYP_CODE_PAGE) == OXC_CODE_PAGE_UNICODE ? PTYP_STRING : PTYP_STRING8;
-        if (type == PTYP_STRING8 || type == PTYP_STRING)
-            return streamed_string(r, tree, type == PTYP_STRING ? hf_string : hf_string8, offset, type == PTYP_STRING, text);
+        if (type == PTYP_STRING)
+            return streamed_string(r, tree, hf_string, offset, true, text);
+        if (type == PTYP_STRING8)
+            return streamed_string(r, tree, hf_string8, offset, false, text);
     }
     switch (type) {
     case PTYP_UNSPECIFIED:
@@ -514,8 +523,7 @@ single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t
     case PTYP_RULE_ACTION:
         return rule_action_value(r, tree, offset, text);
     default:
-        return oxc_malformed(r, tree, offset, r->end - offset, "Property type 0x%04X is not known, nor how long its values are",
-                             type);
+        return unknown_type(r, tree, offset, type);
     }
 }
 
@@ -527,8 +535,7 @@ multiple_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_te
     uint32_t count, has_value;
 
     if (least == 0)
-        return oxc_malformed(r, tree, offset, r->end - offset, "Property type 0x%04X is not known, nor how long its values are",
-                             OXC_TYPE_OF(tag));
+        return unknown_type(r, tree, offset, OXC_TYPE_OF(tag));
     if (has_has_value(r, OXC_TYPE_OF(tag))) {
         offset = oxc_number(r, tree, hf_has_value, offset, 1, &has_value);
         if (offset >= 0 && !has_value)
@@ -568,13 +575,15 @@ oxc_value_register(int proto)
     static hf_register_info hf[] = {
         { &hf_has_value, { "HasValue", "rop.property.has_value", FT_BOOLEAN, BASE_NONE, NULL, 0,
             "Whether an address book property has a value", HFILL } },
-        { &hf_count, { "Count", "rop.property.value.count", FT_UINT32, BASE_DEC, NULL, 0, "Values of an array", HFILL } },
+        { &hf_count, { "Count", "rop.property.value.count", FT_UINT32, BASE_DEC, NULL, 0, "Values of an array",
+            HFILL } },
         { &hf_size, { "Size", "rop.property.value.size", FT_UINT32, BASE_DEC, NULL, 0, "Bytes of a value", HFILL } },
         { &hf_integer16, { "Value", "rop.property.value.integer16", FT_INT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_integer32, { "Value", "rop.property.value.integer32", FT_INT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_floating32, { "Value", "rop.property.value.floating32", FT_FLOAT, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_floating64, { "Value", "rop.property.value.floating64", FT_DOUBLE, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_currency, { "Value", "rop.property.value.currency", FT_INT64, BASE_DEC, NULL, 0, "Ten-thousandths", HFILL } },
+        { &hf_currency, { "Value", "rop.property.value.currency", FT_INT64, BASE_DEC, NULL, 0, "Ten-thousandths",
+            HFILL } },
         { &hf_floating_time, { "Value", "rop.property.value.floating_time", FT_DOUBLE, BASE_NONE, NULL, 0,
             "Days since 1899-12-30", HFILL } },
         { &hf_error_code, { "Value", "rop.property.value.error_code", FT_UINT32, BASE_HEX | BASE_EXT_STRING,
