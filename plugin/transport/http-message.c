@@ -218,6 +218,15 @@ oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map)
     return to.message;
 }
 
+oxc_http_message_t *
+oxc_http_without_headers(packet_info *pinfo, bool is_request)
+{
+    oxc_http_message_t *message = message_new(pinfo, is_request);
+
+    message->no_headers = true;
+    return message;
+}
+
 const oxc_http_header_t *
 oxc_http_header(const oxc_http_message_t *message, const char *name)
 {

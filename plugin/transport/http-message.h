@@ -25,6 +25,7 @@ typedef struct {
     bool is_request;
     unsigned status;            /* of a response; 0 when not known */
     const char *target;         /* of a request; NULL when not known */
+    bool no_headers;            /* nothing is known of the headers (HTTP/2) */
     tvbuff_t *tvb;              /* where the headers are; NULL when they came from the http dissector */
     int offset;                 /* of the start line */
     int body;                   /* offset of the first byte behind the headers */
@@ -41,6 +42,9 @@ oxc_http_message_t *oxc_http_read(packet_info *pinfo, tvbuff_t *tvb, int offset)
 
 /* A message of which the http dissector told no more than the header map (lower-case name -> value). */
 oxc_http_message_t *oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map);
+
+/* A message of which nothing but the body is known. */
+oxc_http_message_t *oxc_http_without_headers(packet_info *pinfo, bool is_request);
 
 /* First header of that (lower-case) name, NULL when there is none. */
 const oxc_http_header_t *oxc_http_header(const oxc_http_message_t *message, const char *name);

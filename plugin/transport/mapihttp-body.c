@@ -182,6 +182,83 @@ oxc_mapihttp_error_name(packet_info *pinfo, uint32_t error)
     return name ? name : wmem_strdup_printf(pinfo->pool, "0x%08x", error);
 }
 
+/* ---- guessing ---- */
+
+/* Offset behind a NUL-terminated string, -1 when it has no end. */
+static int
+skip_string(tvbuff_t *tvb, int offset, int unit)
+{
+    for (; tvb_captured_length_remaining(tvb, offset) >= unit; offset += unit) {
+        if (unit == 2 ? tvb_get_letohs(tvb, offset) == 0 : tvb_get_uint8(tvb, offset) == 0)
+            return offset + unit;
+    }
+    return -1;
+}
+
+/* Offset behind a buffer with its size in front, -1 when it is none: an RPC_HEADER_EXT must stand at its beginning. */
+static int
+skip_buffer(tvbuff_t *tvb, int offset)
+{
+    uint32_t size;
+
+    if (tvb_captured_length_remaining(tvb, offset) < 4)
+        return -1;
+    size = tvb_get_letohl(tvb, offset);
+    offset += 4;
+    if (size > (uint32_t)tvb_captured_length_remaining(tvb, offset))
+        return -1;
+    if (size != 0 && (size < 8 || tvb_get_letohs(tvb, offset) != 0 || tvb_get_letohs(tvb, offset + 4) > size - 8))
+        return -1;
+    return offset + (int)size;
+}
+
+static bool
+fields_fit(tvbuff_t *tvb, int offset, const body_field_t *fields)
+{
+    for (const body_field_t *field = fields; field->kind != BODY_END; field++) {
+        switch (field->kind) {
+        case BODY_U32:
+            if (tvb_captured_length_remaining(tvb, offset) < 4 ||
+                (field->hf == &hf_event_pending && tvb_get_letohl(tvb, offset) > 1))
+                return false;
+            offset += 4;
+            break;
+        case BODY_STRING_8:
+            if (field->hf == &hf_user_dn && tvb_strneql(tvb, offset, "/", 1) != 0)
+                return false;
+            offset = skip_string(tvb, offset, 1);
+            break;
+        case BODY_STRING_16:
+            offset = skip_string(tvb, offset, 2);
+            break;
+        case BODY_ROPS:
+        case BODY_AUX:
+            offset = skip_buffer(tvb, offset);
+            break;
+        case BODY_END:
+            break;
+        }
+        if (offset < 0)
+            return false;
+    }
+    return tvb_reported_length_remaining(tvb, offset) == 0;
+}
+
+const oxc_request_type_t *
+oxc_mapihttp_guess_type(tvbuff_t *tvb, bool is_request)
+{
+    if (!is_request && (tvb_captured_length(tvb) < 8 || tvb_get_letohl(tvb, 0) != 0))
+        return NULL;
+    for (size_t i = 0; i < G_N_ELEMENTS(mailbox_types); i++) {
+        const oxc_request_type_t *type = &mailbox_types[i];
+
+        /* StatusCode and ErrorCode are in front of a response. */
+        if (type->request != nothing && (is_request ? fields_fit(tvb, 0, type->request) : fields_fit(tvb, 8, type->response)))
+            return type;
+    }
+    return NULL;
+}
+
 /* ---- reading ---- */
 
 typedef struct {

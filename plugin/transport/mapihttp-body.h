@@ -38,6 +38,9 @@ typedef struct {
 /* Shows the preamble at the beginning of a response body; returns the offset behind it, 0 if there is none. */
 int oxc_mapihttp_preamble(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_preamble_t *preamble);
 
+/* Length of the preamble, 0 when there is none or it does not end; shows nothing. */
+int oxc_mapihttp_preamble_size(tvbuff_t *tvb);
+
 /* ---- bodies (MS-OXCMAPIHTTP 2.2.4, 2.2.5) ---- */
 
 typedef struct oxc_request_type {
@@ -50,6 +53,12 @@ typedef struct oxc_request_type {
 
 /* The request type of that name, compared case-insensitively; NULL for an unknown one. */
 const oxc_request_type_t *oxc_mapihttp_request_type(const char *name);
+
+/*
+ * The request type of the mailbox endpoint whose fields fit the body (of a response: what follows the preamble) to the
+ * last byte; NULL when none or only a failure does. For messages whose headers are not at hand.
+ */
+const oxc_request_type_t *oxc_mapihttp_guess_type(tvbuff_t *tvb, bool is_request);
 
 /* Name of an ErrorCode, or its number as text, in pinfo->pool. */
 const char *oxc_mapihttp_error_name(packet_info *pinfo, uint32_t error);

@@ -77,6 +77,29 @@ additional_headers(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offs
 }
 
 int
+oxc_mapihttp_preamble_size(tvbuff_t *tvb)
+{
+    int offset = 0, tag;
+
+    do {
+        tag = meta_tag_at(tvb, offset);
+        if (tag < 0)
+            return 0;
+        offset += (int)strlen(meta_tags[tag]);
+        if (crlf_at(tvb, offset))
+            offset += 2;
+    } while (tag != DONE_TAG);
+    while (tvb_captured_length_remaining(tvb, offset) > 0) {
+        int next, length = tvb_find_line_end(tvb, offset, tvb_captured_length_remaining(tvb, offset), &next, true);
+
+        if (length <= 0)
+            return length < 0 ? 0 : next;
+        offset = next;
+    }
+    return 0;
+}
+
+int
 oxc_mapihttp_preamble(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_preamble_t *preamble)
 {
     proto_item *preamble_item;

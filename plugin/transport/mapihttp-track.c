@@ -25,6 +25,7 @@ typedef struct {
     uint32_t watched_from;
     uint8_t ends_seen;          /* TCP_SEEN_ bits */
     wmem_list_t *open;          /* mapihttp_exchange_t without a response, oldest first */
+    oxc_session_t *session;     /* of messages without headers: the latest that began here */
 } connection_t;
 
 /* Cookies that a session context was given, any of which may turn out to be the one that names it. */
@@ -323,7 +324,7 @@ bind_request(packet_info *pinfo, mapihttp_exchange_t *exchange, const oxc_http_m
     oxc_session_t *session = session_by_cookies(pinfo, message);
 
     if (session) {
-        exchange->bound_by_cookie = true;
+        exchange->told_session = true;
         oxc_call_bind(pinfo, exchange->call, session, OXC_BOUND_BY_KEY);
         return;
     }
@@ -342,11 +343,32 @@ bind_request(packet_info *pinfo, mapihttp_exchange_t *exchange, const oxc_http_m
         session = session_by_cookie(pinfo, cookie, true);
         session_keep_cookies(session, cookies, cookie);
         session_add_guid(pinfo, session, guid);
-        exchange->bound_by_cookie = true;
+        exchange->told_session = true;
         oxc_call_bind(pinfo, exchange->call, session, OXC_BOUND_BY_KEY);
     } else if (guid) {
         oxc_call_bind(pinfo, exchange->call, session_by_guid(pinfo, guid, true), OXC_BOUND_BY_CONTEXT);
     }
+}
+
+/* A session of its own for what has no key, or whose key a server may have given out before. */
+static oxc_session_t *
+new_session(packet_info *pinfo)
+{
+    const char *unique = wmem_strdup_printf(pinfo->pool, "\n%u", pinfo->num);
+
+    return oxc_session_find(pinfo, OXC_KEY_COOKIE, (const uint8_t *)unique, strlen(unique), true);
+}
+
+/* Without headers the connection is all there is to tell the session. */
+static void
+bind_by_connection(packet_info *pinfo, mapihttp_exchange_t *exchange)
+{
+    connection_t *connection = connection_get(pinfo);
+
+    if (exchange->type->kind == OXC_CALL_FETCH && !connection->session)
+        connection->session = new_session(pinfo);
+    exchange->told_session = true;
+    oxc_call_bind(pinfo, exchange->call, connection->session, OXC_BOUND_BY_CONTEXT);
 }
 
 /* A Connect call succeeded: a new session context, in place of the one whose cookies the request had (3.1.5.7). */
@@ -356,7 +378,6 @@ begin_session(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mess
     wmem_list_t *cookies = cookies_of(pinfo, message);
     const cookie_t *cookie = likely_cookie(cookies, false);
     const char *guid = request_guid(pinfo, message);
-    const char *unique = wmem_strdup_printf(pinfo->pool, "\n%u", pinfo->num);
     oxc_session_t *session;
 
     if (!guid && record->exchange && record->exchange->request_id) {
@@ -365,10 +386,11 @@ begin_session(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mess
         if (colon)
             guid = wmem_ascii_strdown(pinfo->pool, record->exchange->request_id, colon - record->exchange->request_id);
     }
-    if (!cookie && !guid)
+    if (!cookie && !guid && !message->no_headers)
         return;
-    /* A key of its own: a server may give out again what named another session. */
-    session = oxc_session_find(pinfo, OXC_KEY_COOKIE, (const uint8_t *)unique, strlen(unique), true);
+    session = new_session(pinfo);
+    if (message->no_headers)
+        connection_get(pinfo)->session = session;
     if (cookie) {
         session_add_cookie(pinfo, session, cookie);
         session_keep_cookies(session, cookies, cookie);
@@ -382,7 +404,7 @@ begin_session(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mess
         session->replaces = record->exchange->replaces;
         oxc_session_end(pinfo, session->replaces, OXC_END_REPLACED);
     }
-    oxc_call_bind(pinfo, record->pdu->call, session, OXC_BOUND_BY_KEY);
+    oxc_call_bind(pinfo, record->pdu->call, session, message->no_headers ? OXC_BOUND_BY_CONTEXT : OXC_BOUND_BY_KEY);
 }
 
 /* X-ResponseCodes that say that the session context of the cookie is gone (2.2.3.3.3, 3.2.5.1). */
@@ -411,7 +433,7 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
     } else if (call->session) {
         session_learn_cookies(pinfo, call->session, message);
         if ((call->kind == OXC_CALL_DISCONNECT && success) ||
-            (context_is_lost(response_code) && record->exchange && record->exchange->bound_by_cookie))
+            (context_is_lost(response_code) && record->exchange && record->exchange->told_session))
             oxc_session_end(pinfo, call->session, response_code == 0 ? OXC_END_DISCONNECTED : OXC_END_LOST);
     }
     record->session = call->session;
@@ -461,13 +483,25 @@ oxc_mapihttp_foreign_request(packet_info *pinfo)
 }
 
 static void
-record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, uint32_t ordinal)
+record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, tvbuff_t *body,
+               uint32_t ordinal)
 {
     mapihttp_exchange_t *exchange = exchange_new(pinfo, true);
 
-    exchange->type_name = keep_header(message, "x-requesttype");
-    exchange->request_id = keep_header(message, "x-requestid");
-    exchange->type = oxc_mapihttp_request_type(exchange->type_name);
+    if (message->no_headers) {
+        const oxc_request_type_t *type = body ? oxc_mapihttp_guess_type(body, true) : NULL;
+
+        /* Two words of zeros fit many a request of the address book, too. */
+        if (type && type->kind != OXC_CALL_CONNECT && type->kind != OXC_CALL_FETCH && !connection_get(pinfo)->session)
+            type = NULL;
+        exchange->type = type;
+        exchange->type_name = type ? type->name : NULL;
+        record->type_inferred = true;
+    } else {
+        exchange->type_name = keep_header(message, "x-requesttype");
+        exchange->request_id = keep_header(message, "x-requestid");
+        exchange->type = oxc_mapihttp_request_type(exchange->type_name);
+    }
     record->exchange = exchange;
     record->type_name = exchange->type_name;
     record->type = exchange->type;
@@ -476,7 +510,9 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
     exchange->call = record->pdu->call;
     if (exchange->type && exchange->type->kind == OXC_CALL_CONNECT)
         exchange->replaces = session_by_cookies(pinfo, message);
-    else if (!exchange->type || !exchange->type->address_book)
+    else if (message->no_headers && exchange->type)
+        bind_by_connection(pinfo, exchange);
+    else if (!message->no_headers && (!exchange->type || !exchange->type->address_book))
         bind_request(pinfo, exchange, message);
 }
 
@@ -514,18 +550,51 @@ match_response(packet_info *pinfo, const oxc_http_message_t *message)
     return found;
 }
 
-static bool
-record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, uint32_t ordinal)
+/*
+ * The same without headers: streams end in any order, but of one type there is one call at a time in a session. A body that
+ * fits no type (type is NULL then) is taken for the answer to the oldest request.
+ */
+static mapihttp_exchange_t *
+match_by_type(packet_info *pinfo, const oxc_request_type_t *type)
 {
-    mapihttp_exchange_t *exchange = match_response(pinfo, message);
+    wmem_list_t *open = connection_get(pinfo)->open;
+
+    for (wmem_list_frame_t *at = wmem_list_head(open); at; at = wmem_list_frame_next(at)) {
+        mapihttp_exchange_t *exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
+
+        if (!type || exchange->type == type) {
+            wmem_list_remove_frame(open, at);
+            return exchange;
+        }
+    }
+    return NULL;
+}
+
+static bool
+record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, tvbuff_t *body,
+                uint32_t ordinal)
+{
+    const oxc_request_type_t *type = NULL;
+    mapihttp_exchange_t *exchange;
     oxc_session_t *session;
 
-    if (exchange ? !exchange->ours : !response_is_ours(message))
-        return false;
+    if (message->no_headers) {
+        if (body)
+            type = oxc_mapihttp_guess_type(tvb_new_subset_remaining(body, oxc_mapihttp_preamble_size(body)), false);
+        exchange = match_by_type(pinfo, type);
+    } else {
+        exchange = match_response(pinfo, message);
+        if (exchange ? !exchange->ours : !response_is_ours(message))
+            return false;
+    }
     record->exchange = exchange;
     record->type_name = keep_header(message, "x-requesttype");
     if (record->type_name) {
         record->type = oxc_mapihttp_request_type(record->type_name);
+    } else if (type) {
+        record->type_name = type->name;
+        record->type = type;
+        record->type_inferred = true;
     } else if (exchange) {
         record->type_name = exchange->type_name;
         record->type = exchange->type;
@@ -543,7 +612,7 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
 }
 
 mapihttp_record_t *
-oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, uint32_t ordinal)
+oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, tvbuff_t *body, uint32_t ordinal)
 {
     mapihttp_record_t *record =
         (mapihttp_record_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, ordinal);
@@ -560,8 +629,8 @@ oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, uint3
         return NULL;
     record = wmem_new0(wmem_file_scope(), mapihttp_record_t);
     if (message->is_request)
-        record_request(pinfo, record, message, ordinal);
-    else if (!record_response(pinfo, record, message, ordinal))
+        record_request(pinfo, record, message, body, ordinal);
+    else if (!record_response(pinfo, record, message, body, ordinal))
         return NULL;
     p_add_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, ordinal, record);
     return record;

@@ -21,7 +21,7 @@ typedef struct {
     const char *user_dn;        /* of a Connect request */
     oxc_call_t *call;           /* NULL if not ours */
     oxc_session_t *replaces;    /* session whose cookies a Connect request brought */
-    bool bound_by_cookie;
+    bool told_session;          /* the request named its session context, in a cookie or by its connection */
     bool given_up;              /* the connection has ended without an answer */
 } mapihttp_exchange_t;
 
@@ -29,7 +29,7 @@ typedef struct {
 typedef struct {
     mapihttp_exchange_t *exchange;      /* of a response: NULL when the request was not captured */
     const char *type_name;
-    bool type_inferred;         /* from the request: the response does not name it */
+    bool type_inferred;         /* from the request, or from the body if no headers are known */
     const oxc_request_type_t *type;
     oxc_pdu_t *pdu;
     oxc_session_t *session;     /* NULL when not known then */
@@ -41,9 +41,11 @@ bool oxc_mapihttp_is_request(const oxc_http_message_t *message);
 
 /*
  * The record of a message; ordinal counts the messages of the protocol in the frame. The first visit matches responses to
- * requests and requests to sessions. NULL for a response that has nothing to do with the protocol.
+ * requests and requests to sessions. body is what the type is guessed from when no headers are known. NULL for a response
+ * that has nothing to do with the protocol.
  */
-mapihttp_record_t *oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, uint32_t ordinal);
+mapihttp_record_t *oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, tvbuff_t *body,
+                                       uint32_t ordinal);
 
 /* A request on the connection that is not of the protocol: its response must not be taken for another's. */
 void oxc_mapihttp_foreign_request(packet_info *pinfo);

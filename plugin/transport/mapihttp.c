@@ -43,6 +43,7 @@ static expert_field ei_no_preamble = EI_INIT;
 static expert_field ei_refused = EI_INIT;
 static expert_field ei_cut_off = EI_INIT;
 static expert_field ei_request_unknown = EI_INIT;
+static expert_field ei_no_headers = EI_INIT;
 
 static dissector_handle_t http_tcp_handle;
 static dissector_handle_t http_tls_handle;
@@ -209,7 +210,7 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
 {
     tvbuff_t *tvb = body_tvb ? body_tvb : message->tvb;
     uint32_t ordinal = next_ordinal(pinfo);
-    mapihttp_record_t *record = oxc_mapihttp_record(pinfo, message, ordinal);
+    mapihttp_record_t *record = oxc_mapihttp_record(pinfo, message, body_tvb, ordinal);
     proto_item *item;
     char *text;
 
@@ -230,7 +231,10 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
     tree = proto_item_add_subtree(item, ett_mapihttp);
 
     oxc_show_call_links(tvb, pinfo, tree, record->pdu);
-    show_headers(pinfo, tree, tvb, message);
+    if (message->no_headers)
+        expert_add_info(pinfo, item, &ei_no_headers);
+    else
+        show_headers(pinfo, tree, tvb, message);
     if (record->type_inferred && record->type_name)
         proto_item_set_generated(proto_tree_add_string(tree, hf_request_type, tvb, 0, 0, record->type_name));
     if (message->is_request)
@@ -309,8 +313,12 @@ dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
     const media_content_info_t *content = (const media_content_info_t *)data;
     oxc_http_message_t *message, *known;
 
-    if (!content || (content->type != MEDIA_CONTAINER_HTTP_REQUEST && content->type != MEDIA_CONTAINER_HTTP_RESPONSE))
-        return 0;
+    if (!content || (content->type != MEDIA_CONTAINER_HTTP_REQUEST && content->type != MEDIA_CONTAINER_HTTP_RESPONSE)) {
+        /* HTTP/2 keeps the headers to itself; only a response begins with a meta-tag. */
+        message = oxc_http_without_headers(pinfo, tvb_strneql(tvb, 0, "PROCESSING", 10) != 0);
+        dissect_message(pinfo, tree, message, tvb);
+        return (int)tvb_captured_length(tvb);
+    }
     message = oxc_http_from_map(pinfo, content->type == MEDIA_CONTAINER_HTTP_REQUEST, (wmem_map_t *)content->data);
     known = watched_message(pinfo, message);
     if (!known) {
@@ -482,6 +490,9 @@ proto_register_mapihttp(void)
           { "mapihttp.cut_off", PI_SEQUENCE, PI_WARN, "The connection ends before the response was complete", EXPFILL } },
         { &ei_request_unknown,
           { "mapihttp.request_not_captured", PI_SEQUENCE, PI_NOTE, "The request was not captured", EXPFILL } },
+        { &ei_no_headers,
+          { "mapihttp.no_headers", PI_ASSUMPTION, PI_NOTE,
+            "Wireshark hands HTTP/2 bodies over without their headers: request type and session are inferred", EXPFILL } },
     };
 
     proto_mapihttp = proto_register_protocol("MAPI over HTTP", "MAPI/HTTP", "mapihttp");
