@@ -708,6 +708,6 @@ proto_register_oxc_rop(void)
     ropdefs_register("oxcnotif");
     ropdefs_register_subtrees();
     oxc_engine_register(proto_rop);
-    oxc_field_register(proto_rop);
+    oxc_field_register();
     oxc_property_register(proto_rop);
 }

@@ -15,8 +15,6 @@
 
 static int ett_array = -1;
 
-static expert_field ei_not_terminated;
-
 int
 oxc_ett_array(void)
 {
@@ -198,26 +196,6 @@ oxc_field_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int o
     return offset + f->size;
 }
 
-/* Length of a terminated string with its NUL, or -1 when there is no NUL before the end. */
-static int
-terminated_length(const oxc_read_t *r, int offset, int width)
-{
-    int end = r->end;
-    int captured_end = offset + tvb_captured_length_remaining(r->tvb, offset);
-
-    if (r->measure && captured_end < end)
-        end = captured_end;
-    for (int at = offset; at <= end - width; at += width) {
-        if (width == 1) {
-            at = tvb_find_uint8(r->tvb, at, end - at, 0);
-            return at < 0 ? -1 : at + 1 - offset;
-        }
-        if (tvb_get_letohs(r->tvb, at) == 0)
-            return at + width - offset;
-    }
-    return -1;
-}
-
 static unsigned
 string_encoding(const ropdef_field_t *f)
 {
@@ -244,17 +222,10 @@ int
 oxc_field_terminated(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset)
 {
     int width = f->type == ROPDEF_STRINGZ_16 ? 2 : 1;
-    int length;
+    int length = oxc_stringz_size(r, tree, offset, width == 2, f->name);
 
-    if (!oxc_fits(r, tree, offset, width))
+    if (length < 0)
         return -1;
-    length = terminated_length(r, offset, width);
-    if (length < 0) {
-        if (!r->measure)
-            proto_tree_add_expert_format(tree, r->pinfo, &ei_not_terminated, r->tvb, offset, r->end - offset,
-                                         "%s has no terminating NUL", f->name);
-        return -1;
-    }
     show_string(r, tree, f, offset, length, length - width);
     return offset + length;
 }
@@ -293,13 +264,9 @@ oxc_field_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int o
 }
 
 void
-oxc_field_register(int proto)
+oxc_field_register(void)
 {
     static int *ett[] = { &ett_array };
-    static ei_register_info ei[] = {
-        { &ei_not_terminated, { "rop.not_terminated", PI_MALFORMED, PI_ERROR, "String without its NUL", EXPFILL } },
-    };
 
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
-    expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));
 }

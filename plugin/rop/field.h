@@ -27,7 +27,7 @@ const char *oxc_folder_text(const oxc_read_t *r, uint64_t folder_id);
 /* Subtree of arrays. */
 int oxc_ett_array(void);
 
-/* Registers what these functions need, with the protocol of ROPs. */
-void oxc_field_register(int proto);
+/* Registers what these functions need. */
+void oxc_field_register(void);
 
 #endif /* OXCNOTIF_FIELD_H */

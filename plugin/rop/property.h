@@ -194,7 +194,7 @@ void oxc_id_text(oxc_read_t *r, uint64_t id, oxc_text_t *text);
  * Size of the NUL-terminated string at offset, terminator included: 8-bit, or UTF-16 if wide. -1, and said, when
  * there is no NUL before r->end.
  */
-int oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide);
+int oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide, const char *name);
 
 /* The string at offset with its NUL as field hf (FT_STRINGZ); appended to text unless NULL. */
 int oxc_stringz(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_text_t *text);

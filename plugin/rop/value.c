@@ -39,6 +39,7 @@ static int hf_binary = -1;
 static int ett_value = -1;
 
 static expert_field ei_object_value = EI_INIT;
+static expert_field ei_not_terminated = EI_INIT;
 
 /* Texts are for lines of the tree, which hold 240 bytes; of arrays the first elements are enough. */
 #define TEXT_MAX 200
@@ -168,7 +169,7 @@ oxc_guid_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *t
 }
 
 int
-oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide)
+oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide, const char *name)
 {
     int width = wide ? 2 : 1;
     int end = MIN(r->end, offset + tvb_captured_length_remaining(r->tvb, offset));
@@ -187,7 +188,10 @@ oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide)
     /* Is it the capture that ends too early, or the structure? */
     if (end < r->end && !r->measure)
         tvb_ensure_bytes_exist(r->tvb, offset, r->end - offset);
-    return oxc_malformed(r, tree, offset, r->end - offset, "String without its terminating NUL");
+    if (!r->measure)
+        proto_tree_add_expert_format(tree, r->pinfo, &ei_not_terminated, r->tvb, offset, r->end - offset,
+                                     "%s has no terminating NUL", name);
+    return -1;
 }
 
 /* 8-bit strings are in the code page of the logon or message, which is not always known; Western is the most likely. */
@@ -209,7 +213,7 @@ string_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, bool 
 int
 oxc_stringz(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_text_t *text)
 {
-    int size = oxc_stringz_size(r, tree, offset, wide);
+    int size = oxc_stringz_size(r, tree, offset, wide, proto_registrar_get_nth(hf)->name);
 
     if (size < 0)
         return -1;
@@ -606,6 +610,7 @@ oxc_value_register(int proto)
     static ei_register_info ei[] = {
         { &ei_object_value, { "rop.property.object_value", PI_PROTOCOL, PI_NOTE,
             "A value of type PtypObject is unusual: objects are opened, not read", EXPFILL } },
+        { &ei_not_terminated, { "rop.not_terminated", PI_MALFORMED, PI_ERROR, "String without its NUL", EXPFILL } },
     };
 
     proto_register_field_array(proto, hf, G_N_ELEMENTS(hf));
