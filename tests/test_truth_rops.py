@@ -195,8 +195,10 @@ DEVIATIONS = {
 
 def deviations(name):
     """Responses in which gromox leaves ParentFolderId out of 0xC004 and 0xC008 (the expert item
-    that names it is the matter of test_truth_notifications.py), and DEVIATIONS."""
+    that names it is the matter of test_truth_notifications.py), those with a notification whose
+    LogonId has no logon, and DEVIATIONS."""
     found = set(DEVIATIONS.get(name, ()))
+    found |= {frame for frame, odd in truth.without_logon(truth.load(name).calls).items() if any(odd)}
     if name.startswith("gromox"):
         found |= {call.resp_frame for call, r in truth.load(name).notifications()
                   if r.is_notify and r.fields["NotificationFlags"] in (0xC004, 0xC008)}

@@ -60,6 +60,8 @@ def plain(tag, data):
 @captures
 def test_rows(tshark, name):
     problems, checked = [], 0
+    without_logon = {frame for frame, odd in truth.without_logon(truth.load(name).calls).items()
+                     if any(odd)}
     for packet in tshark.pdml(truth.capture_path(name), "rop"):
         number = int(next(f for f in packet.iter("field")
                           if f.get("name") in ("frame.number", "num")).get("show"))
@@ -73,6 +75,8 @@ def test_rows(tshark, name):
                       for row in rows for tag, value in row]
             shown = [(tag, plain(tag, data)) for tag, data in values_of(rops[at])]
             checked += 1
+            if not shown and number in without_logon:
+                continue                    # its table may be left unnamed, and so its columns
             if shown != wanted:
                 problems.append(f"frame {number}, ROP {at}:\n  expected {wanted}\n  got      {shown}")
     assert not problems, f"{len(problems)} ROPs differ:\n" + "\n".join(problems[:3])

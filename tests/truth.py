@@ -772,6 +772,20 @@ def subscriptions(calls: list[Call]) -> dict[int, list[int | None]]:
     return result
 
 
+def without_logon(calls: list[Call]) -> dict[int, list[bool]]:
+    """Response frame -> for each RopNotify in it whether its LogonId is one that no RopLogon of the
+    session made (the hook of hermex-5 writes such a one on purpose)."""
+    logons = {(call.context, request.logon_id) for call in calls for request in call.requests or []
+              if request.rop_id == 0xFE}
+    result: dict[int, list[bool]] = {}
+    for call in calls:
+        for response in call.responses or []:
+            if response.is_notify:
+                result.setdefault(call.resp_frame, []).append(
+                    (call.context, response.fields["LogonId"]) not in logons)
+    return result
+
+
 def _release(open_handles: dict, call: Call, request: RequestRop) -> None:
     index = request.index("I")
     # The request's table, or the response's where the object was made in the same buffer.
