@@ -93,23 +93,20 @@ oxc_ndr_u32(oxc_ndr_t *ndr, int hf, proto_item **item)
 }
 
 bool
-oxc_ndr_handle(oxc_ndr_t *ndr, int hf, oxc_ndr_handle_t *handle)
+oxc_ndr_read_handle(tvbuff_t *tvb, int offset, unsigned encoding, oxc_ndr_handle_t *handle)
 {
     static const uint8_t zero[OXC_NDR_HANDLE_SIZE];
     e_guid_t uuid;
     uint32_t attributes;
     uint8_t *to = handle->bytes;
-    proto_item *item;
-    proto_tree *tree;
 
     memset(handle, 0, sizeof *handle);
     handle->is_null = true;
-    if (!ndr_align(ndr, hf, 4, OXC_NDR_HANDLE_SIZE))
+    if (!tvb_bytes_exist(tvb, offset, OXC_NDR_HANDLE_SIZE))
         return false;
-
     /* The same handle has other bytes in a stub of the other byte order; keys and filters need one form. */
-    attributes = tvb_get_uint32(ndr->tvb, ndr->offset, ndr->encoding);
-    tvb_get_guid(ndr->tvb, ndr->offset + 4, &uuid, ndr->encoding);
+    attributes = tvb_get_uint32(tvb, offset, encoding);
+    tvb_get_guid(tvb, offset + 4, &uuid, encoding);
     for (unsigned i = 0; i < 4; i++) {
         to[i] = (uint8_t)(attributes >> (8 * i));
         to[4 + i] = (uint8_t)(uuid.data1 >> (8 * i));
@@ -120,8 +117,22 @@ oxc_ndr_handle(oxc_ndr_t *ndr, int hf, oxc_ndr_handle_t *handle)
     }
     memcpy(to + 12, uuid.data4, sizeof uuid.data4);
     handle->is_null = memcmp(to, zero, sizeof zero) == 0;
+    return true;
+}
 
-    item = proto_tree_add_bytes_with_length(ndr->tree, hf, ndr->tvb, ndr->offset, OXC_NDR_HANDLE_SIZE, to,
+bool
+oxc_ndr_handle(oxc_ndr_t *ndr, int hf, oxc_ndr_handle_t *handle)
+{
+    proto_item *item;
+    proto_tree *tree;
+
+    memset(handle, 0, sizeof *handle);
+    handle->is_null = true;
+    if (!ndr_align(ndr, hf, 4, OXC_NDR_HANDLE_SIZE) ||
+        !oxc_ndr_read_handle(ndr->tvb, ndr->offset, ndr->encoding, handle))
+        return false;
+
+    item = proto_tree_add_bytes_with_length(ndr->tree, hf, ndr->tvb, ndr->offset, OXC_NDR_HANDLE_SIZE, handle->bytes,
                                             OXC_NDR_HANDLE_SIZE);
     if (handle->is_null)
         proto_item_append_text(item, " (none)");

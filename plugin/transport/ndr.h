@@ -42,6 +42,9 @@ oxc_ndr_t oxc_ndr_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tre
 uint16_t oxc_ndr_u16(oxc_ndr_t *ndr, int hf, proto_item **item);
 uint32_t oxc_ndr_u32(oxc_ndr_t *ndr, int hf, proto_item **item);
 
+/* The context handle at offset, without showing it; false if it is not all there. */
+bool oxc_ndr_read_handle(tvbuff_t *tvb, int offset, unsigned encoding, oxc_ndr_handle_t *handle);
+
 /* A context handle; false if there is none. */
 bool oxc_ndr_handle(oxc_ndr_t *ndr, int hf, oxc_ndr_handle_t *handle);
 

@@ -214,14 +214,9 @@ is_rpc_ext2_response(tvbuff_t *stub, unsigned encoding, bool ndr64)
 static bool
 is_known_handle(packet_info *pinfo, tvbuff_t *stub, const oxc_rpc_pdu_t *pdu, oxc_key_kind_t kind)
 {
-    dcerpc_call_value value = { 0 };
-    dcerpc_info di = { 0 };
     oxc_ndr_handle_t handle;
-    oxc_ndr_t ndr;
 
-    di.call_data = &value;
-    ndr = oxc_ndr_begin(stub, 0, pinfo, NULL, &di, pdu->drep);
-    return tvb_reported_length(stub) >= OXC_NDR_HANDLE_SIZE && oxc_ndr_handle(&ndr, -1, &handle) && !handle.is_null &&
+    return oxc_ndr_read_handle(stub, 0, pdu->encoding, &handle) && !handle.is_null &&
            oxc_session_find(pinfo, kind, handle.bytes, sizeof handle.bytes, false) != NULL;
 }
 
