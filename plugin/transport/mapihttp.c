@@ -15,7 +15,6 @@
 
 #include <string.h>
 
-#include <epan/dissectors/packet-tls-utils.h>
 #include <epan/expert.h>
 #include <epan/proto_data.h>
 #include <wsutil/str_util.h>
@@ -27,6 +26,9 @@
  * dissector and then shows the messages of which that made nothing; and a post-dissector looks at the ends of such
  * connections.
  */
+
+/* packet-tls-utils.h declares it, and wants headers of libgcrypt that Wireshark's development packages do not bring along. */
+WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info *pinfo, dissector_handle_t app);
 
 static int proto_mapihttp = -1;
 static int proto_connection = -1;
