@@ -11,6 +11,7 @@
 #include "notify/notify.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
+#include "transport/rpc-waits.h"
 
 #define ASYNCEMSMDB_VERSION 0   /* the interface is 0.1; see EMSMDB_VERSION */
 
@@ -36,6 +37,7 @@ async_wait_ex_request(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree 
 
     if (oxc_ndr_handle(&rpc.ndr, hf_acxh, &acxh))
         oxc_rpc_session(&rpc, OXC_KEY_ACXH, &acxh);
+    oxc_rpc_wait_begins(pinfo, rpc.pdu->call);
     oxc_ndr_u32(&rpc.ndr, hf_ul_flags_in, NULL);
     oxc_rpc_show_session(tvb, pinfo, tree, rpc.pdu->call);
     oxc_notify_call(pinfo, rpc.pdu);
@@ -52,6 +54,7 @@ async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree
     proto_item *item;
     uint32_t flags, result;
 
+    oxc_rpc_wait_ends(pinfo, call);
     flags = oxc_ndr_u32(&rpc.ndr, hf_pul_flags_out, &item);
     if (item)
         proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_pul_flags_out), rpc.ndr.tvb, rpc.ndr.offset - 4, 4, bits,
@@ -124,6 +127,7 @@ proto_reg_handoff_asyncemsmdb(void)
     static e_guid_t uuid = OXC_ASYNCEMSMDB_UUID;
 
     dcerpc_init_uuid(proto_asyncemsmdb, ett_asyncemsmdb, &uuid, ASYNCEMSMDB_VERSION, procs, hf_opnum);
+    oxc_rpc_waits_handoff();
 }
 
 void
@@ -149,4 +153,5 @@ proto_register_asyncemsmdb(void)
                                                 "asyncemsmdb");
     proto_register_field_array(proto_asyncemsmdb, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
+    oxc_rpc_waits_register(proto_asyncemsmdb);
 }

@@ -8,14 +8,11 @@
 
 #include <string.h>
 
-#include <epan/dissectors/packet-tcp.h>
 #include <epan/epan.h>
 #include <epan/proto_data.h>
 #include <wsutil/str_util.h>
 
-/* Bits of tcp_analysis.conversation_completeness; packet-tcp.c keeps their names to itself. */
-#define TCP_SEEN_FIN    0x10
-#define TCP_SEEN_RST    0x20
+#include "transport/tcp-ends.h"
 
 /* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
 #define CUT_OFF_KEY     0xFFFFFFFF
@@ -23,7 +20,7 @@
 /* What is known of a TCP connection; first pass, except watched_from. */
 typedef struct {
     uint32_t watched_from;
-    uint8_t ends_seen;          /* TCP_SEEN_ bits */
+    uint8_t ends_seen;          /* see oxc_tcp_ends_seen() */
     wmem_list_t *open;          /* mapihttp_exchange_t without a response, oldest first */
     oxc_session_t *session;     /* of messages without headers: the latest that began here */
 } connection_t;
@@ -35,7 +32,6 @@ typedef struct {
 } cookie_t;
 
 static int proto_mapihttp_track = -1;
-static int proto_tcp = -1;
 static wmem_map_t *session_cookies;     /* oxc_session_t -> wmem_list_t of cookie_t, the one in use first */
 static unsigned connections;
 
@@ -84,16 +80,6 @@ oxc_mapihttp_set_watched(packet_info *pinfo)
         connection->watched_from = pinfo->num + 1;
 }
 
-static uint8_t
-tcp_ends_seen(packet_info *pinfo)
-{
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
-    const struct tcp_analysis *tcp = conversation ?
-        (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp) : NULL;
-
-    return tcp ? tcp->conversation_completeness & (TCP_SEEN_FIN | TCP_SEEN_RST) : 0;
-}
-
 wmem_list_t *
 oxc_mapihttp_cut_off(packet_info *pinfo)
 {
@@ -108,7 +94,7 @@ oxc_mapihttp_cut_off(packet_info *pinfo)
     connection = connection_find(pinfo);
     if (!connection)
         return NULL;
-    ends = tcp_ends_seen(pinfo);
+    ends = oxc_tcp_ends_seen(pinfo);
     news = ends & (uint8_t)~connection->ends_seen;
     connection->ends_seen = ends;
     if (!news)
@@ -646,7 +632,6 @@ void
 oxc_register_mapihttp_track(int proto)
 {
     proto_mapihttp_track = proto;
-    proto_tcp = proto_get_id_by_filter_name("tcp");
     session_cookies = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     register_init_routine(forget_connections);
 }
