@@ -202,7 +202,10 @@ pending_session(const packet_info *pinfo, oxc_session_t *own, const oxc_rop_t *r
     size_t len = oxc_session_index_key(rop->session_index, &pinfo->src, key);
     oxc_session_t *named = oxc_session_find((packet_info *)pinfo, OXC_KEY_INDEX, key, len, false);
 
-    return named && named->index_known && (!own || own->index_known) ? named : own;
+    if (own && !own->index_known)
+        return own;
+    /* An index of no session that was seen connecting is nobody's: a client ignores it (MS-OXCNOTIF 3.2.5.5.3). */
+    return named && named->index_known ? named : NULL;
 }
 
 void
