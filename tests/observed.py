@@ -18,6 +18,7 @@ CALL_FIELDS = (
     "mapihttp.error_code", "mapihttp.event_pending",
     "emsmdb.opnum", "emsmdb.cxh", "asyncemsmdb.opnum", "asyncemsmdb.acxh",
     "asyncemsmdb.pul_flags_out",
+    "emsmdb.return_value", "asyncemsmdb.return_value", "mapihttp.meta_tag", *truth.FACTS,
     "rop.request_in", "rop.response_in", "oxcnotif.session",
 )
 ROP_FIELDS = (
@@ -84,7 +85,8 @@ ALL_FIELDS = (*CALL_FIELDS, *ROP_FIELDS, *NOTIFICATION_FIELDS.values(), *DERIVED
               *(rop_field(*pair) for pair in RESPONSE_FIELDS), *EXPERT_FIELDS)
 
 TEXT_FIELDS = {"mapihttp.request_type", "oxcnotif.message_class", "_ws.malformed",
-               "_ws.expert.message", "emsmdb.cxh", "asyncemsmdb.acxh"}
+               "_ws.expert.message", "emsmdb.cxh", "asyncemsmdb.acxh", "mapihttp.meta_tag",
+               "mapihttp.display_name", "emsmdb.sz_display_name"}
 
 # FILETIME fields, which tshark prints as a time.
 TIME_FIELDS = {"rop.logon.gwart_time"}

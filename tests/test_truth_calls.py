@@ -73,6 +73,23 @@ def test_waits_that_were_never_answered(seen, name):
             assert call.req_frame not in seen.frames(name, two_pass=True)["rop.response_in"]
 
 
+@captures(WITH_MAPIHTTP)
+def test_meta_tags(seen, name):
+    """PROCESSING, each PENDING and DONE of every response."""
+    assert_same("mapihttp.meta_tag", seen.frames(name)["mapihttp.meta_tag"],
+                {c.resp_frame: c.meta_tags for c in http_calls(name) if c.meta_tags})
+
+
+# Connects that failed answer with the same fields, whose values are not in the truth.
+@captures(truth.CAPTURES)
+@pytest.mark.parametrize("field", truth.FACTS)
+def test_what_connect_answers(seen, name, field):
+    calls = truth.load(name).calls
+    assert_same(field, seen.frames(name)[field],
+                {c.resp_frame: [c.facts[field]] for c in calls if field in c.facts},
+                skip={c.resp_frame for c in calls if not c.facts and c.request_type == "Connect"})
+
+
 # --- RPC ------------------------------------------------------------------------
 
 @captures(WITH_RPC)
@@ -107,6 +124,14 @@ def test_context_handles(seen, name):
 def test_async_waits(seen, name):
     assert_same("asyncemsmdb.pul_flags_out", seen.frames(name)["asyncemsmdb.pul_flags_out"],
                 one(rpc_calls(name, ("asyncemsmdb",)), "resp_frame", "flags_out"))
+
+
+@captures(WITH_RPC)
+@pytest.mark.parametrize("transport", ["emsmdb", "asyncemsmdb"])
+def test_return_values(seen, name, transport):
+    """What each RPC method returns.  The reader takes it from the end of the stub."""
+    assert_same(f"{transport}.return_value", seen.frames(name)[f"{transport}.return_value"],
+                one(rpc_calls(name, (transport,)), "resp_frame", "error_code"))
 
 
 # --- links and sessions -----------------------------------------------------------

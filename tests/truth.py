@@ -93,6 +93,9 @@ class Call:
     cxh_in: str | None = None               # context handle of the request, hex
     cxh_out: str | None = None              # context handle of the response, hex
     flags_out: int | None = None            # EcDoAsyncWaitEx pulFlagsOut
+    # What else its response says: filter -> value.
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    meta_tags: list[str] = dataclasses.field(default_factory=list)
     # The ROP request buffer; None: the call has none, or (malformed is set) it
     # has one that is broken on purpose.
     requests: list[RequestRop] | None = None
@@ -199,6 +202,34 @@ def _mapihttp_body(call: Call, body: bytes) -> None:
         size = struct.unpack_from("<I", body, 12)[0]
         if size:
             call.resp_ext = _headers(body[16:16 + size])
+
+
+# What a successful Connect and EcDoConnectEx answer, by the names of both writers.
+_CONNECT = {
+    "mapihttp.polls_max": ("polls", "PollsMax"), "mapihttp.retry_count": ("retry", "RetryCount"),
+    "mapihttp.retry_delay": ("delay", "RetryDelay"),
+    "mapihttp.display_name": ("disp", "DisplayName"),
+}
+_CONNECT_EX = {
+    "emsmdb.pcms_polls_max": ("polls", "PollsMax"), "emsmdb.pc_retry": ("retry", "Retry"),
+    "emsmdb.pcms_retry_delay": ("delay", "RetryDelay"), "emsmdb.pi_cxr": ("cxr", "Icxr"),
+    "emsmdb.sz_display_name": ("disp", "DisplayName"),
+}
+FACTS = (*_CONNECT, *_CONNECT_EX)
+
+
+def _connect_facts(call: Call, stated: dict[str, Any]) -> None:
+    names = _CONNECT if call.request_type == "Connect" else _CONNECT_EX if call.opnum == 10 else {}
+    for field, keys in names.items():
+        for key in keys:
+            if key in stated:
+                call.facts[field] = stated[key]
+
+
+def _meta_tags(call: Call, preamble: str | None) -> None:
+    """The tags of a response preamble ([MS-OXCMAPIHTTP] 2.2.7), in front of its headers."""
+    tags = (preamble or "").split("X-")[0]
+    call.meta_tags = re.findall("PROCESSING|PENDING|DONE", tags)
 
 
 def _headers(buffer: bytes) -> list[tuple[int, int, int, int]]:
@@ -409,6 +440,8 @@ def _gromox_http(item: dict[str, Any]) -> Call:
             _mapihttp_body(call, bytes.fromhex(item["resp_body"]))
         _gromox_responses(call, item)
         stated = item.get("parsed", {})
+        _connect_facts(call, stated)
+        _meta_tags(call, item["meta"])
         if "exec_rc" in item:
             stated = {"status": item["exec_status"], "rc": item["exec_rc"]}
         if call.response_code == 0 and stated:
@@ -428,6 +461,7 @@ def _gromox_reply(call: Call, item: dict[str, Any]) -> None:
     if call.transport == "asyncemsmdb":
         call.flags_out = struct.unpack_from("<I", stub)[0]
         return
+    _connect_facts(call, item.get("parsed", {}))
     if call.opnum != 6:                     # EcDummyRpc has no parameters
         call.cxh_out = stub[:20].hex()
     if item["kind"] == "rops":
@@ -572,6 +606,8 @@ def _hermex_http(entry: dict[str, Any]) -> Call:
         assert call.error_code == dec.get("ErrorCode"), entry["n"]
         assert call.event_pending == dec.get("EventPending"), entry["n"]
         _hermex_decoded(call, dec)
+        _connect_facts(call, dec)
+        _meta_tags(call, entry["meta"])
     return call
 
 
@@ -606,6 +642,7 @@ def _hermex_pdus(pdus: list[dict[str, Any]]) -> list[Call]:
         call.flags_out = _number(dec.get("FlagsOut"))
         call.cxh_out = dec.get("CXH")
         _hermex_decoded(call, dec)
+        _connect_facts(call, dec)
     return list(calls.values())
 
 
