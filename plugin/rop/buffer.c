@@ -503,6 +503,46 @@ read_rop(oxc_buffer_t *b, proto_tree *tree, int offset, const ropdef_rop_t *def,
     return next;
 }
 
+/*
+ * A ROP without definition. Its head is that of every ROP, and an answer that failed is nothing but a head (MS-OXCROPS
+ * 2.2.2): if what follows fits that, the chain goes on. Returns the offset behind it, or -1.
+ */
+static int
+read_undefined(oxc_buffer_t *b, proto_tree *tree, int offset, summary_t *summary)
+{
+    uint8_t id = tvb_get_uint8(b->tvb, offset);
+    const char *name = val_to_str_ext_const(id, &ropdef_rop_vals_ext, "unknown");
+    const char *text = wmem_strdup_printf(b->pinfo->pool, "RopId 0x%02x (%s)", id, name);
+    int left = b->rops_end - offset;
+    proto_item *item;
+    proto_tree *sub = proto_tree_add_subtree(tree, b->tvb, offset, left, ett_rop, &item, text);
+    oxc_read_t r;
+
+    summary_add(summary, text);
+    proto_tree_add_item(sub, hf_rop_id, b->tvb, offset, 1, ENC_NA);
+    read_init(&r, b, false);
+    r.rop = oxc_pdu_next_rop(b->pinfo, b->pdu);
+    if (r.rop && !PINFO_FD_VISITED(b->pinfo)) {
+        r.rop->id = id;
+        if (b->pdu->is_response)
+            find_request(b, r.rop);
+    }
+    if (b->pdu->is_response && left >= 6 && tvb_get_letohl(b->tvb, offset + 2) != 0 && oxc_buffer_is_boundary(&r, offset, 6)) {
+        proto_tree_add_item(sub, proto_registrar_get_id_byname("rop.input_handle_index"), b->tvb, offset + 1, 1, ENC_NA);
+        proto_tree_add_item(sub, proto_registrar_get_id_byname("rop.return_value"), b->tvb, offset + 2, 4,
+                            ENC_LITTLE_ENDIAN);
+        proto_item_set_len(item, 6);
+        proto_tree_add_expert_format(sub, b->pinfo, &ei_unknown_rop, b->tvb, offset, 6,
+                                     "%s has no response that is defined: taken as an answer that failed", text);
+        return offset + 6;
+    }
+    proto_tree_add_expert_format(sub, b->pinfo, &ei_unknown_rop, b->tvb, offset, left,
+                                 "%s has no %s that is defined: the %d bytes from here on cannot be read in order; a "
+                                 "definition can be added in ropdefs/",
+                                 text, b->pdu->is_response ? "response" : "request", left);
+    return -1;
+}
+
 /* ---- the list ---- */
 
 /* Behind the place where the chain was lost, notifications can still be found: they fit to the end of the list exactly. */
@@ -553,9 +593,8 @@ read_rops(oxc_buffer_t *b, proto_tree *tree, int offset, summary_t *summary)
     bool recovered = false;
 
     while (offset < b->rops_end) {
-        uint8_t id = tvb_get_uint8(b->tvb, offset);
-        const ropdef_rop_t *def = ropdef_rops[id];
-        int next = -1;
+        const ropdef_rop_t *def = ropdef_rops[tvb_get_uint8(b->tvb, offset)];
+        int next;
 
         if (def && (b->pdu->is_response ? def->response : def->request) < 0)
             def = NULL;
@@ -564,11 +603,7 @@ read_rops(oxc_buffer_t *b, proto_tree *tree, int offset, summary_t *summary)
         if (def)
             next = read_rop(b, tree, offset, def, summary, recovered);
         else
-            proto_tree_add_expert_format(tree, b->pinfo, &ei_unknown_rop, b->tvb, offset, b->rops_end - offset,
-                                         "RopId 0x%02x (%s) has no %s that is defined: the %d bytes from here on cannot be read in "
-                                         "order; a definition can be added in ropdefs/",
-                                         id, val_to_str_ext_const(id, &ropdef_rop_vals_ext, "unknown"),
-                                         b->pdu->is_response ? "response" : "request", b->rops_end - offset);
+            next = read_undefined(b, tree, offset, summary);
         if (next >= 0) {
             offset = next;
             continue;

@@ -10,7 +10,6 @@
 #include "rop/property.h"
 #include "ropdefs.h"
 
-#include <epan/dissectors/packet-windows-common.h>
 #include <epan/to_str.h>
 
 static int ett_array = -1;
@@ -156,7 +155,7 @@ show_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
         proto_tree_add_item(tree, *f->hf, r->tvb, offset, 16, ENC_LITTLE_ENDIAN);
         break;
     case ROPDEF_FILETIME:
-        dissect_nttime(r->tvb, tree, offset, *f->hf, ENC_LITTLE_ENDIAN);
+        oxc_filetime(r, tree, *f->hf, offset, NULL);
         break;
     case ROPDEF_COUNTER:
         proto_tree_add_item(tree, *f->hf, r->tvb, offset, 6, ENC_BIG_ENDIAN);

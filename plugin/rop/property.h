@@ -208,6 +208,9 @@ int oxc_number(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, ui
 /* A folder or message id of 8 bytes, all there, as field hf (FT_UINT64), with what oxc_id_text() says. */
 void oxc_id_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text);
 
+/* A FILETIME of 8 bytes, all there, as field hf; the ends of the calendar by what they stand for. text may be NULL. */
+void oxc_filetime(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text);
+
 /* A GUID of 16 bytes, all there, as field hf, with its well-known name. */
 void oxc_guid_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text);
 

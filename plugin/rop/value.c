@@ -276,8 +276,8 @@ has_has_value(const oxc_read_t *r, uint16_t type)
            && (type & PTYP_MULTIPLE || type == PTYP_STRING || type == PTYP_STRING8 || type == PTYP_BINARY);
 }
 
-static void
-time_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
+void
+oxc_filetime(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text)
 {
     uint64_t filetime = tvb_get_letoh64(r->tvb, offset);
     const char *meaning = NULL;
@@ -291,9 +291,13 @@ time_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
         meaning = "no date";
     else if (filetime >= UINT64_C(0x7FFFFFFFFFFFFFFF))
         meaning = "never";
-    if (!filetime_to_nstime(&when, filetime))
+    if (filetime == 0) {
+        when.secs = -INT64_C(11644473600);      /* epan's conversion takes 0 for its own "no time" */
+        when.nsecs = 0;
+    } else if (!filetime_to_nstime(&when, filetime)) {
         nstime_set_zero(&when);
-    item = proto_tree_add_time(tree, hf_time, r->tvb, offset, 8, &when);
+    }
+    item = proto_tree_add_time(tree, hf, r->tvb, offset, 8, &when);
     if (meaning) {
         proto_item_append_text(item, " (%s)", meaning);
         oxc_text_add(text, "%s", meaning);
@@ -401,7 +405,7 @@ fixed_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t 
         integer64_value(r, tree, offset, tag, text);
         break;
     case PTYP_TIME:
-        time_value(r, tree, offset, text);
+        oxc_filetime(r, tree, hf_time, offset, text);
         break;
     case PTYP_GUID:
         oxc_guid_item(r, tree, hf_guid, offset, text);
