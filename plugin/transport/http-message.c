@@ -77,9 +77,12 @@ add_header(packet_info *pinfo, oxc_http_message_t *message, const char *line, in
     wmem_array_append_one(message->headers, header);
 }
 
-/* Offset behind a chunked body (RFC 9112 7.1), or -1 when it does not end in the tvb. */
+/*
+ * Offset behind a chunked body (RFC 9112 7.1), or -1 when it does not end in the tvb. What the chunks hold goes to data, unless
+ * that is NULL.
+ */
 static int
-chunked_end(packet_info *pinfo, tvbuff_t *tvb, int offset)
+chunked_end(packet_info *pinfo, tvbuff_t *tvb, int offset, wmem_array_t *data)
 {
     for (;;) {
         int next;
@@ -97,6 +100,8 @@ chunked_end(packet_info *pinfo, tvbuff_t *tvb, int offset)
             break;
         if (size >= (uint64_t)tvb_captured_length_remaining(tvb, offset))
             return -1;
+        if (data)
+            wmem_array_append(data, tvb_get_ptr(tvb, offset, (int)size), (unsigned)size);
         offset += (int)size;
         line = read_line(pinfo, tvb, offset, &next);
         if (!line)
@@ -130,7 +135,7 @@ find_end(packet_info *pinfo, oxc_http_message_t *message)
         message->end = message->body;
         message->complete = true;
     } else if (encoding && g_ascii_strcasecmp(encoding, "chunked") == 0) {
-        int end = chunked_end(pinfo, message->tvb, message->body);
+        int end = chunked_end(pinfo, message->tvb, message->body, NULL);
 
         if (end >= 0) {
             message->end = end;
@@ -224,6 +229,25 @@ oxc_http_without_headers(packet_info *pinfo, bool is_request)
     oxc_http_message_t *message = message_new(pinfo, is_request);
 
     message->no_headers = true;
+    return message;
+}
+
+oxc_http_message_t *
+oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body)
+{
+    int length = (int)tvb_captured_length(tvb);
+    oxc_http_message_t *message;
+    wmem_array_t *data;
+
+    if (length == 0 || !g_ascii_isxdigit(tvb_get_uint8(tvb, 0)))
+        return NULL;
+    data = wmem_array_new(pinfo->pool, 1);
+    if (chunked_end(pinfo, tvb, 0, data) != length || wmem_array_get_count(data) == 0)
+        return NULL;
+    *body = tvb_new_child_real_data(tvb, (const uint8_t *)wmem_array_get_raw(data), wmem_array_get_count(data),
+                                    (int)wmem_array_get_count(data));
+    message = message_new(pinfo, false);
+    message->is_rest = true;
     return message;
 }
 

@@ -26,6 +26,7 @@ typedef struct {
     unsigned status;            /* of a response; 0 when not known */
     const char *target;         /* of a request; NULL when not known */
     bool no_headers;            /* nothing is known of the headers (HTTP/2) */
+    bool is_rest;               /* of a response whose beginning was not captured */
     tvbuff_t *tvb;              /* where the headers are; NULL when they came from the http dissector */
     int offset;                 /* of the start line */
     int body;                   /* offset of the first byte behind the headers */
@@ -45,6 +46,12 @@ oxc_http_message_t *oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_
 
 /* A message of which nothing but the body is known. */
 oxc_http_message_t *oxc_http_without_headers(packet_info *pinfo, bool is_request);
+
+/*
+ * The rest of a chunked response (RFC 9112 7.1): the tvb begins with a chunk and ends behind the last one. The message has
+ * no headers; body becomes what the chunks hold, a data source of the frame. NULL if it is anything else.
+ */
+oxc_http_message_t *oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body);
 
 /* First header of that (lower-case) name, NULL when there is none. */
 const oxc_http_header_t *oxc_http_header(const oxc_http_message_t *message, const char *name);

@@ -502,6 +502,20 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
         bind_request(pinfo, exchange, message);
 }
 
+/* The latest request: a client does not send another one before it has the whole answer to the one before. */
+static mapihttp_exchange_t *
+match_rest(packet_info *pinfo)
+{
+    wmem_list_t *open = connection_get(pinfo)->open;
+    wmem_list_frame_t *at = wmem_list_tail(open);
+    mapihttp_exchange_t *exchange = at ? (mapihttp_exchange_t *)wmem_list_frame_data(at) : NULL;
+
+    if (!exchange || !exchange->ours)
+        return NULL;
+    wmem_list_remove_frame(open, at);
+    return exchange;
+}
+
 /*
  * The exchange that a response ends. HTTP/1.1 answers in the order of the requests, but a request may have been missed:
  * X-RequestId, which is echoed, tells. Requests in front of the one that is answered get no answer any more.
@@ -568,6 +582,10 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
         if (body)
             type = oxc_mapihttp_guess_type(tvb_new_subset_remaining(body, oxc_mapihttp_preamble_size(body)), false);
         exchange = match_by_type(pinfo, type);
+    } else if (message->is_rest) {
+        exchange = match_rest(pinfo);
+        if (!exchange)
+            return false;
     } else {
         exchange = match_response(pinfo, message);
         if (exchange ? !exchange->ours : !response_is_ours(message))

@@ -46,6 +46,7 @@ static expert_field ei_refused = EI_INIT;
 static expert_field ei_cut_off = EI_INIT;
 static expert_field ei_request_unknown = EI_INIT;
 static expert_field ei_no_headers = EI_INIT;
+static expert_field ei_rest = EI_INIT;
 
 static dissector_handle_t http_tcp_handle;
 static dissector_handle_t http_tls_handle;
@@ -235,6 +236,8 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
     oxc_show_call_links(tvb, pinfo, tree, record->pdu);
     if (message->no_headers)
         expert_add_info(pinfo, item, &ei_no_headers);
+    else if (message->is_rest)
+        expert_add_info(pinfo, item, &ei_rest);
     else
         show_headers(pinfo, tree, tvb, message);
     if (record->type_inferred && record->type_name)
@@ -368,6 +371,22 @@ show_leftover(packet_info *pinfo, proto_tree *tree, oxc_http_message_t *message)
         dissect_message(pinfo, tree, message, NULL);
 }
 
+/*
+ * A wait is answered piece by piece, for minutes. If a piece is missing in the capture, the http dissector has given up when
+ * the last one comes, which is the one that matters.
+ */
+static void
+show_rest(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
+    tvbuff_t *body;
+    oxc_http_message_t *message = oxc_http_rest(pinfo, tvb, &body);
+
+    if (!message || oxc_mapihttp_preamble_size(body) == 0)
+        return;
+    add_new_data_source(pinfo, body, "Chunks of the response");
+    dissect_message(pinfo, tree, message, body);
+}
+
 static int
 dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
@@ -396,6 +415,8 @@ dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *p
             break;
         show_leftover(pinfo, tree, message);
     }
+    if (count == 0 && pinfo->desegment_len == 0)
+        show_rest(tvb, pinfo, tree);
     return used;
 }
 
@@ -492,6 +513,8 @@ proto_register_mapihttp(void)
           { "mapihttp.cut_off", PI_SEQUENCE, PI_WARN, "The connection ends before the response was complete", EXPFILL } },
         { &ei_request_unknown,
           { "mapihttp.request_not_captured", PI_SEQUENCE, PI_NOTE, "The request was not captured", EXPFILL } },
+        { &ei_rest,
+          { "mapihttp.beginning_not_captured", PI_SEQUENCE, PI_NOTE, "The beginning of the response was not captured", EXPFILL } },
         { &ei_no_headers,
           { "mapihttp.no_headers", PI_ASSUMPTION, PI_NOTE,
             "Wireshark hands HTTP/2 bodies over without their headers: request type and session are inferred", EXPFILL } },
