@@ -239,6 +239,32 @@ find_request(oxc_buffer_t *b, oxc_rop_t *rop)
     }
 }
 
+/*
+ * Can requests be read from here on? One byte alone would often look like a RopId, so a few ROPs are read; inside of that
+ * the byte has to do, or this would never end.
+ */
+#define REQUESTS_AHEAD 8
+
+static bool
+requests_follow(const oxc_read_t *r, int offset)
+{
+    oxc_read_t ahead = *r;
+
+    ahead.measure = true;
+    ahead.rop = NULL;
+    ahead.info = NULL;
+    for (unsigned i = 0; i < REQUESTS_AHEAD && offset >= 0 && offset < r->end; i++) {
+        const ropdef_rop_t *def = tvb_bytes_exist(r->tvb, offset, 1) ? ropdef_rops[tvb_get_uint8(r->tvb, offset)] : NULL;
+
+        if (!def || def->request < 0)
+            return false;
+        if (r->measure)
+            return true;
+        offset = oxc_engine_form(&ahead, NULL, offset + 1, (unsigned)def->request);
+    }
+    return offset >= 0;
+}
+
 bool
 oxc_buffer_is_boundary(const oxc_read_t *r, int offset, uint64_t n)
 {
@@ -250,13 +276,13 @@ oxc_buffer_is_boundary(const oxc_read_t *r, int offset, uint64_t n)
     at = offset + (int)n;
     if (at == r->end)
         return true;
+    if (!r->is_response)
+        return requests_follow(r, at);
     if (!tvb_bytes_exist(r->tvb, at, 1))
         return false;
     def = ropdef_rops[tvb_get_uint8(r->tvb, at)];
     if (!def)
         return false;
-    if (!r->is_response)
-        return def->request >= 0;
     if (def->trailer)
         return true;
     if (r->rop && r->pdu && r->pdu->call->request)
