@@ -146,6 +146,19 @@ rpch_gather(tvbuff_t *tvb, int *offset, rpch_position_t *at, int want, uint8_t *
     return RPCH_GO_ON;
 }
 
+/* No control characters but those of white space, as in a header (RFC 9110 5.5). */
+static bool
+is_text(tvbuff_t *tvb, int offset, int length)
+{
+    for (int i = 0; i < length; i++) {
+        uint8_t c = tvb_get_uint8(tvb, offset + i);
+
+        if (c < ' ' && c != '\t' && c != '\r')
+            return false;
+    }
+    return true;
+}
+
 rpch_result_t
 rpch_get_head(tvbuff_t *tvb, wmem_allocator_t *scope, int offset, rpch_head_t *head)
 {
@@ -157,6 +170,8 @@ rpch_get_head(tvbuff_t *tvb, wmem_allocator_t *scope, int offset, rpch_head_t *h
         rpch_result_t result = rpch_get_line(tvb, at, RPCH_MAX_HEAD - (at - offset), &length, &next);
         char *line;
 
+        if (!is_text(tvb, at, result == RPCH_GO_ON ? length : tvb_captured_length_remaining(tvb, at)))
+            return RPCH_GIVE_UP;
         if (result != RPCH_GO_ON)
             return result;
         if (length == 0)

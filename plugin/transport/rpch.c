@@ -96,14 +96,15 @@ static const value_string rpch_channels[] = {
 
 /* --- what is shown --- */
 
+/* The item of the channel, made where the first byte of a body is shown: there, of all places, a byte must be. */
 static proto_tree *
-channel_item(rpch_call_t *call)
+channel_item(rpch_call_t *call, int offset)
 {
     if (!call->has_item) {
         call->has_item = true;
-        call->item = proto_tree_add_item(call->tree, proto_rpch, call->tvb, call->offset, -1, ENC_NA);
+        call->item = proto_tree_add_item(call->tree, proto_rpch, call->tvb, offset, -1, ENC_NA);
         call->item_tree = proto_item_add_subtree(call->item, ett_rpch);
-        call->item_start = call->offset;
+        call->item_start = offset;
     }
     return call->item_tree;
 }
@@ -140,7 +141,7 @@ finish_item(rpch_call_t *call)
 static void
 show_data(rpch_call_t *call, int length, expert_field *why)
 {
-    proto_item *item = proto_tree_add_item(channel_item(call), hf_rpch_data, call->tvb, call->offset, length, ENC_NA);
+    proto_item *item = proto_tree_add_item(channel_item(call, call->offset), hf_rpch_data, call->tvb, call->offset, length, ENC_NA);
 
     if (why)
         expert_add_info(call->pinfo, item, why);
@@ -272,7 +273,7 @@ skip_framing(rpch_call_t *call, int *offset, rpch_position_t *at)
 
         result = rpch_step(call->tvb, offset, at, &size);
         if (size)
-            proto_tree_add_uint64(channel_item(call), hf_rpch_chunk_size, call->tvb, start, *offset - start, size);
+            proto_tree_add_uint64(channel_item(call, start), hf_rpch_chunk_size, call->tvb, start, *offset - start, size);
     }
     return result;
 }
@@ -290,11 +291,11 @@ dissect_message(rpch_call_t *call)
         call->need = DESEGMENT_ONE_MORE_SEGMENT;
         return RPCH_NEED_MORE;
     }
-    if (result != RPCH_GO_ON && rpch_pdu_length(call->tvb, call->offset)) {
-        at->mode = RPCH_LOST;
-        return RPCH_GO_ON;
-    }
     if (result != RPCH_GO_ON) {
+        if (rpch_current_use(call->connection, call->pinfo->num)->channel != RPCH_CHANNEL_UNKNOWN) {
+            at->mode = RPCH_LOST;
+            return RPCH_GO_ON;
+        }
         call_http(call, left, true);
         return RPCH_THE_END;
     }
@@ -369,7 +370,7 @@ dissect_body(rpch_call_t *call)
     if (result == RPCH_NEED_MORE)
         call->need = DESEGMENT_ONE_MORE_SEGMENT;
     if (result == RPCH_GIVE_UP) {
-        proto_tree_add_expert(channel_item(call), call->pinfo, &ei_rpch_chunk, call->tvb, call->offset, 1);
+        proto_tree_add_expert(channel_item(call, call->offset), call->pinfo, &ei_rpch_chunk, call->tvb, call->offset, 1);
         at->mode = RPCH_LOST;
         return RPCH_GO_ON;
     }
@@ -400,7 +401,7 @@ dissect_body(rpch_call_t *call)
             at->left -= n;
         return RPCH_GO_ON;
     }
-    channel_item(call);
+    channel_item(call, call->offset);
     pdu = contiguous ? tvb_new_subset_length(call->tvb, call->offset, length) : dechunk_pdu(call, length, end);
     call->offset = end;
     *at = after;
@@ -417,7 +418,7 @@ find_place(rpch_call_t *call)
 {
     rpch_position_t *at = &call->position;
     tvbuff_t *tvb = call->tvb;
-    int left = tvb_reported_length_remaining(tvb, call->offset), offset = call->offset, length, next;
+    int left = tvb_reported_length_remaining(tvb, call->offset), offset = call->offset, next;
     uint16_t pdu = rpch_pdu_length(tvb, offset);
     uint64_t size;
 
@@ -427,7 +428,7 @@ find_place(rpch_call_t *call)
             call->need = pdu - left;
             return RPCH_NEED_MORE;
         }
-        channel_item(call);
+        channel_item(call, call->offset);
         call->offset += pdu;
         call_dcerpc(call, tvb_new_subset_length(tvb, offset, pdu));
         return RPCH_GO_ON;
@@ -436,18 +437,21 @@ find_place(rpch_call_t *call)
         call->need = DESEGMENT_ONE_MORE_SEGMENT;
         return RPCH_NEED_MORE;
     }
-    if (call->http && g_ascii_isalpha(tvb_get_uint8(tvb, offset))
-        && rpch_get_line(tvb, offset, RPCH_MAX_HEAD, &length, &next) == RPCH_GO_ON
-        && ((length > 7 && tvb_strneql(tvb, offset, "HTTP/1.", 7) == 0)
-            || (length > 8 && tvb_strneql(tvb, offset + length - 8, "HTTP/1.", 7) == 0))) {
+    if (call->http && g_ascii_isupper(tvb_get_uint8(tvb, offset))) {
         rpch_head_t head;
+        rpch_result_t result = rpch_get_head(tvb, call->pinfo->pool, offset, &head);
 
         /* HTTP goes on without us on a connection that was only suspected. */
-        if (!call->connection->claimed && rpch_get_head(tvb, call->pinfo->pool, offset, &head) == RPCH_GO_ON
-            && head.channel == RPCH_CHANNEL_UNKNOWN && !head.rpc_type)
+        if (!call->connection->claimed && (result != RPCH_GO_ON || (head.channel == RPCH_CHANNEL_UNKNOWN && !head.rpc_type)))
             return RPCH_GIVE_UP;
-        at->mode = RPCH_AT_MESSAGE;
-        return RPCH_GO_ON;
+        if (result == RPCH_NEED_MORE && call->pinfo->can_desegment) {
+            call->need = DESEGMENT_ONE_MORE_SEGMENT;
+            return RPCH_NEED_MORE;
+        }
+        if (result == RPCH_GO_ON) {
+            at->mode = RPCH_AT_MESSAGE;
+            return RPCH_GO_ON;
+        }
     }
     at->chunk = RPCH_CHUNK_SIZE;
     if (left > 2 && tvb_get_uint16(tvb, offset, ENC_BIG_ENDIAN) == 0x0d0a) {
@@ -507,7 +511,7 @@ keep_or_show_rest(rpch_call_t *call, bool keep)
         tvbuff_t *pdu = tvb_new_subset_length_caplen(call->tvb, call->offset, -1, rpch_pdu_length(call->tvb, call->offset));
 
         tvb_set_fragment(pdu);
-        channel_item(call);
+        channel_item(call, call->offset);
         call->offset += left;
         call_dcerpc(call, pdu);
     } else {
@@ -646,6 +650,15 @@ requested_channel(const http_conv_t *http)
     return g_strcmp0(method, "RPC_OUT_DATA") == 0 ? RPCH_CHANNEL_OUT : RPCH_CHANNEL_UNKNOWN;
 }
 
+/* Whether a PDU begins here, perhaps with not even its header whole. */
+static bool
+may_be_pdu(tvbuff_t *tvb)
+{
+    if (tvb_reported_length(tvb) >= RPC_HEADER_SIZE)
+        return rpch_pdu_length(tvb, 0) != 0;
+    return tvb_get_uint8(tvb, 0) == 5 && (tvb_reported_length(tvb) < 3 || tvb_get_uint8(tvb, 2) <= PDU_RTS);
+}
+
 /* The body that comes in the same segment as the first header. */
 static ws_bool
 dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
@@ -653,7 +666,7 @@ dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     conversation_t *conversation;
     http_conv_t *http;
 
-    if (pinfo->ptype != PT_TCP || !rpch_pdu_length(tvb, 0))
+    if (pinfo->ptype != PT_TCP || !may_be_pdu(tvb))
         return false;
     conversation = find_conversation_pinfo(pinfo, 0);
     http = http_of(conversation);
@@ -686,7 +699,10 @@ dissect_rpch_tls_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void 
     return dissect_rpch_tls(tvb, pinfo, tree, compat_tls_data(data)) != 0;
 }
 
-/* Whether HTTP is what TCP, or TLS over TCP, carries; not within another tunnel. */
+/*
+ * Whether HTTP is what TCP, or TLS over TCP, carries; not within another tunnel. Of bytes that are no HTTP to it, HTTP shows
+ * nothing, and its layer is taken away again if there is a tree; only the number of layers still tells that somebody was there.
+ */
 static bool
 is_http_over_tcp(const packet_info *pinfo, bool *tls)
 {
@@ -699,7 +715,11 @@ is_http_over_tcp(const packet_info *pinfo, bool *tls)
         layer = wmem_list_frame_next(layer);
     for (; layer && GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tls; layer = wmem_list_frame_next(layer))
         *tls = true;
-    if (!layer || GPOINTER_TO_INT(wmem_list_frame_data(layer)) != proto_http)
+    if (!layer)
+        return false;
+    if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_rpch)         /* our own as post-dissector */
+        return !*tls && pinfo->curr_layer_num > wmem_list_count(pinfo->layers);
+    if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) != proto_http)
         return false;
     while (!*tls && (layer = wmem_list_frame_next(layer)))
         if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tls)
