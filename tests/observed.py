@@ -103,8 +103,6 @@ def filetime(shown: str) -> int:
     (Nov 22, 2026 16:01:15.000000000 UTC) or of later releases (ISO 8601)."""
     seconds, fraction = re.match(r"(.*?)\.(\d{9})(?: UTC|Z)?$", shown).groups()
     form = "%Y-%m-%dT%H:%M:%S" if "T" in seconds and "-" in seconds else "%b %d, %Y %H:%M:%S"
-    if seconds in ("Jan  1, 1970 00:00:00", "1970-01-01T00:00:00"):
-        return 0                            # how Wireshark has the FILETIME 0, "no time"
     since = datetime.datetime.strptime(seconds, form) - datetime.datetime(1601, 1, 1)
     return (since.days * 86400 + since.seconds) * 10**7 + int(fraction) // 100
 

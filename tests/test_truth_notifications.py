@@ -7,6 +7,7 @@ from observed import FLAG_BITS, NOTIFICATION_FIELDS, assert_same
 from test_truth_readers import ODD_REQUESTS
 
 import truth
+import truth_sessions
 
 captures = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.xdist_group(n)) for n in truth.CAPTURES])
@@ -71,9 +72,9 @@ def test_subscription_links(seen, name):
     """Each notification names the frame of its RopRegisterNotification, or of the ROP
     that opened its table."""
     calls = truth.load(name).calls
-    expected = truth.subscriptions(calls)
+    expected = truth_sessions.subscriptions(calls)
     shown = seen.frames(name)["oxcnotif.subscription_in"]
-    for frame, strange in truth.without_logon(calls).items():
+    for frame, strange in truth_sessions.without_logon(calls).items():
         # A handle belongs to a logon ([MS-OXCROPS] 1.3.1): without that logon it may be left unnamed.
         sure = [made for made, odd in zip(expected[frame], strange) if not odd]
         if shown.get(frame, []) == sure:

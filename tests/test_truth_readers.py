@@ -7,6 +7,7 @@ import re
 import pytest
 
 import truth
+import truth_sessions
 
 
 @pytest.mark.parametrize("name", truth.CAPTURES)
@@ -73,7 +74,7 @@ def test_kinds_of_notifications(name):
 def test_every_notification_has_its_subscription(name):
     """In these captures each subscription and table was opened in front of its
     notifications, so the truth can say where."""
-    made = truth.subscriptions(truth.load(name).calls)
+    made = truth_sessions.subscriptions(truth.load(name).calls)
     assert all(frame is not None for frames in made.values() for frame in frames)
     assert sum(map(len, made.values())) == sum(
         r.is_notify for _, r in truth.load(name).notifications())

@@ -9,6 +9,7 @@ from test_truth_readers import ODD_REQUESTS
 
 import truth
 import truth_rops
+import truth_sessions
 
 captures = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.xdist_group(n)) for n in truth.CAPTURES])
@@ -198,7 +199,7 @@ def deviations(name):
     that names it is the matter of test_truth_notifications.py), those with a notification whose
     LogonId has no logon, and DEVIATIONS."""
     found = set(DEVIATIONS.get(name, ()))
-    found |= {frame for frame, odd in truth.without_logon(truth.load(name).calls).items() if any(odd)}
+    found |= {frame for frame, odd in truth_sessions.without_logon(truth.load(name).calls).items() if any(odd)}
     if name.startswith("gromox"):
         found |= {call.resp_frame for call, r in truth.load(name).notifications()
                   if r.is_notify and r.fields["NotificationFlags"] in (0xC004, 0xC008)}

@@ -5,6 +5,7 @@ ground truth, byte for byte."""
 import pytest
 
 import truth
+import truth_sessions
 
 captures = pytest.mark.parametrize(
     "name", [pytest.param(n, marks=pytest.mark.xdist_group(n)) for n in truth.CAPTURES
@@ -60,7 +61,7 @@ def plain(tag, data):
 @captures
 def test_rows(tshark, name):
     problems, checked = [], 0
-    without_logon = {frame for frame, odd in truth.without_logon(truth.load(name).calls).items()
+    without_logon = {frame for frame, odd in truth_sessions.without_logon(truth.load(name).calls).items()
                      if any(odd)}
     for packet in tshark.pdml(truth.capture_path(name), "rop"):
         number = int(next(f for f in packet.iter("field")
