@@ -276,11 +276,30 @@ def test_waits_have_tables_of_their_own(tshark):
 
 # --- flow graph ---------------------------------------------------------------------
 
+def flow(tshark, name):
+    """The whole text, and the labels of the arrows (cut to the width of the drawing)."""
+    text = tshark.text(lab.capture(name), args=("-q", "-z", "flow,oxcnotif,standard"))
+    return text, [line.split("|")[2].strip() for line in text.splitlines()
+                  if line.startswith("|") and len(line.split("|")) > 3 and line.split("|")[1].strip()]
+
+
+@pytest.mark.parametrize("name", ["mapihttp-cut", "rpc-async", "rpch-plain"])
+def test_flow_of_waits(tshark, name):
+    """Each wait has one arrow, and so has its end."""
+    _, labels = flow(tshark, name)
+    facts = lab.truth(name)
+    kinds = collections.Counter(label.split(":")[0] for label in labels)
+    assert kinds["Wait"] == sum(call["name"] in ("NotificationWait", "EcDoAsyncWaitEx") for call in facts["calls"])
+    assert kinds["Wake-up"] == sum(w["outcome"] == 1 for w in facts["wakeups"])
+    assert kinds["No event"] == sum(w["outcome"] == 2 for w in facts["wakeups"])
+    assert kinds["Refused"] == sum(w["outcome"] == 3 for w in facts["wakeups"])
+    assert kinds["Cut off"] == sum(w["outcome"] == 4 for w in facts["wakeups"])
+    assert kinds["Fetch"] == sum(bool(w["followup_in"]) for w in facts["wakeups"])
+
+
 def test_flow_graph(tshark):
-    """Labels in the order of rpc-linked: subscriptions, RopPending, and the fetches that follow."""
-    text = tshark.text(lab.capture("rpc-linked"), args=("-q", "-z", "flow,oxcnotif,standard"))
-    labels = [line.split("|")[2].strip() for line in text.splitlines()
-              if line.startswith("|") and len(line.split("|")) > 3 and line.split("|")[1].strip()]
+    """rpc-linked: subscriptions, RopPending, the fetches that follow, and what they bring."""
+    text, labels = flow(tshark, "rpc-linked")
     facts = lab.truth("rpc-linked")
     assert sum(label.startswith("Wake-up: RopPending") for label in labels) == len(facts["wakeups"])
     assert sum(label.startswith("Fetch: EcDoRpcExt2") for label in labels) == \

@@ -73,6 +73,8 @@ call_text(wmem_allocator_t *scope, const oxc_pdu_t *pdu, wmem_strbuf_t *comment)
     case OXC_CALL_CONNECT:
         if (!pdu->is_response)
             return NULL;
+        if (*oxc_user_text(session))
+            wmem_strbuf_append_printf(comment, ": %s", oxc_user_text(session));
         if (session && session->replaces)
             wmem_strbuf_append_printf(comment, ", replaces session %u", session->replaces->number);
         return wmem_strdup_printf(scope, "%s%s", call_name(pdu), session ? "" : " failed");
@@ -174,7 +176,6 @@ flow_packet(void *tapdata, packet_info *pinfo, epan_dissect_t *edt, const void *
 {
     const oxc_tap_t *event = (const oxc_tap_t *)data;
     wmem_strbuf_t *comment = wmem_strbuf_new(pinfo->pool, "");
-    const char *user = oxc_user_text(event->session);
     const char *label;
     seq_analysis_item_t *item;
 
@@ -182,8 +183,6 @@ flow_packet(void *tapdata, packet_info *pinfo, epan_dissect_t *edt, const void *
         wmem_strbuf_append_printf(comment, "Session %u", event->session->number);
     else
         wmem_strbuf_append(comment, "Session not known");
-    if (*user)
-        wmem_strbuf_append_printf(comment, " (%s)", user);
     label = event_text(pinfo->pool, event, comment);
     if (!label)
         return TAP_PACKET_DONT_REDRAW;

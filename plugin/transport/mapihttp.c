@@ -165,8 +165,6 @@ dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_h
     oxc_mapihttp_settle(pinfo, record, message, &body, 0);
     if (record->pdu->call->kind == OXC_CALL_FETCH)
         oxc_notify_fetch(tvb, pinfo, tree, record->pdu);
-    else
-        oxc_notify_call(pinfo, record->pdu);
 }
 
 static void
@@ -203,8 +201,6 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
                           record->pdu->call->bound, record->pdu->call->request);
     else if (record->pdu->call->kind == OXC_CALL_FETCH)
         oxc_notify_fetch(tvb, pinfo, tree, record->pdu);
-    else
-        oxc_notify_call(pinfo, record->pdu);
 }
 
 /* body_tvb is NULL for a message without a body of the protocol. */
