@@ -252,12 +252,28 @@ is_empty_type(const oxc_read_t *r, uint16_t type)
     return type == PTYP_NULL || (type == PTYP_OBJECT && r->counts == OXC_COUNTS_ADDRESS_BOOK);
 }
 
+#define TAG_FOLDER_ID 0x67480014
+#define TAG_DISPLAY_NAME 0x3001001F
+
+/* Rows of a hierarchy table name folders; offsets are of the two values, 0 for one that the row lacks. */
+static void
+keep_folder_name(oxc_read_t *r, int folder_id, int name, int name_end)
+{
+    if (r->measure || PINFO_FD_VISITED(r->pinfo) || !folder_id || !name || !r->pdu || !r->rop || !r->rop->object
+        || !r->rop->object->lists_folders)
+        return;
+    oxc_session_name_folder(r->pinfo, r->pdu->call->session, tvb_get_letoh64(r->tvb, folder_id),
+                            (const char *)tvb_get_string_enc(r->pinfo->pool, r->tvb, name, name_end - name - 2,
+                                                             ENC_UTF_16 | ENC_LITTLE_ENDIAN));
+}
+
 int
 oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *tags, unsigned count, oxc_text_t *text)
 {
     unsigned empty = 0;
     uint32_t flag;
     int start = offset;
+    int folder_id = 0, name = 0, name_end = 0;
 
     offset = oxc_number(r, tree, hf_row_flag, offset, 1, &flag);
     if (offset < 0)
@@ -267,6 +283,7 @@ oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *ta
     for (unsigned i = 0; i < count; i++) {
         unsigned parts = flag == ROW_FLAGGED ? PART_FLAG : 0;
         uint32_t tag = tags[i];
+        int value = offset + (flag == ROW_FLAGGED ? 1 : 0);
 
         if (OXC_TYPE_OF(tag) == PTYP_UNSPECIFIED)
             parts |= PART_TYPE;
@@ -281,7 +298,14 @@ oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *ta
         offset = property_line(r, tree, hf_property, offset, parts, &tag, text);
         if (offset < 0)
             return -1;
+        if (tags[i] == TAG_FOLDER_ID && offset == value + 8) {
+            folder_id = value;
+        } else if (tags[i] == TAG_DISPLAY_NAME && tag == tags[i] && offset >= value + 2) {
+            name = value;
+            name_end = offset;
+        }
     }
+    keep_folder_name(r, folder_id, name, name_end);
     return offset;
 }
 

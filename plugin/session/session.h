@@ -170,6 +170,7 @@ struct oxc_object {
     uint32_t handle;
     uint8_t logon_id;
     bool is_logon;
+    bool lists_folders;         /* its rows are folders: a hierarchy table */
     bool is_subscription;       /* opened by RopRegisterNotification; a table is subscribed implicitly */
     const char *kind;           /* as the definition names it: "Folder", "Contents table", "Subscription", ... */
     uint32_t opened_in;         /* frame of the request that opened it, else of the response */
