@@ -83,28 +83,21 @@ show_object(oxc_read_t *r, proto_tree *tree, int offset, int length, const oxc_o
         proto_item_set_generated(proto_tree_add_string(tree, hf_object, r->tvb, offset, length, oxc_object_text(r, object)));
 }
 
-/*
- * The object a ROP works on. A request may name it by 0xFFFFFFFF when an earlier ROP of the same buffer opens it: then
- * only the answers tell (MS-OXCROPS 3.1.4.1).
- */
-static void
-find_object(oxc_read_t *r, unsigned index)
+oxc_object_t *
+oxc_buffer_input(const oxc_read_t *r, unsigned index)
 {
-    oxc_rop_t *rop = r->rop;
-    const oxc_rop_t *peer = rop->peer;
-    oxc_session_t *session = r->pdu->call->session;
+    const oxc_rop_t *rop = r->rop;
+    const oxc_rop_t *peer = r->is_response ? rop->peer : NULL;
+    const oxc_session_t *session = r->pdu->call->session;
+    uint32_t handle = oxc_buffer_handle_at(r->buffer, index);
 
-    rop->handle = oxc_buffer_handle_at(r->buffer, index);
     if (!session)
-        return;
-    if (r->is_response) {
-        if (peer && peer->handle != OXC_NO_HANDLE)
-            rop->object = peer->object ? peer->object : oxc_object_find(session, rop->logon_id, peer->handle);
-        else if (index < OXC_MAX_HANDLES && r->buffer->opened[index])
-            rop->object = r->buffer->opened[index];
-    }
-    if (!rop->object && rop->handle != OXC_NO_HANDLE)
-        rop->object = oxc_object_find(session, rop->logon_id, rop->handle);
+        return NULL;
+    if (peer && peer->handle != OXC_NO_HANDLE)
+        return peer->object ? peer->object : oxc_object_find(session, rop->logon_id, peer->handle);
+    if (r->is_response && index < OXC_MAX_HANDLES && r->buffer->opened[index])
+        return r->buffer->opened[index];
+    return handle != OXC_NO_HANDLE ? oxc_object_find(session, rop->logon_id, handle) : NULL;
 }
 
 void
@@ -126,8 +119,9 @@ oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int 
     } else if (f->flags & ROPDEF_HANDLE_IN) {
         if (first) {
             r->rop->in_index = (uint16_t)index;
+            r->rop->handle = oxc_buffer_handle_at(b, index);
             /* The answer to S,D and R,I ROPs names its input object by another index than the request. */
-            find_object(r, r->is_response && r->rop->peer ? r->rop->peer->in_index : index);
+            r->rop->object = oxc_buffer_input(r, r->is_response && r->rop->peer ? r->rop->peer->in_index : index);
             oxc_keep_find_columns(r, r->def);
         }
         object = r->rop ? r->rop->object : NULL;

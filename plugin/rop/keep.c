@@ -222,15 +222,19 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
     oxc_rop_t *rop = r->rop;
     const oxc_rop_t *peer = rop->peer;
     uint32_t handle = oxc_buffer_handle_at(r->buffer, rop->out_index);
+    oxc_object_t *parent = rop->object;
     oxc_object_t *object;
 
     if (handle == OXC_NO_HANDLE)
         return;
+    /* The answer of a ROP that opens something names only what it opened. */
+    if (!parent && peer && peer->in_index != OXC_NO_INDEX)
+        parent = oxc_buffer_input(r, peer->in_index);
     if (def->does & ROPDEF_DOES_LOGON) {
         oxc_logon_release(r->pinfo, session, rop->logon_id);
         session->store[rop->logon_id] = rop->logon_flags & 0x01 ? OXC_STORE_PRIVATE : OXC_STORE_PUBLIC;
     }
-    object = oxc_object_open(r->pinfo, session, rop->logon_id, handle, kind, rop->object);
+    object = oxc_object_open(r->pinfo, session, rop->logon_id, handle, kind, parent);
     object->is_logon = (def->does & ROPDEF_DOES_LOGON) != 0;
     object->lists_folders = (def->does & ROPDEF_DOES_LIST_FOLDERS) != 0;
     object->is_subscription = (def->does & ROPDEF_DOES_SUBSCRIBE) != 0;
