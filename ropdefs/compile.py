@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Checks the definitions and translates them into C tables and the field reference.
 
-usage: compile.py [--check] [--out FOLDER] [--stats] FOLDER_OR_FILE...
+usage: compile.py [--check] [--out FOLDER] [--reference FILE] [--stats] FOLDER_OR_FILE...
 """
 
 import argparse
@@ -55,6 +55,7 @@ def main():
     ap = argparse.ArgumentParser()
     ap.add_argument("--out", type=pathlib.Path)
     ap.add_argument("--check", action="store_true", help="only check")
+    ap.add_argument("--reference", type=pathlib.Path, help="write the field reference to this file")
     ap.add_argument("--stats", action="store_true", help="print how much is defined, and what is left to C")
     ap.add_argument("paths", nargs="+", type=pathlib.Path)
     args = ap.parse_args()
@@ -63,21 +64,22 @@ def main():
     for path in args.paths:
         files += sorted(path.glob("*.def")) if path.is_dir() else [path]
     try:
-        model, _, emitter = compile_definitions(files, tables)
-        texts = {} if args.check or not args.out else {
-            "ropdefs.c": emitter.c_file(), "ropdefs.h": emitter.h_file(), "fields.md": emitter.reference()}
+        model, checker, emitter = compile_definitions(files, tables)
+        texts = {"ropdefs.c": emitter.c_file(), "ropdefs.h": emitter.h_file(), "fields.md": emitter.reference()}
     except (DefinitionError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
-    if texts:
+    if args.reference and not args.check:
+        args.reference.write_text(texts["fields.md"], encoding="utf-8")
+    if args.out and not args.check:
         args.out.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             (args.out / name).write_text(text, encoding="utf-8")
     if args.stats:
-        by_c = [r.name for r in model.rops.values() for form in (r.request, r.response) if form
-                for f in form.fields if f.type in model.ctypes]
+        by_c = {r.name for r in model.rops.values() for form in (r.request, r.response) if form
+                for f in checker.inside(form) if f.type in model.ctypes}
         print(f"{len(model.rops)} ROPs, {len(model.messages)} messages, {len(model.structs)} structures; "
-              f"{len(set(by_c))} ROPs use one of {len(model.ctypes)} types written in C")
+              f"{len(by_c)} ROPs use one of {len(model.ctypes)} types written in C")
     return 0
 
 

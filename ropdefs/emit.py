@@ -305,26 +305,44 @@ void ropdefs_register_subtrees(void);
 #endif /* ROPDEFS_H */
 """
 
+    # ---- field reference ----
+
+    def meaning(self, f):
+        """What values a field has, in one cell of a table."""
+        enum = self.model.enums.get(f.enum or f.each)
+        if enum:
+            return ", ".join(f"{value:#x} {label}" for value, _, label in sorted(enum.values))
+        if f.type in self.model.structs:
+            return f"[{f.type}](#{f.type.lower()})"
+        return f.type if f.type in self.model.ctypes or f.type in ("fid", "mid", "cn", "tag", "error") else ""
+
+    def reference_rows(self, forms):
+        """field, filter, type, values -> the directions it occurs in"""
+        rows = {}
+        for form, word in forms:
+            for f in shown(form):
+                rows.setdefault((f.name, f.header.filter, f.header.ftype, self.meaning(f)), []).append(word)
+                for b, bit in zip(getattr(f, "bits", None) or (), self.model.flags[f.flags].bits if f.flags else ()):
+                    values = self.model.enums[bit.enum].values if bit.enum else ()
+                    text = ", ".join(f"{value:#x} {label}" for value, _, label in values) or b.label
+                    rows.setdefault((f"{f.name}.{bit.name}", b.filter, b.ftype, f"`{bit.mask:#x}` {text}"), []).append(word)
+        return rows.items()
+
     def reference(self):
-        out = ["# Field reference\n\nMade from the definitions in `ropdefs/`. Types are Wireshark's; a filter name means the same "
-               "wherever it occurs.\n"]
+        out = ["<!-- SPDX-License-Identifier: GPL-2.0-or-later -->\n# Field reference\n\n"
+               "Made from the definitions in `ropdefs/` by `ropdefs/compile.py --reference`. Types are Wireshark's. "
+               "A filter name means the same wherever it occurs. Fields of property values, restrictions, recipients, "
+               "transports and links are made in C; `tshark -G fields` lists all.\n"]
         owners = [(r, f"`0x{r.id:02X}` {r.name}") for r in sorted(self.model.rops.values(), key=lambda r: r.id)]
         owners += [(m, m.name) for m in self.model.messages.values()]
         for owner, title in owners:
-            out.append(f"\n## {title}\n\n{owner.ref}\n\n| field | filter | type | in |\n|---|---|---|---|\n")
-            rows = {}
-            for form, word in ((owner.request, "request"), (owner.response, "response")):
-                for f in shown(form) if form else ():
-                    rows.setdefault((f.name, f.header.filter, f.header.ftype, ()), []).append(word)
-                    for b in getattr(f, "bits", ()) or ():
-                        rows.setdefault((f"{f.name}: {b.label}", b.filter, b.ftype, ()), []).append(word)
-            for (name, filt, ftype, _), words in rows.items():
-                out.append(f"| {name} | `{filt}` | {ftype} | {', '.join(dict.fromkeys(words))} |\n")
-        out.append("\n## Structures\n")
+            forms = [(form, word) for form, word in ((owner.request, "request"), (owner.response, "response")) if form]
+            out.append(f"\n## {title}\n\n{owner.ref}\n\n| field | filter | type | values | in |\n|---|---|---|---|---|\n")
+            out.extend(f"| {name} | `{filt}` | {ftype} | {values} | {', '.join(dict.fromkeys(words))} |\n"
+                       for (name, filt, ftype, values), words in self.reference_rows(forms))
+        out.append("\n# Structures\n")
         for s in self.model.structs.values():
-            out.append(f"\n### {s.name}\n\n| field | filter | type |\n|---|---|---|\n")
-            for f in shown(s):
-                out.append(f"| {f.name} | `{f.header.filter}` | {f.header.ftype} |\n")
-                for b in getattr(f, "bits", ()) or ():
-                    out.append(f"| {f.name}: {b.label} | `{b.filter}` | {b.ftype} |\n")
+            out.append(f"\n## {s.name}\n\n{s.ref}\n\n| field | filter | type | values |\n|---|---|---|---|\n")
+            out.extend(f"| {name} | `{filt}` | {ftype} | {values} |\n"
+                       for (name, filt, ftype, values), _ in self.reference_rows([(s, "")]))
         return "".join(out)

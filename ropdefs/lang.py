@@ -95,6 +95,7 @@ class Form:
     proto: str
     fields: list = dc_field(default_factory=list)
     is_struct: bool = False
+    ref: str = ""
     label: str = None
     used: bool = False
     index: int = -1
@@ -462,7 +463,7 @@ class Parser:
         name = tokens.identifier("a name")
         if name in SCALARS or name in STRINGS or name == "handle":
             raise DefinitionError(line.where, f"{name} is a type of the language")
-        form = Form(name, line.where, None, self.proto, is_struct=True)
+        form = Form(name, line.where, None, self.proto, is_struct=True, ref=self.section(line))
         while tokens.peek():
             if tokens.take("prefix"):
                 parts = [tokens.identifier("a filter name")]
@@ -485,7 +486,10 @@ class Parser:
     def reference(self, line):
         if not line.ref:
             raise DefinitionError(line.where, "the section of the specification is missing (# MS-… n.n.n)")
-        return line.ref if line.ref.startswith("MS-") or not self.spec else f"{self.spec} {line.ref}"
+        return self.section(line)
+
+    def section(self, line):
+        return line.ref if line.ref.startswith("MS-") or not self.spec or not line.ref else f"{self.spec} {line.ref}"
 
     def read_rop(self, line, tokens):
         rop = Rop(self.number(tokens, 0xFF), tokens.identifier("a name"), line.where, self.reference(line), self.proto)
