@@ -315,7 +315,7 @@ KEEPS = {"folder", "message", "notification_types", "whole_store", "name", "colu
          "logon_flags",
          "folder_names", "names", "ids", "target", "notification_flags", "table_event", "session_index"}
 DOES = {"release", "logon", "set_columns", "reset_columns", "set_recipients", "name_folder", "name_properties",
-        "subscribe", "notify", "pending", "end_of_answers", "progress", "list_folders"}
+        "subscribe", "notify", "pending", "end_of_answers", "progress", "list_folders", "open_table"}
 HANDLES = {"in", "out", "other"}
 PROTOCOLS = {"rop", "oxcnotif", "mapihttp"}
 

@@ -44,6 +44,9 @@ static expert_field ei_unknown_handle;
 static expert_field ei_released_handle;
 static expert_field ei_other_logon;
 static expert_field ei_no_event;
+static expert_field ei_session_lost;
+static expert_field ei_session_replaced;
+static expert_field ei_session_before;
 static expert_field ei_other_session;
 
 static unsigned pref_window = 60;
@@ -95,14 +98,33 @@ add_generated_uint(proto_tree *tree, int hf, tvbuff_t *tvb, uint32_t value)
 }
 
 static void
-show_session(tvbuff_t *tvb, proto_tree *tree, const oxc_session_t *session)
+show_end(packet_info *pinfo, proto_item *item, const oxc_session_t *session)
 {
-    if (session) {
-        proto_item *item = add_generated_uint(tree, hf_session, tvb, session->number);
+    if (session->ended_in == pinfo->num && session->end == OXC_END_LOST)
+        expert_add_info_format(pinfo, item, &ei_session_lost,
+                               "The server does not know the session any more: %u subscriptions and %u tables are gone, and "
+                               "nothing is notified until the client has connected and subscribed again",
+                               session->lost_subscriptions, session->lost_tables);
+    if (session->replaces && session->replaces->ended_in == pinfo->num)
+        expert_add_info_format(pinfo, item, &ei_session_replaced,
+                               "The client connected again: %u subscriptions and %u tables of session %u are gone and must be made "
+                               "again (MS-OXCMAPIHTTP 3.2.5.6)",
+                               session->replaces->lost_subscriptions, session->replaces->lost_tables, session->replaces->number);
+    if (session->answered_in == pinfo->num)
+        expert_add_info(pinfo, item, &ei_session_before);
+}
 
-        if (session->user)
-            proto_item_append_text(item, " (%s)", session->user);
-    }
+void
+oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session)
+{
+    proto_item *item;
+
+    if (!session)
+        return;
+    item = add_generated_uint(tree, hf_session, tvb, session->number);
+    if (session->user)
+        proto_item_append_text(item, " (%s)", session->user);
+    show_end(pinfo, item, session);
 }
 
 static void
@@ -146,9 +168,9 @@ show_outcome(packet_info *pinfo, proto_item *item, const oxc_wakeup_t *wakeup)
 
     if (wakeup->outcome == OXC_OUTCOME_CUT_OFF)
         expert_add_info_format(pinfo, item, &ei_cut_off,
-                               "The wait was cut off %s%s before its answer: the server does not end a wait like this. Load balancers "
+                               "The wait was cut off %s%s%s before its answer: the server does not end a wait like this. Load balancers "
                                "and proxies do, often after 60, 120 or 300 s without traffic",
-                               waited ? "after " : "", waited ? waited : "");
+                               waited ? "after " : "", waited ? waited : "", waited ? " s" : "");
     if (wakeup->outcome == OXC_OUTCOME_REJECTED)
         expert_add_info_format(pinfo, item, &ei_rejected,
                                "The wait was refused or failed: the client learns of events by other means only until it waits again");
@@ -182,7 +204,7 @@ oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t 
     sub = proto_item_add_subtree(item, ett_wakeup);
     add_generated_uint(sub, hf_method, tvb, wakeup->method);
     add_generated_uint(sub, hf_outcome, tvb, wakeup->outcome);
-    show_session(tvb, sub, wakeup->session);
+    oxc_notify_session(tvb, pinfo, sub, wakeup->session);
     if (wakeup->request_frame) {
         add_generated_uint(sub, hf_wait_in, tvb, wakeup->request_frame);
         proto_item_set_generated(proto_tree_add_time(sub, hf_waited, tvb, 0, 0, &wakeup->waited));
@@ -228,6 +250,16 @@ oxc_notify_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
 
 /* ---- fetches ---- */
 
+/* A server that answers ROPs knows the session; a client may also ask for one that never was. */
+static void
+note_late_start(const packet_info *pinfo, const oxc_pdu_t *pdu)
+{
+    oxc_session_t *session = pdu->call->session;
+
+    if (!PINFO_FD_VISITED(pinfo) && session && !session->user && !session->answered_in && pdu->is_response && pdu->rops)
+        session->answered_in = pinfo->num;
+}
+
 void
 oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu)
 {
@@ -238,7 +270,8 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
                         .session = pdu->call->session, .pdu = pdu };
 
     oxc_matcher_fetch(pinfo, pdu);
-    show_session(tvb, tree, pdu->call->session);
+    note_late_start(pinfo, pdu);
+    oxc_notify_session(tvb, pinfo, tree, pdu->call->session);
     wakeup = oxc_matcher_answered(pdu);
     if (pdu->is_response)
         event.notifications = oxc_matcher_brought(pdu);
@@ -353,6 +386,10 @@ register_fields(void)
         { &ei_released_handle, { "oxcnotif.handle.released", PI_SEQUENCE, PI_NOTE, "Notification on a released handle", EXPFILL } },
         { &ei_other_logon, { "oxcnotif.handle.other_logon", PI_PROTOCOL, PI_NOTE,
             "Notification with another LogonId than its handle was opened with", EXPFILL } },
+        { &ei_session_lost, { "oxcnotif.session.lost", PI_SEQUENCE, PI_WARN, "Session lost", EXPFILL } },
+        { &ei_session_replaced, { "oxcnotif.session.replaced", PI_SEQUENCE, PI_WARN, "Session replaced by a new one", EXPFILL } },
+        { &ei_session_before, { "oxcnotif.session.before_capture", PI_SEQUENCE, PI_NOTE,
+            "The session began before the capture: its subscriptions, columns and user are not known", EXPFILL } },
         { &ei_no_event, { "oxcnotif.subscription.no_event", PI_SEQUENCE, PI_CHAT,
             "No notification for this subscription in the capture", EXPFILL } },
         { &ei_other_session, { "oxcnotif.pending.other_session", PI_SEQUENCE, PI_CHAT, "RopPending for a linked session", EXPFILL } },

@@ -27,6 +27,12 @@ typedef enum {
 } oxc_wakeup_outcome_t;
 
 /*
+ * Shows which session a PDU belongs to and, where the session ends without being asked to, what ends with it. NULL shows
+ * nothing. The functions below show the session themselves.
+ */
+void oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session);
+
+/*
  * Shows a wake-up in the tree and, on the first visit, remembers it for the matcher. session may be NULL (not known);
  * request is the PDU that began the wait, NULL for push datagrams or when it was not captured. which tells several
  * wake-ups of one frame apart. bound says how the session was found.

@@ -236,6 +236,7 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
     }
     object = oxc_object_open(r->pinfo, session, rop->logon_id, handle, kind, parent);
     object->is_logon = (def->does & ROPDEF_DOES_LOGON) != 0;
+    object->is_table = (def->does & ROPDEF_DOES_OPEN_TABLE) != 0;
     object->lists_folders = (def->does & ROPDEF_DOES_LIST_FOLDERS) != 0;
     object->is_subscription = (def->does & ROPDEF_DOES_SUBSCRIBE) != 0;
     if (peer) {

@@ -155,7 +155,8 @@ enum {
     ROPDEF_DOES_PENDING = 0x0200,
     ROPDEF_DOES_END_OF_ANSWERS = 0x0400,        /* no later request of the buffer is answered */
     ROPDEF_DOES_PROGRESS = 0x0800,              /* may stand for the answer of another ROP */
-    ROPDEF_DOES_LIST_FOLDERS = 0x1000           /* opens a table whose rows are folders */
+    ROPDEF_DOES_LIST_FOLDERS = 0x1000,          /* opens a table whose rows are folders */
+    ROPDEF_DOES_OPEN_TABLE = 0x2000             /* opens a table that is notified of without a subscription */
 };
 
 typedef struct ropdef_rop {

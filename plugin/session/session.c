@@ -98,6 +98,19 @@ oxc_session_set_user(packet_info *pinfo, oxc_session_t *session, const char *use
         session->user = wmem_strdup(wmem_file_scope(), user);
 }
 
+/* What ends with the session, although nobody released it. */
+static void
+count_lost(void *key _U_, void *value, void *user_data)
+{
+    const oxc_object_t *object = (const oxc_object_t *)value;
+    oxc_session_t *session = (oxc_session_t *)user_data;
+
+    if (object->released_in || object->generation != session->generation[object->logon_id])
+        return;
+    session->lost_subscriptions += object->is_subscription;
+    session->lost_tables += object->is_table;
+}
+
 void
 oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how)
 {
@@ -105,6 +118,7 @@ oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how)
         return;
     session->ended_in = pinfo->num;
     session->end = (uint8_t)how;
+    wmem_map_foreach(session->objects, count_lost, session);
 }
 
 unsigned

@@ -51,8 +51,11 @@ typedef enum {
 struct oxc_session {
     uint32_t number;            /* 1, 2, ... in the order of appearance */
     uint32_t first_frame;
+    uint32_t answered_in;       /* first frame in which the server answered ROPs of a session whose Connect was not captured */
     uint32_t ended_in;          /* frame of Disconnect or loss; 0 while alive */
     uint8_t end;                /* oxc_end_t; 0 while alive */
+    unsigned lost_subscriptions;        /* open when the session ended */
+    unsigned lost_tables;       /* the same: other objects that notifications can be about */
     oxc_session_t *replaces;    /* the session that ended because this one began; NULL for none */
     bool index_known;           /* a Connect showed its piCxr */
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
@@ -170,6 +173,7 @@ struct oxc_object {
     uint32_t handle;
     uint8_t logon_id;
     bool is_logon;
+    bool is_table;              /* its rows are notified of without a subscription (MS-OXCNOTIF 3.1.4.3) */
     bool lists_folders;         /* its rows are folders: a hierarchy table */
     bool is_subscription;       /* opened by RopRegisterNotification; a table is subscribed implicitly */
     const char *kind;           /* as the definition names it: "Folder", "Contents table", "Subscription", ... */

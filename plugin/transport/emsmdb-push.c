@@ -37,6 +37,7 @@ static int hf_h_notification = -1;
 
 static int ett_callback_address = -1;
 
+static expert_field ei_silent = EI_INIT;
 static expert_field ei_context_size = EI_INIT;
 static expert_field ei_advise_bits = EI_INIT;
 static expert_field ei_callback_address = EI_INIT;
@@ -132,6 +133,8 @@ oxc_emsmdb_register_push_response(oxc_rpc_t *rpc)
     result = oxc_emsmdb_return_value(rpc);
     if (!PINFO_FD_VISITED(rpc->pinfo) && !rpc->ndr.broken)
         oxc_push_answer(rpc->pinfo, rpc->state->push, result == 0);
+    if (result == 0 && oxc_push_is_silent(rpc->pinfo, rpc->state->push))
+        proto_tree_add_expert(rpc->tree, rpc->pinfo, &ei_silent, rpc->ndr.tvb, 0, 0);
     oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
     oxc_emsmdb_check_lost(rpc, lost);
 }
@@ -212,6 +215,9 @@ oxc_emsmdb_register_push(int proto)
 #undef BYTES
     static int *ett[] = { &ett_callback_address };
     static ei_register_info ei[] = {
+        { &ei_silent, { "emsmdb.push.silent", PI_SEQUENCE, PI_NOTE,
+            "No datagram came to this registration in the capture: nothing happened, or something drops them on the way (the client "
+            "polls until the first one arrives)", EXPFILL } },
         { &ei_context_size,
           { "emsmdb.cb_context.invalid", PI_PROTOCOL, PI_WARN, "More context bytes than the server takes", EXPFILL } },
         { &ei_advise_bits,

@@ -34,7 +34,6 @@ static int proto_mapihttp = -1;
 static int proto_connection = -1;
 
 static int hf_request_type = -1;        /* registered with the headers */
-static int hf_session = -1;             /* of oxcnotif */
 static int hf_http_status = -1;
 static int hf_unanswered = -1;
 
@@ -84,19 +83,6 @@ static const char *
 type_text(const char *type_name)
 {
     return type_name && *type_name ? type_name : "[no request type]";
-}
-
-static void
-show_session(tvbuff_t *tvb, proto_tree *tree, const oxc_session_t *session)
-{
-    proto_item *item;
-
-    if (!session || hf_session <= 0)
-        return;
-    item = proto_tree_add_uint(tree, hf_session, tvb, 0, 0, session->number);
-    proto_item_set_generated(item);
-    if (session->user)
-        proto_item_append_text(item, " (%s)", session->user);
 }
 
 static void
@@ -246,7 +232,7 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
         expert_add_info(pinfo, item, &ei_request_unknown);
     /* Fetches and wake-ups show their session themselves. */
     if (record->pdu->call->kind != OXC_CALL_FETCH && (record->pdu->call->kind != OXC_CALL_WAIT || message->is_request)) {
-        show_session(tvb, tree, record->session);
+        oxc_notify_session(tvb, pinfo, tree, record->session);
         oxc_notify_call(pinfo, record->pdu);
     }
 }
@@ -541,5 +527,4 @@ proto_reg_handoff_mapihttp(void)
     tls_handle = find_dissector("tls");
     connection_tcp_handle = create_dissector_handle(dissect_connection_tcp, proto_connection);
     connection_tls_handle = create_dissector_handle(dissect_connection_tls, proto_connection);
-    hf_session = proto_registrar_get_id_byname("oxcnotif.session");
 }

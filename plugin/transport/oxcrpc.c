@@ -10,6 +10,7 @@
 
 #include <epan/address.h>
 
+#include "notify/notify.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
 
@@ -23,7 +24,6 @@ static wmem_map_t *clients;             /* address -> client_t */
 static wmem_map_t *servers;             /* address with port -> itself */
 static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH -> oxc_session_t */
 static wmem_map_t *births;              /* session -> conversation of its connect call */
-static int hf_session = -1;
 
 /* ---- maps ---- */
 
@@ -262,18 +262,9 @@ oxc_rpc_bind_acxh(oxc_rpc_t *rpc, const oxc_ndr_handle_t *acxh)
 }
 
 void
-oxc_rpc_show_session(tvbuff_t *tvb, packet_info *pinfo _U_, proto_tree *tree, const oxc_call_t *call)
+oxc_rpc_show_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_call_t *call)
 {
-    proto_item *item;
-
-    if (!call->session)
-        return;
-    if (hf_session == -1)
-        hf_session = proto_registrar_get_id_byname("oxcnotif.session");
-    if (hf_session == -1)
-        return;
-    item = proto_tree_add_uint(tree, hf_session, tvb, 0, 0, call->session->number);
-    proto_item_set_generated(item);
+    oxc_notify_session(tvb, pinfo, tree, call->session);
 }
 
 /* ---- results ---- */

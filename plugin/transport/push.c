@@ -31,6 +31,7 @@ struct oxc_push {
     uint32_t asked_in;
     uint32_t replaced_in;       /* 0: not replaced and not withdrawn */
     bool refused;
+    bool came;                  /* a datagram did */
     oxc_push_t *replaces;
 };
 
@@ -46,7 +47,7 @@ typedef enum {
 
 typedef struct {
     verdict_kind_t kind;
-    const oxc_push_t *push;
+    oxc_push_t *push;
     oxc_session_t *session;
     oxc_bound_t bound;
 } verdict_t;
@@ -127,6 +128,12 @@ oxc_push_answer(packet_info *pinfo, oxc_push_t *push, bool accepted)
     }
 }
 
+bool
+oxc_push_is_silent(const packet_info *pinfo, const oxc_push_t *push)
+{
+    return PINFO_FD_VISITED(pinfo) && push && !push->refused && !push->came;
+}
+
 void
 oxc_push_withdraw(packet_info *pinfo, const oxc_session_t *session)
 {
@@ -172,7 +179,7 @@ judge(packet_info *pinfo, tvbuff_t *tvb, const oxc_push_t *push)
 static void
 find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
 {
-    const oxc_push_t *push = (const oxc_push_t *)wmem_map_lookup(by_port, GUINT_TO_POINTER(pinfo->destport));
+    oxc_push_t *push = (oxc_push_t *)wmem_map_lookup(by_port, GUINT_TO_POINTER(pinfo->destport));
 
     for (; push; push = push->older) {
         verdict_kind_t kind = judge(pinfo, tvb, push);
@@ -198,6 +205,7 @@ get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
     verdict = wmem_new0(wmem_file_scope(), verdict_t);
     find_registration(pinfo, tvb, verdict);
     if (verdict->push) {
+        verdict->push->came = true;
         verdict->session = verdict->push->session;
         verdict->bound = verdict->kind == REGISTERED ? OXC_BOUND_BY_KEY : OXC_BOUND_BY_CONTEXT;
     } else if (by_user) {

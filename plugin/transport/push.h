@@ -23,6 +23,11 @@ oxc_push_t *oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const addre
 /* The answer: a refused registration claims nothing. push may be NULL. First visit only. */
 void oxc_push_answer(packet_info *pinfo, oxc_push_t *push, bool accepted);
 
+/*
+ * Did no datagram come to an accepted registration? True only once the capture was read, on later visits. push may be NULL.
+ */
+bool oxc_push_is_silent(const packet_info *pinfo, const oxc_push_t *push);
+
 /* The session gave its registration up. First visit only. */
 void oxc_push_withdraw(packet_info *pinfo, const oxc_session_t *session);
 
