@@ -196,6 +196,9 @@ answers(uint8_t response_id, const oxc_rop_t *request)
            (response_def && response_def->does & ROPDEF_DOES_PROGRESS);
 }
 
+/* Requests that are looked at for one answer: a server that leaves answers out stops, it does not skip. */
+#define REQUESTS_SKIPPED 256
+
 /* Which request does the next answer belong to? Answers come in the order of requests (MS-OXCROPS 3.2.5.1). */
 static void
 find_request(oxc_buffer_t *b, oxc_rop_t *rop)
@@ -206,24 +209,26 @@ find_request(oxc_buffer_t *b, oxc_rop_t *rop)
 
     while ((request = oxc_pdu_rop(call->request, n)) != NULL && pass_over_release(b, request))
         n++;
-    for (; (request = oxc_pdu_rop(call->request, n)) != NULL; n++) {
+    call->next_answer = n;
+    for (; n < call->next_answer + REQUESTS_SKIPPED && (request = oxc_pdu_rop(call->request, n)) != NULL; n++) {
         if (!answers(rop->id, request))
             continue;
         rop->peer = request;
         request->answered = true;
         rop->logon_id = request->logon_id;
-        call->next_answer = n + 1;
+        call->next_answer = call->last_answered = n + 1;
         break;
     }
-    if (!rop->peer && b->payload_index > 0 && call->next_answer > 0) {
+    if (!rop->peer && b->payload_index > 0 && call->last_answered > 0) {
         /* A further payload holds one more answer of the last ROP (MS-OXCRPC 3.1.4.2.1.2). */
-        request = oxc_pdu_rop(call->request, call->next_answer - 1);
+        request = oxc_pdu_rop(call->request, call->last_answered - 1);
         if (request && answers(rop->id, request)) {
             rop->peer = request;
             rop->logon_id = request->logon_id;
         }
     }
-    for (n = call->next_answer; (request = oxc_pdu_rop(call->request, n)) != NULL; n++) {
+    for (n = call->next_answer;
+         n < call->next_answer + REQUESTS_SKIPPED && (request = oxc_pdu_rop(call->request, n)) != NULL; n++) {
         if (ropdef_rops[request->id] && ropdef_rops[request->id]->response < 0)
             continue;
         rop->next_expected = ropdef_rops[request->id] && ropdef_rops[request->id]->answered_as >= 0
@@ -307,7 +312,6 @@ read_init(oxc_read_t *r, oxc_buffer_t *b, bool measure)
 static bool
 trailers_fit(oxc_buffer_t *b, int offset, unsigned deviations, uint8_t *failed)
 {
-    int start = offset;
     oxc_read_t r;
 
     read_init(&r, b, true);
@@ -316,8 +320,11 @@ trailers_fit(oxc_buffer_t *b, int offset, unsigned deviations, uint8_t *failed)
         const ropdef_rop_t *def;
         int next = -1;
 
-        if (failed && failed[offset / 8] & (1 << offset % 8))
-            break;
+        if (failed) {
+            if (failed[offset / 8] & (1 << offset % 8))
+                break;
+            failed[offset / 8] |= (uint8_t)(1 << offset % 8);   /* unless the list fits, and then nobody asks again */
+        }
         def = tvb_bytes_exist(b->tvb, offset, 1) ? ropdef_rops[tvb_get_uint8(b->tvb, offset)] : NULL;
         if (def && def->trailer)
             next = oxc_engine_form(&r, NULL, offset + 1, (unsigned)def->response);
@@ -325,14 +332,7 @@ trailers_fit(oxc_buffer_t *b, int offset, unsigned deviations, uint8_t *failed)
             break;
         offset = next;
     }
-    if (offset == b->rops_end)
-        return true;
-    if (failed) {
-        /* What led to a failing place fails too; only the start is known to be asked for again. */
-        failed[start / 8] |= (uint8_t)(1 << start % 8);
-        failed[offset / 8] |= (uint8_t)(1 << offset % 8);
-    }
-    return false;
+    return offset == b->rops_end;
 }
 
 /*
@@ -569,7 +569,8 @@ read_undefined(oxc_buffer_t *b, proto_tree *tree, int offset, summary_t *summary
 static int
 search_trailers(oxc_buffer_t *b, int offset)
 {
-    uint8_t *failed = (uint8_t *)wmem_alloc0(b->pinfo->pool, (size_t)b->rops_end / 8 + 1);
+    size_t size = (size_t)b->rops_end / 8 + 1;
+    uint8_t *failed = (uint8_t *)wmem_alloc0(b->pinfo->pool, size * (ROPDEF_DEVIATION_COUNT + 1));
     const oxc_session_t *session = b->pdu->call->session;
 
     for (; offset < b->rops_end; offset++) {
@@ -582,7 +583,7 @@ search_trailers(oxc_buffer_t *b, int offset)
             !oxc_object_latest(session, tvb_get_uint8(b->tvb, offset + 5), tvb_get_letohl(b->tvb, offset + 1)))
             continue;
         for (unsigned i = 0; i <= ROPDEF_DEVIATION_COUNT; i++) {
-            if (trailers_fit(b, offset, i == 0 ? 0 : 1U << (i - 1), i == 0 ? failed : NULL))
+            if (trailers_fit(b, offset, i == 0 ? 0 : 1U << (i - 1), failed + i * size))
                 return offset;
         }
     }

@@ -125,6 +125,7 @@ struct oxc_call {
     oxc_bound_t bound;          /* how the session was found; meaningless without one */
     oxc_pdu_t *request;         /* NULL when not captured */
     oxc_pdu_t *response;        /* NULL when not (yet) captured */
+    unsigned last_answered;     /* first pass: number of the request ROP that was answered last, from 1 */
     unsigned next_answer;       /* first pass: request ROP that the next response ROP may answer */
 };
 
