@@ -103,23 +103,6 @@ oxc_emsmdb_request_cxh(oxc_rpc_t *rpc)
         oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
 }
 
-bool
-oxc_emsmdb_response_cxh(oxc_rpc_t *rpc)
-{
-    oxc_ndr_handle_t cxh;
-
-    if (!show_cxh(rpc, &cxh))
-        return false;
-    oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
-    return cxh.is_null;
-}
-
-uint32_t
-oxc_emsmdb_return_value(oxc_rpc_t *rpc)
-{
-    return oxc_rpc_return_value(rpc, hf_return_value);
-}
-
 static void
 end_session(oxc_rpc_t *rpc)
 {
@@ -128,6 +111,26 @@ end_session(oxc_rpc_t *rpc)
     if (call->session)
         oxc_session_end(rpc->pinfo, call->session,
                         call->kind == OXC_CALL_DISCONNECT ? OXC_END_DISCONNECTED : OXC_END_LOST);
+}
+
+bool
+oxc_emsmdb_response_cxh(oxc_rpc_t *rpc)
+{
+    oxc_ndr_handle_t cxh;
+
+    if (!show_cxh(rpc, &cxh))
+        return false;
+    oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
+    /* At once: whatever shows the session in this frame then says so. */
+    if (cxh.is_null)
+        end_session(rpc);
+    return cxh.is_null;
+}
+
+uint32_t
+oxc_emsmdb_return_value(oxc_rpc_t *rpc)
+{
+    return oxc_rpc_return_value(rpc, hf_return_value);
 }
 
 static void
@@ -376,7 +379,6 @@ oxc_emsmdb_check_lost(oxc_rpc_t *rpc, bool lost)
         return;
     proto_tree_add_expert(rpc->tree, rpc->pinfo, &ei_session_lost, rpc->ndr.tvb, 0,
                           MIN(OXC_NDR_HANDLE_SIZE, (int)tvb_reported_length(rpc->ndr.tvb)));
-    end_session(rpc);
 }
 
 static void
@@ -493,12 +495,9 @@ handle_request(oxc_rpc_t *rpc)
 static void
 disconnect_response(oxc_rpc_t *rpc)
 {
-    bool gone = oxc_emsmdb_response_cxh(rpc);
-
+    oxc_emsmdb_response_cxh(rpc);
     oxc_emsmdb_return_value(rpc);
     oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
-    if (gone)
-        end_session(rpc);
 }
 
 static void
@@ -607,10 +606,10 @@ oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t d
     col_append_fstr(pinfo->cinfo, COL_INFO, ", %s", oxc_emsmdb_call_name(state->opnum));
     tree = add_tree(tvb, tree, state->opnum, ", fault");
     oxc_show_call_links(tvb, pinfo, tree, pdu);
-    oxc_rpc_show_session(tvb, pinfo, tree, call);
     /* The server knows the context handle no more, or never did (C706 appendix N). */
     if (status == NCA_S_FAULT_CONTEXT_MISMATCH && call->session)
         oxc_session_end(pinfo, call->session, OXC_END_LOST);
+    oxc_rpc_show_session(tvb, pinfo, tree, call);
     oxc_notify_call(pinfo, pdu);
 }
 
