@@ -8,6 +8,8 @@
 
 #include <epan/epan.h>
 
+#include "notify/circumstance.h"
+
 /* What the matcher knows of a session; bounded, one for each session. */
 typedef struct oxc_notify_state {
     oxc_wakeup_t *open;         /* the wake-up that waits for its follow-up */
@@ -90,69 +92,105 @@ oxc_matcher_known(const packet_info *pinfo, uint32_t which)
     return (const oxc_wakeup_t *)wmem_map_lookup(wakeups, &key);
 }
 
-oxc_wakeup_t *
-oxc_matcher_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome,
-                   oxc_session_t *session, oxc_bound_t bound, const oxc_pdu_t *request)
+static oxc_wakeup_t *
+new_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome,
+           const oxc_pdu_t *request)
 {
-    uint64_t key = (uint64_t)pinfo->num << 32 | which;
-    oxc_wakeup_t *wakeup = (oxc_wakeup_t *)wmem_map_lookup(wakeups, &key);
+    oxc_wakeup_t *wakeup = wmem_new0(wmem_file_scope(), oxc_wakeup_t);
 
-    if (wakeup || PINFO_FD_VISITED(pinfo))
-        return wakeup;
     note_time(pinfo);
-    wakeup = wmem_new0(wmem_file_scope(), oxc_wakeup_t);
-    wakeup->key = key;
+    wakeup->key = (uint64_t)pinfo->num << 32 | which;
     wakeup->frame = wakeup->first_frame = pinfo->num;
     wakeup->time = wakeup->first_time = pinfo->abs_ts;
     wakeup->method = (uint8_t)method;
     wakeup->outcome = (uint8_t)outcome;
-    wakeup->session = session;
-    wakeup->bound = bound;
     if (request) {
         wakeup->request_frame = request->frame;
         nstime_delta(&wakeup->waited, &wakeup->time, &request->time);
     }
     wmem_map_insert(wakeups, &wakeup->key, wakeup);
+    return wakeup;
+}
+
+oxc_wakeup_t *
+oxc_matcher_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome,
+                   oxc_session_t *session, oxc_bound_t bound, const oxc_pdu_t *request)
+{
+    oxc_wakeup_t *wakeup = (oxc_wakeup_t *)oxc_matcher_known(pinfo, which);
+
+    if (wakeup || PINFO_FD_VISITED(pinfo))
+        return wakeup;
+    wakeup = new_wakeup(pinfo, which, method, outcome, request);
+    wakeup->session = session;
+    wakeup->bound = bound;
+    wakeup->confidence = bound == OXC_BOUND_BY_CONTEXT ? 90 : 100;
     if (session && outcome == OXC_OUTCOME_PENDING)
         open_wakeup(wakeup);
     return wakeup;
 }
 
-/*
- * How sure a link is. Keys of the session leave no doubt but for packets that the capture lacks; a datagram that was bound by
- * its bytes alone may belong to a neighbour behind the same address.
- */
+oxc_wakeup_t *
+oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome,
+                           oxc_channel_t *channel, const oxc_pdu_t *request)
+{
+    oxc_wakeup_t *wakeup = (oxc_wakeup_t *)oxc_matcher_known(pinfo, which);
+
+    if (wakeup || PINFO_FD_VISITED(pinfo))
+        return wakeup;
+    wakeup = new_wakeup(pinfo, which, method, outcome, request);
+    wakeup->bound = OXC_BOUND_BY_ORDER;
+    if (outcome != OXC_OUTCOME_PENDING) {
+        wakeup->session = oxc_channel_session(channel);
+    } else {
+        wakeup->session = oxc_circumstance_woken(channel, wakeup, &wakeup->confidence);
+        if (wakeup->session)
+            open_wakeup(wakeup);
+    }
+    return wakeup;
+}
+
+/* Links whose time teaches how long follow-ups take. */
+#define LITTLE_DOUBT 90
+
 static void
 link_to(oxc_wakeup_t *wakeup, const oxc_pdu_t *fetch)
 {
+    nstime_t took;
+
     wakeup->fetch = fetch;
-    if (wakeup->bound == OXC_BOUND_BY_ORDER || fetch->call->bound == OXC_BOUND_BY_ORDER) {
+    if (wakeup->bound == OXC_BOUND_BY_ORDER || fetch->call->bound == OXC_BOUND_BY_ORDER)
         wakeup->match = OXC_MATCH_ORDER;
-        wakeup->confidence = 60;
-    } else if (wakeup->bound == OXC_BOUND_BY_CONTEXT) {
+    else if (wakeup->bound == OXC_BOUND_BY_CONTEXT || wakeup->method == OXC_WAKEUP_PUSH)
         wakeup->match = OXC_MATCH_CONTEXT;
-        wakeup->confidence = 90;
-    } else {
-        wakeup->match = wakeup->method == OXC_WAKEUP_PUSH ? OXC_MATCH_CONTEXT : OXC_MATCH_SESSION;
-        wakeup->confidence = 100;
-    }
+    else
+        wakeup->match = OXC_MATCH_SESSION;
     wmem_map_insert(answered, fetch->call, wakeup);
+    if (wakeup->confidence >= LITTLE_DOUBT) {
+        nstime_delta(&took, &fetch->time, &wakeup->time);
+        oxc_circumstance_learn(nstime_to_sec(&took));
+    }
 }
 
 static void
 fetch_asked(oxc_pdu_t *pdu)
 {
     state_t *state = state_of(pdu->call->session);
-    oxc_wakeup_t *wakeup = state->open;
+    oxc_wakeup_t *wakeup = state->open, *guessed;
+    uint8_t confidence;
 
     state->open = NULL;
     state->last_push = NULL;
-    if (!wakeup)
-        return;
-    if (within_window(&wakeup->time, &pdu->time))
+    guessed = oxc_circumstance_fetch(pdu, &confidence);
+    if (wakeup && within_window(&wakeup->time, &pdu->time)) {
         link_to(wakeup, pdu);
-    else
+        return;
+    }
+    if (wakeup)
         wakeup->late_fetch = pdu;
+    if (guessed) {
+        guessed->confidence = confidence;
+        link_to(guessed, pdu);
+    }
 }
 
 void
@@ -171,6 +209,8 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
 
         if (state->open && state->open->frame < pdu->frame)
             state->open = state->last_push = NULL;
+    } else {
+        oxc_circumstance_answer(pdu, oxc_matcher_brought(pdu));
     }
 }
 

@@ -52,6 +52,10 @@ oxc_wakeup_t *oxc_matcher_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_
                                  oxc_wakeup_outcome_t outcome, oxc_session_t *session, oxc_bound_t bound,
                                  const oxc_pdu_t *request);
 
+/* The same for one that came through a channel of which no key shows the session. */
+oxc_wakeup_t *oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method,
+                                         oxc_wakeup_outcome_t outcome, oxc_channel_t *channel, const oxc_pdu_t *request);
+
 /* The wake-up of this frame if there is one; NULL otherwise. */
 const oxc_wakeup_t *oxc_matcher_known(const packet_info *pinfo, uint32_t which);
 

@@ -6,6 +6,7 @@
 
 #include "notify/notify.h"
 
+#include "notify/circumstance.h"
 #include "notify/fate.h"
 #include "notify/matcher.h"
 #include "notify/tap.h"
@@ -185,11 +186,9 @@ show_outcome(packet_info *pinfo, proto_item *item, const oxc_wakeup_t *wakeup)
     }
 }
 
-void
-oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which, oxc_wakeup_method_t method,
-                  oxc_wakeup_outcome_t outcome, oxc_session_t *session, oxc_bound_t bound, const oxc_pdu_t *request)
+static void
+show_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_wakeup_t *wakeup)
 {
-    const oxc_wakeup_t *wakeup = oxc_matcher_wakeup(pinfo, which, method, outcome, session, bound, request);
     proto_item *item;
     proto_tree *sub;
     oxc_tap_t event = { .kind = OXC_TAP_WAKEUP, .wakeup = wakeup };
@@ -216,31 +215,61 @@ oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t 
     tell_tap(pinfo, &event);
 }
 
-/* The index may name a session that is linked to this one (MS-OXCNOTIF 3.1.5.6); MAPI/HTTP gives no indexes out. */
+void
+oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which, oxc_wakeup_method_t method,
+                  oxc_wakeup_outcome_t outcome, oxc_session_t *session, oxc_bound_t bound, const oxc_pdu_t *request)
+{
+    show_wakeup(tvb, pinfo, tree, oxc_matcher_wakeup(pinfo, which, method, outcome, session, bound, request));
+}
+
+void
+oxc_notify_wakeup_through(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which, oxc_wakeup_method_t method,
+                          oxc_wakeup_outcome_t outcome, oxc_channel_t *channel, const oxc_pdu_t *request)
+{
+    show_wakeup(tvb, pinfo, tree, oxc_matcher_wakeup_through(pinfo, which, method, outcome, channel, request));
+}
+
+/*
+ * The index may name a session that is linked to this one (MS-OXCNOTIF 3.1.5.6); MAPI/HTTP gives no indexes out. NULL if the
+ * call that gave the index out was not captured.
+ */
 static oxc_session_t *
-pending_session(const packet_info *pinfo, oxc_session_t *own, const oxc_rop_t *rop)
+pending_session(packet_info *pinfo, oxc_session_t *own, const oxc_rop_t *rop)
 {
     uint8_t key[OXC_INDEX_KEY_SIZE];
     size_t len = oxc_session_index_key(rop->session_index, &pinfo->src, key);
-    oxc_session_t *named = oxc_session_find((packet_info *)pinfo, OXC_KEY_INDEX, key, len, false);
+    oxc_session_t *named = oxc_session_find(pinfo, OXC_KEY_INDEX, key, len, false);
 
-    if (own && !own->index_known)
+    if (!own || !own->circumstance)
         return own;
-    /* An index of no session that was seen connecting is nobody's: a client ignores it (MS-OXCNOTIF 3.2.5.5.3). */
     return named && named->index_known ? named : NULL;
+}
+
+static oxc_channel_t *
+pending_channel(packet_info *pinfo, const oxc_rop_t *rop)
+{
+    uint8_t key[OXC_INDEX_KEY_SIZE];
+
+    return oxc_channel_find(OXC_CHANNEL_INDEX, key, oxc_session_index_key(rop->session_index, &pinfo->src, key), &pinfo->dst,
+                            &pinfo->src);
 }
 
 void
 oxc_notify_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop)
 {
-    oxc_session_t *own = pdu->call->session;
+    oxc_session_t *own = pdu->call->session, *named = NULL;
     const oxc_wakeup_t *wakeup;
 
     if (!rop)
         return;
-    oxc_notify_wakeup(tvb, pinfo, tree, oxc_pdu_which(pdu), OXC_WAKEUP_ROP_PENDING, OXC_OUTCOME_PENDING,
-                      PINFO_FD_VISITED(pinfo) ? NULL : pending_session(pinfo, own, rop),
-                      pdu->call->bound ? pdu->call->bound : OXC_BOUND_BY_KEY, NULL);
+    if (!PINFO_FD_VISITED(pinfo))
+        named = pending_session(pinfo, own, rop);
+    if (own && !named && !PINFO_FD_VISITED(pinfo))
+        oxc_notify_wakeup_through(tvb, pinfo, tree, oxc_pdu_which(pdu), OXC_WAKEUP_ROP_PENDING, OXC_OUTCOME_PENDING,
+                                  pending_channel(pinfo, rop), NULL);
+    else
+        oxc_notify_wakeup(tvb, pinfo, tree, oxc_pdu_which(pdu), OXC_WAKEUP_ROP_PENDING, OXC_OUTCOME_PENDING, named,
+                          pdu->call->bound ? pdu->call->bound : OXC_BOUND_BY_KEY, NULL);
     wakeup = oxc_matcher_known(pinfo, oxc_pdu_which(pdu));
     if (wakeup && wakeup->session && wakeup->session != own)
         proto_tree_add_expert_format(tree, pinfo, &ei_other_session, tvb, 0, 0,
@@ -408,6 +437,7 @@ proto_register_oxc_notify(void)
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
     register_fields();
     oxc_matcher_register();
+    oxc_circumstance_register();
     tap_oxcnotif = register_tap("oxcnotif");
     module = prefs_register_protocol(proto_oxcnotif, apply_preferences);
     prefs_register_uint_preference(module, "window", "Follow-up window (s)",

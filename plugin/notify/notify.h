@@ -41,6 +41,11 @@ void oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint
                        oxc_wakeup_outcome_t outcome, oxc_session_t *session, oxc_bound_t bound,
                        const oxc_pdu_t *request);
 
+/* The same for a wake-up that came through a channel of which no key shows the session. */
+void oxc_notify_wakeup_through(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which,
+                               oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome, oxc_channel_t *channel,
+                               const oxc_pdu_t *request);
+
 /*
  * Shows, on the request and the response of a fetch, which wake-up it answers; to be called by the transport for every PDU
  * of kind OXC_CALL_FETCH once the session is known, after the ROP buffers.

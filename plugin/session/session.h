@@ -22,6 +22,7 @@ typedef struct oxc_call oxc_call_t;
 typedef struct oxc_pdu oxc_pdu_t;
 typedef struct oxc_object oxc_object_t;
 typedef struct oxc_rop oxc_rop_t;
+typedef struct oxc_channel oxc_channel_t;
 
 /* ---- session contexts ---- */
 
@@ -65,7 +66,9 @@ struct oxc_session {
     wmem_map_t *by_handle;      /* handle -> newest oxc_object_t, whatever its LogonId */
     wmem_map_t *folder_names;   /* folder id -> list of names, each with the frame that showed it */
     wmem_map_t *named_props;    /* property id -> list of names, each with the frame that showed it */
+    bool sealed;                /* known by its association only: the stubs of its calls are encrypted */
     struct oxc_notify_state *notify;    /* owned by the matcher */
+    struct oxc_circumstance *circumstance;      /* owned by notify/circumstance.c */
 };
 
 /*
@@ -123,6 +126,7 @@ struct oxc_call {
     const char *name;           /* as the specification has it; NULL when the transport does not tell */
     oxc_session_t *session;     /* NULL while not known */
     oxc_bound_t bound;          /* how the session was found; meaningless without one */
+    oxc_channel_t *channel;     /* of a wait whose session is not known: what is known instead; else NULL */
     oxc_pdu_t *request;         /* NULL when not captured */
     oxc_pdu_t *response;        /* NULL when not (yet) captured */
     unsigned last_answered;     /* first pass: number of the request ROP that was answered last, from 1 */

@@ -8,7 +8,7 @@
 
 #include "registration.h"
 
-#include "notify/notify.h"
+#include "notify/circumstance.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
 #include "transport/rpc-waits.h"
@@ -44,6 +44,18 @@ async_wait_ex_request(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree 
     return oxc_rpc_end(&rpc, tvb);
 }
 
+static void
+show_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator, oxc_wakeup_outcome_t outcome,
+         const oxc_call_t *wait)
+{
+    if (wait->channel)
+        oxc_notify_wakeup_through(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, wait->channel,
+                                  wait->request);
+    else
+        oxc_notify_wakeup(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, wait->session, wait->bound,
+                          wait->request);
+}
+
 static int
 async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep)
 {
@@ -61,9 +73,10 @@ async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree
                                           flags);
     result = oxc_rpc_return_value(&rpc, hf_return_value);
 
-    /* The response has no handle: without its request only the client's address tells whose wait this was. */
-    if (!call->session && !PINFO_FD_VISITED(pinfo))
-        oxc_call_bind(pinfo, call, oxc_rpc_only_session(&pinfo->dst), OXC_BOUND_BY_ORDER);
+    /* The response has no handle: without its request only the connection tells whose wait this was. */
+    if (!call->session && !call->channel && !PINFO_FD_VISITED(pinfo))
+        call->channel = oxc_channel_find(OXC_CHANNEL_CONNECTION, &rpc.conversation, sizeof rpc.conversation, &pinfo->dst,
+                                         &pinfo->src);
 
     if (rpc.ndr.broken)
         return oxc_rpc_end(&rpc, tvb);
@@ -74,8 +87,7 @@ async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree
     if (result == 0)
         col_append_str(pinfo->cinfo, COL_INFO,
                        outcome == OXC_OUTCOME_PENDING ? ", notification pending" : ", no notification");
-    oxc_notify_wakeup(tvb, pinfo, tree, rpc.discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, call->session, call->bound,
-                      call->request);
+    show_end(tvb, pinfo, tree, rpc.discriminator, outcome, call);
     return oxc_rpc_end(&rpc, tvb);
 }
 
@@ -100,8 +112,7 @@ oxc_asyncemsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint3
     col_append_str(pinfo->cinfo, COL_INFO, ", EcDoAsyncWaitEx");
     tree = add_tree(tvb, tree, ", fault");
     oxc_show_call_links(tvb, pinfo, tree, pdu);
-    oxc_notify_wakeup(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, OXC_OUTCOME_REJECTED, state->call->session,
-                      state->call->bound, state->call->request);
+    show_end(tvb, pinfo, tree, discriminator, OXC_OUTCOME_REJECTED, state->call);
 }
 
 bool
@@ -115,6 +126,12 @@ oxc_asyncemsmdb_dissect_stub(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree
     else
         async_wait_ex_request(tvb, 0, pinfo, tree, di, drep);
     return true;
+}
+
+bool
+oxc_asyncemsmdb_is_ours(void)
+{
+    return proto_is_protocol_enabled(find_protocol_by_id(proto_asyncemsmdb));
 }
 
 void

@@ -9,9 +9,8 @@
 #include <epan/expert.h>
 #include <epan/to_str.h>
 
+#include "notify/circumstance.h"
 #include "transport/push.h"
-
-#define MAX_CONTEXT 0x10        /* cbContext (MS-OXCRPC 3.1.4.5) */
 
 /* A Winsock address image (MS-OXCRPC 3.1.4.5): its numbers are Windows', but clients on other systems exist. */
 #define WINSOCK_AF_INET 2
@@ -102,9 +101,9 @@ oxc_emsmdb_register_push_request(oxc_rpc_t *rpc)
     oxc_emsmdb_request_cxh(rpc);
     oxc_ndr_u32(&rpc->ndr, hf_i_rpc, NULL);
     context = oxc_ndr_bytes(&rpc->ndr, hf_rgb_context, false, &item);
-    if (context && tvb_reported_length(context) > MAX_CONTEXT)
+    if (context && tvb_reported_length(context) > OXC_MAX_PUSH_CONTEXT)
         expert_add_info_format(rpc->pinfo, item, &ei_context_size, "%u bytes of context, the server takes at most %u",
-                               tvb_reported_length(context), MAX_CONTEXT);
+                               tvb_reported_length(context), OXC_MAX_PUSH_CONTEXT);
     oxc_emsmdb_length16(rpc, hf_cb_context, context);
     bits = oxc_ndr_u32(&rpc->ndr, hf_grbit_advise_bits, &item);
     if (item && bits != 0xFFFFFFFF)
@@ -131,8 +130,11 @@ oxc_emsmdb_register_push_response(oxc_rpc_t *rpc)
 
     oxc_ndr_u32(&rpc->ndr, hf_h_notification, NULL);
     result = oxc_emsmdb_return_value(rpc);
-    if (!PINFO_FD_VISITED(rpc->pinfo) && !rpc->ndr.broken)
+    if (!PINFO_FD_VISITED(rpc->pinfo) && !rpc->ndr.broken) {
         oxc_push_answer(rpc->pinfo, rpc->state->push, result == 0);
+        if (result == 0 && !rpc->state->push && !rpc->pdu->call->request && rpc->pdu->call->session)
+            oxc_circumstance_expect_push(rpc->pdu->call->session);
+    }
     if (result == 0 && oxc_push_is_silent(rpc->pinfo, rpc->state->push))
         proto_tree_add_expert(rpc->tree, rpc->pinfo, &ei_silent, rpc->ndr.tvb, 0, 0);
     oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);

@@ -10,17 +10,10 @@
 
 #include <epan/address.h>
 
-#include "notify/notify.h"
+#include "notify/circumstance.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
 
-/* A client and the sessions it was seen with. */
-typedef struct {
-    oxc_session_t *latest;
-    bool several;
-} client_t;
-
-static wmem_map_t *clients;             /* address -> client_t */
 static wmem_map_t *servers;             /* address with port -> itself */
 static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH -> oxc_session_t */
 static wmem_map_t *births;              /* session -> conversation of its connect call */
@@ -74,7 +67,6 @@ uuid_equal(const void *a, const void *b)
 void
 oxc_rpc_register(int parent)
 {
-    clients = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), endpoint_hash, endpoint_equal);
     servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), endpoint_hash, endpoint_equal);
     sessions_by_uuid = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), uuid_hash, uuid_equal);
     births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
@@ -86,41 +78,18 @@ oxc_rpc_register(int parent)
 static void
 remember_ends(packet_info *pinfo, bool is_response, oxc_session_t *session)
 {
-    const address *client_address = is_response ? &pinfo->dst : &pinfo->src;
-    const address *server_address = is_response ? &pinfo->src : &pinfo->dst;
-    endpoint_t probe = { *client_address, 0 };
-    client_t *client;
+    const address *client = is_response ? &pinfo->dst : &pinfo->src;
+    endpoint_t probe = { is_response ? pinfo->src : pinfo->dst, is_response ? pinfo->srcport : pinfo->destport };
 
     if (PINFO_FD_VISITED(pinfo))
         return;
-    client = (client_t *)wmem_map_lookup(clients, &probe);
-    if (!client) {
-        client = wmem_new0(wmem_file_scope(), client_t);
-        wmem_map_insert(clients, endpoint_copy(client_address, 0), client);
-    }
-    if (session && client->latest != session) {
-        client->several = client->latest && client->latest->ended_in == 0;
-        client->latest = session;
-    }
-
-    probe.addr = *server_address;
-    probe.port = is_response ? pinfo->srcport : pinfo->destport;
+    if (session)
+        oxc_circumstance_meet(pinfo, session, client, &probe.addr);
     if (!wmem_map_contains(servers, &probe)) {
-        endpoint_t *server = endpoint_copy(server_address, probe.port);
+        endpoint_t *server = endpoint_copy(&probe.addr, probe.port);
 
         wmem_map_insert(servers, server, server);
     }
-}
-
-oxc_session_t *
-oxc_rpc_only_session(const address *client_address)
-{
-    endpoint_t probe = { *client_address, 0 };
-    const client_t *client = (const client_t *)wmem_map_lookup(clients, &probe);
-
-    if (!client || !client->latest || client->several || client->latest->ended_in)
-        return NULL;
-    return client->latest;
 }
 
 bool
@@ -196,6 +165,15 @@ session_of_uuid(const oxc_ndr_handle_t *handle)
     return (oxc_session_t *)wmem_map_lookup(sessions_by_uuid, handle->bytes + 4);
 }
 
+static oxc_channel_t *
+channel_of_acxh(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *acxh)
+{
+    const packet_info *pinfo = rpc->pinfo;
+
+    return oxc_channel_find(OXC_CHANNEL_WAIT, acxh->bytes, sizeof acxh->bytes, rpc->is_response ? &pinfo->dst : &pinfo->src,
+                            rpc->is_response ? &pinfo->src : &pinfo->dst);
+}
+
 oxc_session_t *
 oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *handle)
 {
@@ -209,6 +187,10 @@ oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *han
     if (!session && kind == OXC_KEY_ACXH) {
         session = session_of_uuid(handle);
         bound = OXC_BOUND_BY_CONTEXT;
+        if (!session) {
+            call->channel = channel_of_acxh(rpc, handle);
+            return NULL;
+        }
     }
     if (!session) {
         session = oxc_session_find(rpc->pinfo, kind, handle->bytes, sizeof handle->bytes, true);
@@ -255,10 +237,10 @@ oxc_rpc_bind_acxh(oxc_rpc_t *rpc, const oxc_ndr_handle_t *acxh)
 
     if (acxh->is_null)
         return;
-    if (session)
-        oxc_session_add_key(rpc->pinfo, session, OXC_KEY_ACXH, acxh->bytes, sizeof acxh->bytes);
-    else
-        oxc_rpc_session(rpc, OXC_KEY_ACXH, acxh);
+    if (!session || PINFO_FD_VISITED(rpc->pinfo))
+        return;
+    oxc_session_add_key(rpc->pinfo, session, OXC_KEY_ACXH, acxh->bytes, sizeof acxh->bytes);
+    oxc_circumstance_taken(session, OXC_CHANNEL_WAIT);
 }
 
 void

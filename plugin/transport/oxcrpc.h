@@ -15,6 +15,8 @@
 #define OXC_RPC_FIRST_PORT 6001
 #define OXC_RPC_LAST_PORT 6004
 
+#define OXC_MAX_PUSH_CONTEXT 16 /* bytes of rgbContext (MS-OXCRPC 3.1.4.5) */
+
 #define OXC_EMSMDB_UUID { 0xa4f1db00, 0xca47, 0x1067, { 0xb3, 0x1f, 0x00, 0xdd, 0x01, 0x06, 0x62, 0xda } }
 #define OXC_ASYNCEMSMDB_UUID { 0x5261574a, 0x4572, 0x206e, { 0xb2, 0x68, 0x6b, 0x19, 0x92, 0x13, 0xb4, 0xe4 } }
 
@@ -60,7 +62,10 @@ int oxc_rpc_end(const oxc_rpc_t *rpc, tvbuff_t *tvb);
 /* The same number for the same call of the same connection on every visit, another for others in the frame. */
 uint32_t oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id);
 
-/* The session of a context handle, made if it is new; binds the call to it. NULL for a null handle. */
+/*
+ * The session of a context handle, made if it is new; binds the call to it. NULL for a null handle, and for an asynchronous one
+ * that nothing ties to a session: the call then has a channel.
+ */
 oxc_session_t *oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *handle);
 
 /*
@@ -78,11 +83,12 @@ uint32_t oxc_rpc_return_value(oxc_rpc_t *rpc, int hf);
 /* Shows which session a call belongs to. */
 void oxc_rpc_show_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_call_t *call);
 
-/* The only session alive of the client with this address; NULL if there is none or more than one. First visit only. */
-oxc_session_t *oxc_rpc_only_session(const address *client);
-
 /* Was an RPC server of Exchange seen at this address and port? First visit only. */
 bool oxc_rpc_is_server(const address *server, uint32_t port);
+
+/* Are we to show the interface? Protocols can be disabled, and EMSMDB given back to Wireshark's own dissector. */
+bool oxc_emsmdb_is_ours(void);
+bool oxc_asyncemsmdb_is_ours(void);
 
 /* Name of an EMSMDB call; a text for every opnum. */
 const char *oxc_emsmdb_call_name(uint16_t opnum);

@@ -8,11 +8,13 @@
 
 #include "registration.h"
 
+#include <string.h>
+
 #include <epan/expert.h>
 #include <epan/proto_data.h>
 #include <epan/to_str.h>
 
-#include "notify/notify.h"
+#include "notify/circumstance.h"
 #include "transport/oxcrpc.h"
 
 /*
@@ -22,10 +24,24 @@
  * recognized by port and bytes together.
  */
 
+/* What registrations are found by. A kind that two fit is the earlier one's. */
+typedef enum {
+    BY_CALLBACK,                /* the address that was registered, port and bytes */
+    BY_CLIENT,                  /* the address that the client has in this capture, port and bytes */
+    BY_BYTES,                   /* port and bytes */
+    BY_ADDRESS,                 /* the address that was registered, and port */
+    PLACES
+} place_t;
+
+/* Of registrations with one key so many of the latest are looked at. */
+#define LATEST 8
+
 struct oxc_push {
-    oxc_push_t *older;          /* next registration of the same port */
+    oxc_push_t *older[PLACES];  /* the registration before with the same key */
     oxc_session_t *session;     /* NULL: not known */
     address callback;
+    address client;             /* as it is in this capture: another one behind address translation */
+    uint16_t port;
     const uint8_t *context;
     uint32_t len;
     uint32_t asked_in;
@@ -42,17 +58,25 @@ typedef enum {
     OTHER_ADDRESS,              /* port and bytes */
     OUTDATED,                   /* of a registration that was replaced, or whose session has ended */
     FOREIGN_BYTES,              /* address and port, but other bytes: to be ignored (MS-OXCNOTIF 3.2.5.5.2) */
-    UNREGISTERED                /* somebody said that this port is for such datagrams */
+    UNREGISTERED,               /* somebody said that this port is for such datagrams */
+    LIKELY                      /* from a server to its client, who acts on it */
 } verdict_kind_t;
 
 typedef struct {
     verdict_kind_t kind;
-    oxc_push_t *push;
-    oxc_session_t *session;
-    oxc_bound_t bound;
+    oxc_push_t *push;           /* registration; NULL when it was not captured */
+    oxc_channel_t *channel;     /* NULL if the registration tells the session */
 } verdict_t;
 
-static wmem_map_t *by_port;     /* port -> newest registration */
+typedef struct {
+    place_t place;
+    address addr;               /* none if it does not matter */
+    uint16_t port;
+    uint32_t len;
+    const uint8_t *context;     /* NULL if it does not matter */
+} push_key_t;
+
+static wmem_map_t *by_key;      /* push_key_t -> newest registration */
 static wmem_map_t *by_session;  /* session -> newest registration */
 static unsigned empty_contexts; /* registrations with no bytes at all */
 
@@ -84,6 +108,51 @@ claim(packet_info *pinfo, const address *callback, uint16_t port)
     conversation_set_dissector_from_frame_number(conversation, pinfo->num, registered_handle);
 }
 
+static unsigned
+push_key_hash(const void *key)
+{
+    const push_key_t *k = (const push_key_t *)key;
+    unsigned hash = k->port * 8u + k->place;
+
+    if (k->len)
+        hash ^= wmem_strong_hash(k->context, k->len);
+    return add_address_to_hash(hash, &k->addr);
+}
+
+static gboolean
+push_key_equal(const void *a, const void *b)
+{
+    const push_key_t *x = (const push_key_t *)a;
+    const push_key_t *y = (const push_key_t *)b;
+
+    return x->place == y->place && x->port == y->port && x->len == y->len && addresses_equal(&x->addr, &y->addr) &&
+           (x->len == 0 || memcmp(x->context, y->context, x->len) == 0);
+}
+
+static push_key_t
+key_of(place_t place, const address *addr, uint16_t port, const uint8_t *context, uint32_t len)
+{
+    push_key_t key = { place, ADDRESS_INIT_NONE, port, 0, NULL };
+
+    if (place != BY_BYTES)
+        copy_address_shallow(&key.addr, addr);
+    if (place != BY_ADDRESS) {
+        key.len = len;
+        key.context = context;
+    }
+    return key;
+}
+
+static void
+add_place(oxc_push_t *push, place_t place, const address *addr)
+{
+    push_key_t *key = wmem_new(wmem_file_scope(), push_key_t);
+
+    *key = key_of(place, addr, push->port, push->context, push->len);
+    push->older[place] = (oxc_push_t *)wmem_map_lookup(by_key, key);
+    wmem_map_insert(by_key, key, push);
+}
+
 oxc_push_t *
 oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback, uint16_t port, const uint8_t *context,
              size_t len)
@@ -93,9 +162,10 @@ oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback
     if (PINFO_FD_VISITED(pinfo) || port == 0)
         return NULL;
     push = wmem_new0(wmem_file_scope(), oxc_push_t);
-    push->older = (oxc_push_t *)wmem_map_lookup(by_port, GUINT_TO_POINTER(port));
     push->session = session;
+    push->port = port;
     copy_address_wmem(wmem_file_scope(), &push->callback, callback);
+    copy_address_wmem(wmem_file_scope(), &push->client, &pinfo->src);
     push->context = (const uint8_t *)wmem_memdup(wmem_file_scope(), context, len);
     push->len = (uint32_t)len;
     push->asked_in = pinfo->num;
@@ -105,7 +175,12 @@ oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback
             push->replaces->replaced_in = pinfo->num;
         wmem_map_insert(by_session, session, push);
     }
-    wmem_map_insert(by_port, GUINT_TO_POINTER(port), push);
+    add_place(push, BY_CALLBACK, &push->callback);
+    add_place(push, BY_CLIENT, &push->client);
+    add_place(push, BY_BYTES, NULL);
+    add_place(push, BY_ADDRESS, &push->callback);
+    if (session)
+        oxc_circumstance_taken(session, OXC_CHANNEL_PUSH);
     if (len == 0)
         empty_contexts++;
     claim(pinfo, callback, port);
@@ -146,51 +221,127 @@ oxc_push_withdraw(packet_info *pinfo, const oxc_session_t *session)
 /* ---- datagrams ---- */
 
 static bool
-same_bytes(tvbuff_t *tvb, const oxc_push_t *push)
-{
-    unsigned there = tvb_captured_length(tvb);
-
-    /* A snapshot length may have cut some off. */
-    return tvb_reported_length(tvb) == push->len && (there == 0 || tvb_memeql(tvb, 0, push->context, there) == 0);
-}
-
-static bool
 is_over(const oxc_push_t *push)
 {
     return push->replaced_in || (push->session && push->session->ended_in);
 }
 
-static verdict_kind_t
-judge(packet_info *pinfo, tvbuff_t *tvb, const oxc_push_t *push)
+/* What is known of a wake-up when its registration does not tell the session. */
+static oxc_channel_t *
+push_channel(packet_info *pinfo, const uint8_t *context, size_t len)
 {
-    bool address_fits = addresses_equal(&pinfo->dst, &push->callback);
+    wmem_array_t *key = wmem_array_new(pinfo->pool, 1);
+    uint8_t port[2] = { (uint8_t)(pinfo->destport >> 8), (uint8_t)pinfo->destport };
 
-    if (push->refused)
-        return OTHER_TRAFFIC;
-    if (same_bytes(tvb, push)) {
-        if (address_fits)
-            return is_over(push) ? OUTDATED : REGISTERED;
-        return push->len > 0 && !is_over(push) ? OTHER_ADDRESS : OTHER_TRAFFIC;
-    }
-    return address_fits && !is_over(push) ? FOREIGN_BYTES : OTHER_TRAFFIC;
+    wmem_array_append(key, port, sizeof port);
+    wmem_array_append(key, pinfo->dst.data, (unsigned)pinfo->dst.len);
+    if (len)
+        wmem_array_append(key, context, (unsigned)len);
+    return oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key), wmem_array_get_count(key), &pinfo->dst, &pinfo->src);
 }
 
-/* The registration that explains a datagram best: verdicts are in the order of preference. */
+/* A snapshot length may have cut some of the datagram off. */
+static bool
+bytes_fit(tvbuff_t *tvb, const oxc_push_t *push)
+{
+    unsigned there = tvb_captured_length(tvb);
+
+    return tvb_reported_length(tvb) == push->len && (there == 0 || tvb_memeql(tvb, 0, push->context, there) == 0);
+}
+
+/*
+ * Two sessions of a client may register the same. But mostly the older one is that of a session which ended unseen, with its
+ * connection: it is not heard of again.
+ */
+static bool
+is_used_besides(const oxc_push_t *older, const oxc_push_t *newer)
+{
+    return older->session && older->session != newer->session &&
+           oxc_circumstance_latest_frame(older->session) > newer->asked_in;
+}
+
+/*
+ * The newest registration in force of those that the datagram fits, and how many of the latest ones in force there are; over
+ * becomes one that is in force no more.
+ */
+static oxc_push_t *
+find_in_force(packet_info *pinfo, tvbuff_t *tvb, place_t place, unsigned *count, oxc_push_t **over)
+{
+    unsigned len = tvb_captured_length(tvb);
+    push_key_t key = key_of(place, &pinfo->dst, (uint16_t)pinfo->destport, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+    oxc_push_t *push = (oxc_push_t *)wmem_map_lookup(by_key, &key), *found = NULL;
+
+    *count = 0;
+    for (unsigned i = 0; push && i < LATEST; i++, push = push->older[place]) {
+        if (push->refused || (place == BY_ADDRESS && len < tvb_reported_length(tvb) && !bytes_fit(tvb, push)))
+            continue;
+        if (is_over(push)) {
+            if (!*over)
+                *over = push;
+            continue;
+        }
+        if (!found)
+            found = push;
+        else if (!is_used_besides(push, found))
+            continue;
+        ++*count;
+    }
+    return found;
+}
+
+/* Several sessions of a client may have registered the same: which of them is woken is open. */
+static void
+share_channel(verdict_t *verdict, packet_info *pinfo, place_t place)
+{
+    const oxc_push_t *push = verdict->push;
+
+    verdict->channel = push_channel(pinfo, push->context, push->len);
+    for (unsigned i = 0; push && i < LATEST; i++, push = push->older[place])
+        if (!push->refused && !is_over(push) && push->session && (push == verdict->push || is_used_besides(push, verdict->push)))
+            oxc_channel_share(verdict->channel, push->session);
+}
+
+/* The registration that explains a datagram best. */
 static void
 find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
 {
-    oxc_push_t *push = (oxc_push_t *)wmem_map_lookup(by_port, GUINT_TO_POINTER(pinfo->destport));
+    oxc_push_t *over = NULL, *ignored = NULL;
+    bool cut = tvb_captured_length(tvb) < tvb_reported_length(tvb);
+    unsigned count;
+    place_t place;
 
-    for (; push; push = push->older) {
-        verdict_kind_t kind = judge(pinfo, tvb, push);
-
-        if (kind != OTHER_TRAFFIC && (verdict->kind == OTHER_TRAFFIC || kind < verdict->kind)) {
-            verdict->kind = kind;
-            verdict->push = push;
-        }
-        if (kind == REGISTERED)
-            break;
+    for (place = BY_CALLBACK; place < BY_ADDRESS && !cut; place++) {
+        if (place == BY_BYTES && (tvb_reported_length(tvb) == 0 || oxc_circumstance_are_peers(&pinfo->dst, &pinfo->src)))
+            continue;           /* a client that has its own */
+        verdict->push = find_in_force(pinfo, tvb, place, &count, place == BY_CALLBACK ? &over : &ignored);
+        if (!verdict->push)
+            continue;
+        verdict->kind = place == BY_CALLBACK ? REGISTERED : OTHER_ADDRESS;
+        if (count > 1)
+            share_channel(verdict, pinfo, place);
+        return;
     }
+    if (over) {
+        verdict->kind = OUTDATED;
+        verdict->push = over;
+        return;
+    }
+    verdict->push = find_in_force(pinfo, tvb, BY_ADDRESS, &count, &ignored);
+    if (verdict->push)
+        verdict->kind = cut ? REGISTERED : FOREIGN_BYTES;
+}
+
+/*
+ * Without its registration a datagram is no more than a few bytes (at most 16, MS-OXCRPC 3.1.4.5) that an Exchange server
+ * sends to a client that it has a session with, and that nobody else has an idea of.
+ */
+static bool
+looks_like_push(packet_info *pinfo, tvbuff_t *tvb)
+{
+    unsigned len = tvb_reported_length(tvb);
+
+    return len > 0 && len <= OXC_MAX_PUSH_CONTEXT && pinfo->destport >= 1024 && !pinfo->flags.in_error_pkt &&
+           oxc_circumstance_are_peers(&pinfo->dst, &pinfo->src);
 }
 
 /* by_user: the port is known for such datagrams because the user said so. */
@@ -202,19 +353,24 @@ get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
 
     if (verdict || PINFO_FD_VISITED(pinfo))
         return verdict;
-    verdict = wmem_new0(wmem_file_scope(), verdict_t);
+    verdict = wmem_new0(pinfo->pool, verdict_t);
     find_registration(pinfo, tvb, verdict);
-    if (verdict->push) {
-        verdict->push->came = true;
-        verdict->session = verdict->push->session;
-        verdict->bound = verdict->kind == REGISTERED ? OXC_BOUND_BY_KEY : OXC_BOUND_BY_CONTEXT;
-    } else if (by_user) {
+    if (!verdict->push && by_user)
         verdict->kind = UNREGISTERED;
-        verdict->session = oxc_rpc_only_session(&pinfo->dst);
-        verdict->bound = OXC_BOUND_BY_ORDER;
-    }
+    else if (!verdict->push && looks_like_push(pinfo, tvb))
+        verdict->kind = LIKELY;
     if (verdict->kind == OTHER_TRAFFIC)
         return NULL;
+    if (!verdict->channel && (!verdict->push || !verdict->push->session)) {
+        unsigned len = tvb_captured_length(tvb);
+
+        verdict->channel = push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+    }
+    if (verdict->kind == LIKELY && !oxc_circumstance_is_push(pinfo, verdict->channel))
+        return NULL;
+    if (verdict->push)
+        verdict->push->came = true;
+    verdict = (verdict_t *)wmem_memdup(wmem_file_scope(), verdict, sizeof *verdict);
     p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key, verdict);
     return verdict;
 }
@@ -247,6 +403,11 @@ explain(packet_info *pinfo, proto_item *item, const verdict_t *verdict)
     case UNREGISTERED:
         expert_add_info(pinfo, item, &ei_unregistered);
         break;
+    case LIKELY:
+        expert_add_info_format(pinfo, item, &ei_unregistered,
+                               "The registration was not captured: a push notification because the server has a session with this "
+                               "client that registered for them, or fetches whenever these bytes come");
+        break;
     default:
         break;
     }
@@ -255,7 +416,8 @@ explain(packet_info *pinfo, proto_item *item, const verdict_t *verdict)
 static int
 dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verdict_t *verdict)
 {
-    bool wakes = verdict->kind == REGISTERED || verdict->kind == OTHER_ADDRESS || verdict->kind == UNREGISTERED;
+    bool wakes = verdict->kind == REGISTERED || verdict->kind == OTHER_ADDRESS ||
+                 verdict->kind == UNREGISTERED || verdict->kind == LIKELY;
     proto_item *item = proto_tree_add_item(tree, proto_oxcnotif, tvb, 0, -1, ENC_NA);
     proto_tree *push_tree = proto_item_add_subtree(item, ett_push);
     const char *what = wakes ? "Push notification" : "Datagram to a push notification port, ignored";
@@ -272,9 +434,12 @@ dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verd
     if (pinfo->flags.in_error_pkt) {
         if (wakes)
             expert_add_info(pinfo, item, &ei_undelivered);
+    } else if (wakes && verdict->channel) {
+        oxc_notify_wakeup_through(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
+                                  verdict->channel, NULL);
     } else if (wakes) {
-        oxc_notify_wakeup(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING, verdict->session,
-                          verdict->bound, NULL);
+        oxc_notify_wakeup(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING, verdict->push->session,
+                          verdict->kind == REGISTERED ? OXC_BOUND_BY_KEY : OXC_BOUND_BY_CONTEXT, NULL);
     }
     return MAX(1, (int)tvb_captured_length(tvb));       /* 0 would mean that it is none of ours */
 }
@@ -297,13 +462,13 @@ dissect_by_user(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data 
     return verdict ? dissect_datagram(tvb, pinfo, tree, verdict) : 0;
 }
 
-/* Any other address of a client: only with the bytes of a registration. */
+/* Any other address of a client, or a client whose registration was not captured. */
 static ws_bool
 dissect_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
     const verdict_t *verdict;
 
-    if (tvb_captured_length(tvb) == 0 || wmem_map_size(by_port) == 0)
+    if (tvb_captured_length(tvb) == 0)
         return false;
     verdict = get_verdict(pinfo, tvb, false);
     if (!verdict)
@@ -382,7 +547,7 @@ proto_register_oxc_push(void)
     proto_register_field_array(proto_oxcnotif, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
     expert_register_field_array(expert_register_protocol(proto_oxcnotif), ei, array_length(ei));
-    by_port = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    by_key = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), push_key_hash, push_key_equal);
     by_session = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     register_init_routine(forget);
 }

@@ -9,7 +9,7 @@
 #include <epan/conversation.h>
 #include <epan/proto_data.h>
 
-#include "notify/notify.h"
+#include "notify/circumstance.h"
 #include "transport/tcp-ends.h"
 
 /*
@@ -121,12 +121,18 @@ dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
     for (wmem_list_frame_t *at = wmem_list_head(lost); at; at = wmem_list_frame_next(at), which++) {
         const oxc_call_t *wait = (const oxc_call_t *)wmem_list_frame_data(at);
         proto_item *item = proto_tree_add_item(tree, proto_parent, tvb, 0, 0, ENC_NA);
+        proto_tree *cut_off_tree;
 
         proto_item_set_generated(item);
         proto_item_append_text(item, ", EcDoAsyncWaitEx: the connection ends before the response");
         col_append_fstr(pinfo->cinfo, COL_INFO, " [EcDoAsyncWaitEx of frame %u cut off]", wait->request->frame);
-        oxc_notify_wakeup(tvb, pinfo, proto_item_add_subtree(item, ett_cut_off), which, OXC_WAKEUP_ASYNC_WAIT,
-                          OXC_OUTCOME_CUT_OFF, wait->session, wait->bound, wait->request);
+        cut_off_tree = proto_item_add_subtree(item, ett_cut_off);
+        if (wait->channel)
+            oxc_notify_wakeup_through(tvb, pinfo, cut_off_tree, which, OXC_WAKEUP_ASYNC_WAIT, OXC_OUTCOME_CUT_OFF,
+                                      wait->channel, wait->request);
+        else
+            oxc_notify_wakeup(tvb, pinfo, cut_off_tree, which, OXC_WAKEUP_ASYNC_WAIT, OXC_OUTCOME_CUT_OFF, wait->session,
+                              wait->bound, wait->request);
     }
     return (int)tvb_captured_length(tvb);
 }
