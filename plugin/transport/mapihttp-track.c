@@ -12,6 +12,7 @@
 #include <epan/proto_data.h>
 #include <wsutil/str_util.h>
 
+#include "transport/mapihttp-silence.h"
 #include "transport/tcp-ends.h"
 
 /* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
@@ -423,6 +424,12 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
             oxc_session_end(pinfo, call->session, response_code == 0 ? OXC_END_DISCONNECTED : OXC_END_LOST);
     }
     record->session = call->session;
+    if (!message->is_request)
+        oxc_silence_promise(pinfo, call->session, oxc_http_value(message, "x-pendingperiod"));
+    if (call->kind == OXC_CALL_WAIT && message->is_request)
+        oxc_silence_wait_begins(pinfo, call);
+    else if (call->kind == OXC_CALL_WAIT)
+        oxc_silence_wait_ends(pinfo);
 }
 
 /* ---- messages ---- */
@@ -649,6 +656,7 @@ forget_connections(void)
 void
 oxc_register_mapihttp_track(int proto)
 {
+    oxc_silence_register(proto);
     proto_mapihttp_track = proto;
     session_cookies = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     register_init_routine(forget_connections);

@@ -11,12 +11,14 @@
 #include "rop/buffer.h"
 #include "transport/http-message.h"
 #include "transport/mapihttp-body.h"
+#include "transport/mapihttp-silence.h"
 #include "transport/mapihttp-track.h"
 
 #include <string.h>
 
 #include <epan/expert.h>
 #include <epan/proto_data.h>
+#include <epan/to_str.h>
 #include <wsutil/str_util.h>
 
 /*
@@ -42,6 +44,7 @@ static int ett_headers = -1;
 
 static expert_field ei_no_preamble = EI_INIT;
 static expert_field ei_refused = EI_INIT;
+static expert_field ei_no_pending = EI_INIT;
 static expert_field ei_cut_off = EI_INIT;
 static expert_field ei_request_unknown = EI_INIT;
 static expert_field ei_no_headers = EI_INIT;
@@ -464,12 +467,30 @@ show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
     }
 }
 
+static void
+show_silence(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
+    const oxc_silence_t *silence = oxc_silence_ended(pinfo);
+    proto_item *item;
+
+    if (!silence)
+        return;
+    item = proto_tree_add_item(tree, proto_mapihttp, tvb, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", silence on the NotificationWait of frame %u", silence->wait_in);
+    expert_add_info_format(pinfo, item, &ei_no_pending,
+                           "The server said nothing for %s s, although X-PendingPeriod promises a PENDING every %u ms: devices on the "
+                           "way may take the connection for idle and cut it",
+                           rel_time_to_secs_str(pinfo->pool, &silence->lasted), silence->period);
+}
+
 static int
 dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
     if (pinfo->ptype != PT_TCP)
         return 0;
     show_first_message(pinfo, tree);
+    show_silence(tvb, pinfo, tree);
     show_cut_off(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
 }
@@ -491,6 +512,8 @@ proto_register_mapihttp(void)
           { "mapihttp.no_preamble", PI_PROTOCOL, PI_NOTE, "The response body has no PROCESSING and DONE in front", EXPFILL } },
         { &ei_refused,
           { "mapihttp.http_failure", PI_RESPONSE_CODE, PI_WARN, "The HTTP status is not 200", EXPFILL } },
+        { &ei_no_pending,
+          { "mapihttp.no_pending", PI_SEQUENCE, PI_NOTE, "No PENDING within X-PendingPeriod", EXPFILL } },
         { &ei_cut_off,
           { "mapihttp.cut_off", PI_SEQUENCE, PI_WARN, "The connection ends before the response was complete", EXPFILL } },
         { &ei_request_unknown,
