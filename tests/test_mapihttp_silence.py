@@ -1,25 +1,23 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Waits on which the server says nothing for longer than X-PendingPeriod."""
 
-import json
-
+import lab
 import pytest
 import tshark
 import truth
 
-CAPTURE = tshark.REPOSITORY / "test-captures" / "mapihttp-cut.pcapng"
+CAPTURE = lab.capture("mapihttp-cut")
 PERIOD = 15.0           # X-PendingPeriod of the lab's server, seconds
 
 
 def silences(capture, two_pass=False):
-    rows = tshark.fields(capture, "mapihttp.no_pending", ["frame.number", "_ws.expert.message"], two_pass=two_pass)
-    return [(int(row["frame.number"][0]), [text for text in row["_ws.expert.message"] if "X-PendingPeriod" in text])
-            for row in rows]
+    rows = tshark.fields(capture, ["_ws.expert.message"], "mapihttp.no_pending", two_pass=two_pass)
+    return [(row["frame"], [text for text in row["_ws.expert.message"] if "X-PendingPeriod" in text]) for row in rows]
 
 
 @pytest.mark.parametrize("two_pass", [False, True])
 def test_every_long_silence_is_told(two_pass):
-    waits = json.loads(CAPTURE.with_suffix(".json").read_text())["wakeups"]
+    waits = lab.truth("mapihttp-cut")["wakeups"]
     long = [wait for wait in waits if wait.get("longest_silence", 0) > PERIOD * 1.25 + 1]
     told = silences(CAPTURE, two_pass)
     assert len(told) == len(long) == 4
