@@ -14,6 +14,36 @@ def test_take_over_can_be_given_back(tshark):
         found = tshark.fields(lab.capture("rpc-tcp"), ["emsmdb.opnum", "mapi.opnum"], prefs={"emsmdb.take_over": value})
         assert any(row["emsmdb.opnum"] for row in found) == ours
         assert any(row["mapi.opnum"] for row in found) != ours
+        assert tshark.run(["-o", f"emsmdb.take_over:{value}", "-v"]).stderr == tshark.run(["-v"]).stderr
+
+
+@pytest.mark.parametrize("name", ["rpc-late", "rpc-tcp"])
+@pytest.mark.parametrize("how", [{"prefs": {"emsmdb.take_over": "FALSE"}}, {"args": ["--disable-protocol", "emsmdb"]}])
+def test_nothing_is_shown_of_what_is_not_ours(tshark, name, how):
+    assert tshark.fields(lab.capture(name), [], "emsmdb", **how) == []
+
+
+def test_take_over_changes_while_running(tshark):
+    """Preferences can be changed between two files, back and forth."""
+    if "with Lua" not in tshark.run(["-v"]).stdout:
+        pytest.skip("this tshark has no Lua, and sharkd does not apply preferences")
+    home = tshark.scratch() / "captures" / "toggle"
+    settings = home / ".config" / "wireshark"
+    settings.mkdir(parents=True, exist_ok=True)
+    (settings / "preferences").write_text("")
+    script = home / "toggle.lua"
+    for values, name in (("false", "MAPI"), ("false, true", "EMSMDB"), ("false, true, false", "MAPI"),
+                         ("false, true, false, true", "EMSMDB")):
+        script.write_text(f"""local toggle = Proto("toggle", "toggle")
+function toggle.init()
+  for _, value in ipairs({{ {values} }}) do
+    set_preference("emsmdb.take_over", value)
+    apply_preferences()
+  end
+end""")
+        found = tshark.run([f"HOME={home}", "tshark", "-X", f"lua_script:{script}", "-r",
+                            str(tshark.readable(lab.capture("rpc-tcp"))), "-Y", "frame.number == 8"], program="env").stdout
+        assert f" {name} " in found, (values, found)
 
 
 def test_ports_of_x11(tshark):

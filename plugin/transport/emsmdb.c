@@ -619,8 +619,51 @@ static dcerpc_sub_dissector procs[array_length(calls) + 1];
 
 static ws_bool take_over = true;
 static bool taken_over;
-static bool has_builtin;
-static dcerpc_uuid_value builtin;       /* how Wireshark's own dissector was registered */
+
+/* How somebody serves the interface. */
+typedef struct {
+    bool exists;
+    dcerpc_uuid_value value;
+    dissector_handle_t handle;
+} service_t;
+
+static service_t builtin;               /* Wireshark's own */
+static service_t ours;
+
+/* Who serves the interface now; then nobody does. */
+static service_t
+take_service_away(const e_guid_t *uuid)
+{
+    guid_key key = { *uuid, EMSMDB_VERSION };
+    const dcerpc_uuid_value *value = (const dcerpc_uuid_value *)g_hash_table_lookup(dcerpc_uuids, &key);
+    service_t service = { 0 };
+
+    service.exists = value != NULL;
+    if (value)
+        service.value = *value;
+    service.handle = dissector_get_guid_handle(find_dissector_table("dcerpc.uuid"), &key);
+    compat_dcerpc_delete_uuid(uuid, EMSMDB_VERSION);
+    return service;
+}
+
+/* What dcerpc_init_uuid() does, but for a handle that exists: a second one of the same name would be a dissector bug. */
+static void
+give_service_back(e_guid_t *uuid, const service_t *service)
+{
+    guid_key *key;
+    dcerpc_uuid_value *value;
+
+    if (!service->exists || !service->handle)
+        return;
+    key = g_new(guid_key, 1);
+    key->guid = *uuid;
+    key->ver = EMSMDB_VERSION;
+    value = g_new(dcerpc_uuid_value, 1);
+    *value = service->value;
+    g_hash_table_insert(dcerpc_uuids, key, value);
+    dissector_add_guid("dcerpc.uuid", key, service->handle);
+    guids_add_uuid(uuid, service->value.name);
+}
 
 /*
  * Wireshark's own "mapi" dissector has registered the interface before us: plugins hand off after it. Preferences are
@@ -630,24 +673,28 @@ static void
 apply_preferences(void)
 {
     e_guid_t uuid = OXC_EMSMDB_UUID;
-    guid_key key = { uuid, EMSMDB_VERSION };
+    service_t before;
 
     if ((bool)take_over == taken_over)
         return;
     taken_over = take_over;
-    if (taken_over) {
-        const dcerpc_uuid_value *old = (const dcerpc_uuid_value *)g_hash_table_lookup(dcerpc_uuids, &key);
-
-        has_builtin = old != NULL;
-        if (old)
-            builtin = *old;
-        compat_dcerpc_delete_uuid(&uuid, EMSMDB_VERSION);
-        dcerpc_init_uuid(proto_emsmdb, ett_emsmdb, &uuid, EMSMDB_VERSION, procs, hf_opnum);
+    before = take_service_away(&uuid);
+    if (!taken_over) {
+        ours = before;
+        give_service_back(&uuid, &builtin);
     } else {
-        compat_dcerpc_delete_uuid(&uuid, EMSMDB_VERSION);
-        if (has_builtin)
-            dcerpc_init_uuid(builtin.proto_id, builtin.ett, &uuid, EMSMDB_VERSION, builtin.procs, builtin.opnum_hf);
+        builtin = before;
+        if (ours.exists)
+            give_service_back(&uuid, &ours);
+        else
+            dcerpc_init_uuid(proto_emsmdb, ett_emsmdb, &uuid, EMSMDB_VERSION, procs, hf_opnum);
     }
+}
+
+bool
+oxc_emsmdb_is_ours(void)
+{
+    return taken_over && proto_is_protocol_enabled(find_protocol_by_id(proto_emsmdb));
 }
 
 void

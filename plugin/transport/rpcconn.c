@@ -471,7 +471,7 @@ look_at_pdu(packet_info *pinfo, proto_tree *tree, const oxc_rpc_pdu_t *pdu, wmem
     if (!PINFO_FD_VISITED(pinfo) && !pinfo->flags.in_error_pkt)
         learn(pinfo, conversation, key, pdu, list);
     finding = (const finding_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_ports, key);
-    if (!finding)
+    if (!finding || !(finding->interface == OXC_RPC_EMSMDB ? oxc_emsmdb_is_ours() : oxc_asyncemsmdb_is_ours()))
         return;
     /* As DCE/RPC does: what is wrong with one PDU does not hide the next. */
     TRY {
