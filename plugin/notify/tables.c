@@ -30,7 +30,7 @@ oxc_rows_new(stat_tap_table_ui *ui, size_t row_size, void (*free_row)(void *row)
     rows->ui = ui;
     rows->row_size = row_size;
     rows->free_row = free_row ? free_row : g_free;
-    rows->by_key = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, rows->free_row);
+    rows->by_key = g_hash_table_new_full(oxc_uint64_hash, g_int64_equal, NULL, rows->free_row);
     rows->used = g_hash_table_new(g_direct_hash, g_direct_equal);
     return rows;
 }

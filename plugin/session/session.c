@@ -69,9 +69,9 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     session = wmem_new0(wmem_file_scope(), oxc_session_t);
     session->number = ++session_count;
     session->first_frame = pinfo->num;
-    session->objects = wmem_map_new(wmem_file_scope(), g_int64_hash, g_int64_equal);
+    session->objects = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     session->by_handle = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-    session->folder_names = wmem_map_new(wmem_file_scope(), g_int64_hash, g_int64_equal);
+    session->folder_names = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     session->named_props = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
     memset(session->store, OXC_STORE_UNKNOWN, sizeof session->store);
     wmem_map_insert(sessions_by_number, GUINT_TO_POINTER(session->number), session);
@@ -402,7 +402,7 @@ proto_register_oxc_session(void)
     sessions_by_key = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), session_key_hash, session_key_equal);
     sessions_by_number =
         wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
-    requests = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_int64_hash, g_int64_equal);
-    responses = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_int64_hash, g_int64_equal);
+    requests = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
+    responses = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     register_init_routine(session_forget);
 }

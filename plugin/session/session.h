@@ -24,6 +24,16 @@ typedef struct oxc_object oxc_object_t;
 typedef struct oxc_rop oxc_rop_t;
 typedef struct oxc_channel oxc_channel_t;
 
+/*
+ * Hash of a uint64_t key. Not g_int64_hash(), which looks at the low half only: that is the same for most keys here (frame
+ * and ordinal, identifiers with their counter in the high half), and a map becomes a list.
+ */
+static inline unsigned
+oxc_uint64_hash(const void *key)
+{
+    return wmem_strong_hash((const uint8_t *)key, sizeof(uint64_t));
+}
+
 /* ---- session contexts ---- */
 
 /* What names a session context on the wire (MS-OXCRPC 3.1.1, MS-OXCMAPIHTTP 3.1.5). */
