@@ -10,6 +10,52 @@
 
 #include <wsutil/str_util.h>
 
+/* Statuses that end a call otherwise than with its answer (RFC 9110 15), as the servers and what stands before them send them. */
+static const value_string status_names[] = {
+    { 100, "Continue" },
+    { 101, "Switching Protocols" },
+    { 200, "OK" },
+    { 204, "No Content" },
+    { 301, "Moved Permanently" },
+    { 302, "Found" },
+    { 303, "See Other" },
+    { 304, "Not Modified" },
+    { 307, "Temporary Redirect" },
+    { 308, "Permanent Redirect" },
+    { 400, "Bad Request" },
+    { 401, "Unauthorized" },
+    { 402, "Payment Required" },
+    { 403, "Forbidden" },
+    { 404, "Not Found" },
+    { 405, "Method Not Allowed" },
+    { 406, "Not Acceptable" },
+    { 407, "Proxy Authentication Required" },
+    { 408, "Request Timeout" },
+    { 409, "Conflict" },
+    { 410, "Gone" },
+    { 411, "Length Required" },
+    { 412, "Precondition Failed" },
+    { 413, "Content Too Large" },
+    { 414, "URI Too Long" },
+    { 415, "Unsupported Media Type" },
+    { 416, "Range Not Satisfiable" },
+    { 417, "Expectation Failed" },
+    { 421, "Misdirected Request" },
+    { 422, "Unprocessable Content" },
+    { 426, "Upgrade Required" },
+    { 429, "Too Many Requests" },
+    { 431, "Request Header Fields Too Large" },
+    { 440, "Login Timeout" },           /* not registered: Internet Information Services */
+    { 500, "Internal Server Error" },
+    { 501, "Not Implemented" },
+    { 502, "Bad Gateway" },
+    { 503, "Service Unavailable" },
+    { 504, "Gateway Timeout" },
+    { 505, "HTTP Version Not Supported" },
+    { 511, "Network Authentication Required" },
+    { 0, NULL }
+};
+
 /* A line from offset without its end; NULL when the tvb ends before the line does. */
 static const char *
 read_line(packet_info *pinfo, tvbuff_t *tvb, int offset, int *next)
@@ -281,4 +327,10 @@ oxc_http_is_type(const oxc_http_message_t *message, const char *media_type)
 
     return value && g_ascii_strncasecmp(value, media_type, length) == 0 &&
            (value[length] == '\0' || value[length] == ';' || g_ascii_isspace(value[length]));
+}
+
+const char *
+oxc_http_status_name(unsigned status)
+{
+    return val_to_str_const(status, status_names, "unknown");
 }

@@ -62,4 +62,7 @@ const char *oxc_http_value(const oxc_http_message_t *message, const char *name);
 /* Is the media type (case-insensitive, whatever its parameters) that of the message? */
 bool oxc_http_is_type(const oxc_http_message_t *message, const char *media_type);
 
+/* What a status is called (RFC 9110 15), never NULL. Not every release of Wireshark lets plugins see the http dissector's list. */
+const char *oxc_http_status_name(unsigned status);
+
 #endif /* OXCNOTIF_HTTP_MESSAGE_H */

@@ -118,7 +118,7 @@ summarize_result(packet_info *pinfo, proto_item *item, uint32_t status, uint32_t
                                   oxc_mapihttp_response_code_name(response_code));
     else if (status != 0 && status != 200)
         text = wmem_strdup_printf(pinfo->pool, ", HTTP %u %s", status,
-                                  val_to_str_const(status, vals_http_status_code, "Unknown"));
+                                  oxc_http_status_name(status));
     else if (body->has_status_code && body->status_code != 0)
         text = wmem_strdup_printf(pinfo->pool, ", StatusCode 0x%08x", body->status_code);
     else if (body->has_error_code && body->error_code != 0)
@@ -168,7 +168,7 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
     oxc_mapihttp_number(oxc_http_value(message, "x-responsecode"), &response_code);
     if (message->status != 0 && message->status != 200)
         expert_add_info_format(pinfo, item, &ei_refused, "HTTP status %u: %s", message->status,
-                               val_to_str_const(message->status, vals_http_status_code, "unknown"));
+                               oxc_http_status_name(message->status));
     if (body_tvb) {
         offset = oxc_mapihttp_preamble(body_tvb, pinfo, tree, &preamble);
         if (!preamble.there && response_code == 0)
