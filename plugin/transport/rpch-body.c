@@ -109,7 +109,8 @@ rpch_step(tvbuff_t *tvb, int *offset, rpch_position_t *at, uint64_t *size)
 }
 
 rpch_result_t
-rpch_gather(tvbuff_t *tvb, int *offset, rpch_position_t *at, int want, uint8_t *buffer, bool *contiguous, uint32_t *missing)
+rpch_gather(tvbuff_t *tvb, int *offset, rpch_position_t *at, int want, uint8_t *buffer, bool *contiguous,
+            uint32_t *missing)
 {
     int first = *offset, got = 0;
 

@@ -56,8 +56,9 @@ rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t chann
 }
 
 /*
- * The virtual connection of a cookie. A cookie is seen again on the second channel, on the channels that replace one, and
- * on the far side of a proxy, with another server address. A second first channel of a kind is another virtual connection.
+ * The virtual connection of a cookie. A cookie is seen again on the second channel, on the channels that replace one,
+ * and on the far side of a proxy, with another server address. A second first channel of a kind is another virtual
+ * connection.
  */
 static rpch_virtual_t *
 find_virtual(const packet_info *pinfo, const e_guid_t *cookie, rpch_channel_t channel, bool recycled)

@@ -50,11 +50,12 @@ rpch_connection_t *rpch_get_connection(conversation_t *conversation);
 const rpch_use_t *rpch_current_use(const rpch_connection_t *connection, uint32_t frame);
 
 /* From this frame on the connection is used for a channel. First pass only. */
-void rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t channel, rpch_virtual_t *virtual_connection);
+void rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t channel,
+                  rpch_virtual_t *virtual_connection);
 
 /*
- * Learns from a PDU which virtual connection the connection belongs to. Does nothing with other PDUs than those by which a
- * client opens a channel. First pass only.
+ * Learns from a PDU which virtual connection the connection belongs to. Does nothing with other PDUs than those by
+ * which a client opens a channel. First pass only.
  */
 void rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pdu);
 
