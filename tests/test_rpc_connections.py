@@ -30,10 +30,11 @@ def test_take_over_changes_while_running(tshark):
     home = tshark.scratch() / "captures" / "toggle"
     settings = home / ".config" / "wireshark"
     settings.mkdir(parents=True, exist_ok=True)
-    (settings / "preferences").write_text("")
     script = home / "toggle.lua"
     for values, name in (("false", "MAPI"), ("false, true", "EMSMDB"), ("false, true, false", "MAPI"),
                          ("false, true, false, true", "EMSMDB")):
+        (settings / "preferences").write_text("")
+        (settings / "preferences").chmod(0o666)         # Lua writes to it
         script.write_text(f"""local toggle = Proto("toggle", "toggle")
 function toggle.init()
   for _, value in ipairs({{ {values} }}) do
@@ -42,8 +43,8 @@ function toggle.init()
   end
 end""")
         found = tshark.run([f"HOME={home}", "tshark", "-X", f"lua_script:{script}", "-r",
-                            str(tshark.readable(lab.capture("rpc-tcp"))), "-Y", "frame.number == 8"], program="env").stdout
-        assert f" {name} " in found, (values, found)
+                            str(tshark.readable(lab.capture("rpc-tcp"))), "-Y", "frame.number == 8"], program="env")
+        assert f" {name} " in found.stdout, (values, found)
 
 
 def test_ports_of_x11(tshark):

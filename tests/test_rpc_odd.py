@@ -174,6 +174,25 @@ def test_response_without_request(tshark, bound):
         assert bool(rows[frames[1]]["emsmdb.inferred"]) == (not bound)
 
 
+def test_fragments_without_bind(tshark):
+    """A capture that begins late, with requests and responses in fragments; the first answer has no request."""
+    capture = carrier.Capture()
+    stream = rpc.Stream(capture)
+    for part in rpc.fragments(pdus.RESPONSE, 6, 11, rpc.rpc_response(), 24):
+        alone = stream.down(part)
+    for part in rpc.fragments(pdus.REQUEST, 7, 11, rpc.rpc_request(), 16):
+        request = stream.up(part)
+    for part in rpc.fragments(pdus.RESPONSE, 7, 11, rpc.rpc_response(), 40):
+        answer = stream.down(part)
+    path = capture.write("parts.pcap")
+    for two_pass in (False, True):
+        rows = by_frame(tshark, path, ["emsmdb.opnum", "rop.request_in", "emsmdb.cb_in", "emsmdb.pul_trans_time"],
+                        two_pass=two_pass)
+        assert {frame for frame, row in rows.items() if row["emsmdb.opnum"]} == {alone, request, answer}
+        assert rows[request]["emsmdb.cb_in"] == ["10"] and rows[alone]["emsmdb.pul_trans_time"] == ["16"]
+        assert rows[answer]["rop.request_in"] == [str(request)]
+
+
 def test_other_interfaces_are_not_guessed(tshark):
     """Stubs of nobody's interface stay what they are, bound or not."""
     capture = carrier.Capture()

@@ -66,6 +66,7 @@ typedef struct {
     wmem_map_t *contexts;       /* id -> context_t */
     wmem_map_t *asked;          /* call id -> asked_t */
     wmem_map_t *fragments[2];   /* of requests and of responses: call id -> fragments_t */
+    wmem_map_t *gathered[2];    /* the same: call id -> wmem_array_t of the stub's bytes so far */
 } connection_t;
 
 /* What the first visit found out about a PDU; later visits only show it. */
@@ -75,6 +76,8 @@ typedef struct {
     finding_kind_t kind;
     oxc_rpc_interface_t interface;
     dcerpc_call_value *value;           /* STUB */
+    const uint8_t *bytes;               /* STUB that came in fragments */
+    unsigned length;
     oxc_rpc_state_t *state;             /* FAULT */
 } finding_t;
 
@@ -129,8 +132,10 @@ get_connection(conversation_t *conversation)
         connection = wmem_new0(wmem_file_scope(), connection_t);
         connection->contexts = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         connection->asked = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-        connection->fragments[0] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-        connection->fragments[1] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+        for (int i = 0; i < 2; i++) {
+            connection->fragments[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+            connection->gathered[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+        }
         conversation_add_proto_data(conversation, proto_ports, connection);
     }
     return connection;
@@ -254,6 +259,61 @@ new_value(packet_info *pinfo, uint16_t opnum, bool ndr64, bool is_request)
     return value;
 }
 
+/* More than any stub of the interface has: 1 MB of ROPs (MS-OXCRPC 3.1.4.2.1.2) and what goes with them. */
+#define MAX_GATHERED 0x110000
+
+/*
+ * Puts the fragments of a stub together that DCE/RPC leaves alone, because bind or request was not captured. True if the
+ * stub is whole now.
+ */
+static bool
+gather(connection_t *connection, oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface)
+{
+    wmem_map_t *map = connection->gathered[pdu->ptype == PDU_RESP];
+    void *key = GUINT_TO_POINTER(pdu->call_id);
+    unsigned length = (unsigned)(pdu->stub_end - pdu->stub);
+    wmem_array_t *bytes;
+
+    if (oxc_rpc_is_whole(pdu))
+        return true;
+    bytes = (wmem_array_t *)wmem_map_lookup(map, key);
+    if (pdu->flags & RPC_FLAG_FIRST) {
+        if (interface == OXC_RPC_NEITHER && !oxc_rpc_may_be_rpc_ext2(pdu))
+            return false;
+        if (bytes)
+            wmem_destroy_array(bytes);
+        bytes = wmem_array_new(wmem_file_scope(), 1);
+        wmem_map_insert(map, key, bytes);
+    }
+    if (!bytes)
+        return false;
+    if (length > MAX_GATHERED - wmem_array_get_count(bytes)) {
+        wmem_map_remove(map, key);
+        wmem_destroy_array(bytes);
+        return false;
+    }
+    if (length > 0)
+        wmem_array_append(bytes, tvb_get_ptr(pdu->tvb, pdu->stub, (int)length), length);
+    if (!(pdu->flags & RPC_FLAG_LAST))
+        return false;
+    wmem_map_remove(map, key);
+    length = wmem_array_get_count(bytes);
+    pdu->assembled = tvb_new_child_real_data(pdu->tvb, (const uint8_t *)wmem_array_get_raw(bytes), length, (int)length);
+    return true;
+}
+
+static void
+add_stub(packet_info *pinfo, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface, dcerpc_call_value *value)
+{
+    finding_t *finding = add_finding(pinfo, key, STUB, interface);
+
+    finding->value = value;
+    if (pdu->assembled) {
+        finding->length = tvb_captured_length(pdu->assembled);
+        finding->bytes = tvb_get_ptr(pdu->assembled, 0, (int)finding->length);
+    }
+}
+
 static void
 note_sealed(packet_info *pinfo, connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface)
 {
@@ -264,7 +324,7 @@ note_sealed(packet_info *pinfo, connection_t *connection, uint32_t key, const ox
 }
 
 static void
-learn_request(packet_info *pinfo, connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_state_t *state)
+learn_request(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu, oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
     oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
@@ -284,7 +344,7 @@ learn_request(packet_info *pinfo, connection_t *connection, uint32_t key, const 
         note_sealed(pinfo, connection, key, pdu, interface);
         return;
     }
-    if (connection->bound || !oxc_rpc_is_whole(pdu))
+    if (connection->bound || !gather(connection, pdu, interface))
         return;
     if (interface == OXC_RPC_NEITHER) {
         interface = oxc_rpc_infer_request(pinfo, pdu, &ndr64);
@@ -293,17 +353,16 @@ learn_request(packet_info *pinfo, connection_t *connection, uint32_t key, const 
         set_context(connection, pdu->context_id, interface, ndr64);
     }
     asked->value = new_value(pinfo, pdu->opnum, ndr64, true);
-    add_finding(pinfo, key, STUB, interface)->value = asked->value;
+    add_stub(pinfo, key, pdu, interface, asked->value);
 }
 
 static void
-learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu, const oxc_rpc_state_t *state)
+learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu, const oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
     oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
     oxc_rpc_interface_t inferred = interface;
     const asked_t *asked = (const asked_t *)wmem_map_lookup(connection->asked, GUINT_TO_POINTER(pdu->call_id));
-    finding_t *finding;
     int opnum;
 
     if (asked && pdu->flags & RPC_FLAG_LAST)
@@ -314,13 +373,10 @@ learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, const
         note_sealed(pinfo, connection, key, pdu, interface);
         return;
     }
-    if (!oxc_rpc_is_whole(pdu))
+    if ((asked && !asked->value) || !gather(connection, pdu, interface))
         return;
     if (asked) {
-        if (asked->value) {
-            finding = add_finding(pinfo, key, STUB, interface);
-            finding->value = asked->value;
-        }
+        add_stub(pinfo, key, pdu, interface, asked->value);
         return;
     }
     opnum = oxc_rpc_infer_response(pinfo, pdu, &inferred, &ndr64);
@@ -331,8 +387,7 @@ learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, const
     }
     if (interface == OXC_RPC_NEITHER)
         set_context(connection, pdu->context_id, inferred, ndr64);
-    finding = add_finding(pinfo, key, STUB, inferred);
-    finding->value = new_value(pinfo, (uint16_t)opnum, ndr64, false);
+    add_stub(pinfo, key, pdu, inferred, new_value(pinfo, (uint16_t)opnum, ndr64, false));
 }
 
 static void
@@ -351,7 +406,7 @@ learn_fault(packet_info *pinfo, connection_t *connection, uint32_t key, const ox
 }
 
 static void
-learn(packet_info *pinfo, conversation_t *conversation, uint32_t key, const oxc_rpc_pdu_t *pdu, wmem_array_t *list)
+learn(packet_info *pinfo, conversation_t *conversation, uint32_t key, oxc_rpc_pdu_t *pdu, wmem_array_t *list)
 {
     connection_t *connection = get_connection(conversation);
     oxc_rpc_state_t *state = find_handed(list, pdu->call_id);
@@ -388,6 +443,10 @@ show_stub(packet_info *pinfo, proto_tree *tree, conversation_t *conversation, co
     const char *name = "EcDoAsyncWaitEx";
     bool known;
 
+    if (finding->bytes) {
+        stub = tvb_new_child_real_data(pdu->tvb, finding->bytes, finding->length, (int)finding->length);
+        add_new_data_source(pinfo, stub, "Reassembled DCE/RPC");
+    }
     memcpy(drep, pdu->drep, sizeof drep);
     di->conv = conversation;
     di->call_id = pdu->call_id;
@@ -458,7 +517,7 @@ show_finding(packet_info *pinfo, proto_tree *tree, conversation_t *conversation,
 }
 
 static void
-look_at_pdu(packet_info *pinfo, proto_tree *tree, const oxc_rpc_pdu_t *pdu, wmem_array_t *list)
+look_at_pdu(packet_info *pinfo, proto_tree *tree, oxc_rpc_pdu_t *pdu, wmem_array_t *list)
 {
     conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
     const finding_t *finding;

@@ -76,6 +76,8 @@ oxc_rpc_is_sealed(const oxc_rpc_pdu_t *pdu)
 tvbuff_t *
 oxc_rpc_stub(const oxc_rpc_pdu_t *pdu)
 {
+    if (pdu->assembled)
+        return pdu->assembled;
     return tvb_new_subset_length(pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub);
 }
 
@@ -209,6 +211,15 @@ is_rpc_ext2_response(tvbuff_t *stub, unsigned encoding, bool ndr64)
         return false;
     offset = skip_array(stub, offset, encoding, ndr64, &aux);
     return offset != 0 && offset + 8 <= length && length < offset + 8 + 16;
+}
+
+bool
+oxc_rpc_may_be_rpc_ext2(const oxc_rpc_pdu_t *pdu)
+{
+    tvbuff_t *stub = oxc_rpc_stub(pdu);
+
+    return (pdu->ptype != PDU_REQ || pdu->opnum == 11) && tvb_reported_length(stub) >= OXC_NDR_HANDLE_SIZE + 4 &&
+           is_handle(stub, pdu->encoding) && tvb_get_uint32(stub, OXC_NDR_HANDLE_SIZE, pdu->encoding) <= 7;
 }
 
 static bool

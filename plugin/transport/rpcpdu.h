@@ -29,6 +29,7 @@ typedef struct {
     uint8_t padding;            /* before the verifier, behind the stub */
     int stub;                   /* where it begins and ends */
     int stub_end;
+    tvbuff_t *assembled;        /* the stub of all fragments, at the last of them; NULL: see stub */
 } oxc_rpc_pdu_t;
 
 /* The header of the PDU at offset: false if it is none, by the test that DCE/RPC makes. */
@@ -43,11 +44,15 @@ bool oxc_rpc_is_whole(const oxc_rpc_pdu_t *pdu);
 /* PKT_PRIVACY: the stub is encrypted. */
 bool oxc_rpc_is_sealed(const oxc_rpc_pdu_t *pdu);
 
+/* The stub as far as it is known. */
 tvbuff_t *oxc_rpc_stub(const oxc_rpc_pdu_t *pdu);
 
 /* Tells of each context of a bind or alter_context that is for one of our interfaces; are there any? found may be NULL. */
 bool oxc_rpc_read_bind(const oxc_rpc_pdu_t *pdu,
                        void (*found)(void *data, uint16_t id, oxc_rpc_interface_t interface, bool ndr64), void *data);
+
+/* Could the first fragment of a stub be EcDoRpcExt2's, the only call that is long enough for fragments? */
+bool oxc_rpc_may_be_rpc_ext2(const oxc_rpc_pdu_t *pdu);
 
 /* The interface of a request on a connection whose bind was not captured. First visit only. */
 oxc_rpc_interface_t oxc_rpc_infer_request(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, bool *ndr64);
