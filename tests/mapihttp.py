@@ -159,11 +159,11 @@ class Http:
     def client(self, guid: str = GUID) -> Client:
         return Client(self, guid)
 
-    def write(self, name: str) -> pathlib.Path:
+    def write(self, name: str, snaplen: int = 262144) -> pathlib.Path:
         """The file, where tshark can read it."""
         folder = pathlib.Path(tempfile.mkdtemp(dir=tshark.scratch() / "captures"))
         folder.chmod(0o755)
-        return self.tcp.write(folder / f"{name}.pcap")
+        return self.tcp.write(folder / f"{name}.pcap", snaplen)
 
 
 # --- what is shown ------------------------------------------------------------------

@@ -12,7 +12,7 @@ from rpch_streams import chunks
 PENDING, TIMEOUT, REJECTED, CUT_OFF = 1, 2, 3, 4
 FIELDS = ("mapihttp.request_type", "mapihttp.response_code", "rop.request_in", "rop.response_in", "oxcnotif.session",
           "oxcnotif.wakeup.method", "oxcnotif.wakeup.outcome", "oxcnotif.wakeup.wait_in", "mapihttp.cookie",
-          "mapihttp.set_cookie", "mapihttp.http_failure", "mapihttp.cut_off", "mapihttp.unanswered_request_in",
+          "mapihttp.set_cookie", "mapihttp.http_status", "mapihttp.http_failure", "mapihttp.cut_off", "mapihttp.unanswered_request_in",
           "mapihttp.request_not_captured", "mapihttp.event_pending", "_ws.col.Info")
 HTML = "text/html"
 
@@ -71,7 +71,8 @@ def test_messages_without_a_body(tshark):
     assert_call(rows, empty, refused, "Connect")
     assert_call(rows, begun, answered, "Connect")
     assert_call(rows, ping, pong, "PING")
-    assert rows[refused]["mapihttp.http_failure"]
+    assert rows[refused]["mapihttp.http_failure"] and ints(rows[refused]["mapihttp.http_status"]) == [401]
+    assert not rows[pong]["mapihttp.http_failure"] and ints(rows[pong]["mapihttp.http_status"]) == [200]
     assert "Connect response, HTTP 401 Unauthorized" in rows[refused]["_ws.col.Info"][0]
     assert session(rows, refused) == [] and session(rows, answered) == session(rows, ping) == session(rows, pong) == [1]
 
@@ -421,6 +422,24 @@ def test_nobody_asked(tshark):
     client.end(FIN)
     rows = rows_of(http, "idle")
     assert not rows[frame]["rop.request_in"] and not rows[frame]["oxcnotif.wakeup.method"]
+
+
+def test_short_frames(tshark):
+    """A capture with a snap length: what is there is shown, and nothing that is not there is claimed."""
+    http = Http()
+    client = http.client()
+    client.connect()
+    client.call("Execute", execute(), executed(), "MapiContext=c1")
+    _, response = client.call("NotificationWait", WAIT, waited(1), "MapiContext=c1")
+    whole = max(map(len, http.tcp.frames))
+    outcomes = set()
+    for snaplen in [*range(60, whole, 31), *range(len(http.tcp.frames[response - 1]) - 20, whole)]:
+        for frame, row in shown(http.write("short", snaplen), FIELDS).items():
+            assert session({frame: row}, frame) in ([], [1])
+            if row["oxcnotif.wakeup.method"]:
+                assert frame == response
+                outcomes.add(*outcome(row))
+    assert outcomes == {PENDING}
 
 
 def test_two_set_cookie_headers_are_two_fields(tshark):

@@ -16,8 +16,10 @@
 
 #include <string.h>
 
+#include <epan/exceptions.h>
 #include <epan/expert.h>
 #include <epan/proto_data.h>
+#include <epan/show_exception.h>
 #include <epan/to_str.h>
 #include <wsutil/str_util.h>
 
@@ -88,6 +90,12 @@ type_text(const char *type_name)
     return type_name && *type_name ? type_name : "[no request type]";
 }
 
+static const char *
+status_text(unsigned status)
+{
+    return oxc_http_status_name(status);
+}
+
 static void
 show_headers(packet_info *pinfo, proto_tree *tree, tvbuff_t *tvb, const oxc_http_message_t *message)
 {
@@ -118,7 +126,7 @@ summarize_result(packet_info *pinfo, proto_item *item, uint32_t status, uint32_t
                                   oxc_mapihttp_response_code_name(response_code));
     else if (status != 0 && status != 200)
         text = wmem_strdup_printf(pinfo->pool, ", HTTP %u %s", status,
-                                  oxc_http_status_name(status));
+                                  status_text(status));
     else if (body->has_status_code && body->status_code != 0)
         text = wmem_strdup_printf(pinfo->pool, ", StatusCode 0x%08x", body->status_code);
     else if (body->has_error_code && body->error_code != 0)
@@ -143,6 +151,23 @@ wait_outcome(const oxc_http_message_t *message, const oxc_preamble_t *preamble, 
     return OXC_OUTCOME_REJECTED;
 }
 
+/* What a capture of short frames lacks of a body must not cost what the message is to its session. */
+static void
+read_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, bool is_request, const mapihttp_record_t *record,
+          oxc_body_t *body)
+{
+    TRY {
+        if (is_request)
+            oxc_mapihttp_request_body(tvb, pinfo, tree, record->type, record->pdu, body);
+        else
+            oxc_mapihttp_response_body(tvb, pinfo, tree, record->type, record->pdu, body);
+    }
+    CATCH_NONFATAL_ERRORS {
+        show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
+    }
+    ENDTRY;
+}
+
 static void
 dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *message, tvbuff_t *body_tvb,
                 mapihttp_record_t *record)
@@ -150,7 +175,7 @@ dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_h
     oxc_body_t body = { 0 };
 
     if (body_tvb)
-        oxc_mapihttp_request_body(body_tvb, pinfo, tree, record->type, record->pdu, &body);
+        read_body(body_tvb, pinfo, tree, true, record, &body);
     oxc_mapihttp_settle(pinfo, record, message, &body, 0);
     if (record->pdu->call->kind == OXC_CALL_FETCH)
         oxc_notify_fetch(tvb, pinfo, tree, record->pdu);
@@ -163,12 +188,19 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
     oxc_preamble_t preamble = { 0 };
     oxc_body_t body = { 0 };
     uint32_t response_code = 0;
+    bool known = true;          /* nothing that tells how a wait ended was left out of the capture */
     int offset = 0;
 
     oxc_mapihttp_number(oxc_http_value(message, "x-responsecode"), &response_code);
-    if (message->status != 0 && message->status != 200)
-        expert_add_info_format(pinfo, item, &ei_refused, "HTTP status %u: %s", message->status,
-                               oxc_http_status_name(message->status));
+    if (message->status != 0) {
+        proto_item *status = proto_tree_add_uint_format_value(tree, hf_http_status, message->tvb, message->offset,
+                                                              (int)strlen("HTTP/1.1 200"), message->status, "%u %s",
+                                                              message->status, status_text(message->status));
+
+        if (message->status != 200)
+            expert_add_info_format(pinfo, status, &ei_refused, "HTTP status %u: %s", message->status,
+                                   status_text(message->status));
+    }
     if (body_tvb) {
         offset = oxc_mapihttp_preamble(body_tvb, pinfo, tree, &preamble);
         if (!preamble.there && response_code == 0)
@@ -176,15 +208,14 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
         if (preamble.has_response_code && preamble.response_code != 0)
             response_code = preamble.response_code;
         if ((preamble.done || !preamble.there) && tvb_reported_length_remaining(body_tvb, offset) > 0)
-            oxc_mapihttp_response_body(tvb_new_subset_remaining(body_tvb, offset), pinfo, tree, record->type, record->pdu,
-                                       &body);
+            read_body(tvb_new_subset_remaining(body_tvb, offset), pinfo, tree, false, record, &body);
         else if (preamble.done && response_code == 0)
-            oxc_mapihttp_response_body(tvb_new_subset_length(body_tvb, offset, 0), pinfo, tree, record->type, record->pdu,
-                                       &body);
+            read_body(tvb_new_subset_length(body_tvb, offset, 0), pinfo, tree, false, record, &body);
+        known = body.has_event_pending || tvb_captured_length(body_tvb) == tvb_reported_length(body_tvb);
     }
     summarize_result(pinfo, item, message->status, response_code, &body);
     oxc_mapihttp_settle(pinfo, record, message, &body, response_code);
-    if (record->pdu->call->kind == OXC_CALL_WAIT)
+    if (record->pdu->call->kind == OXC_CALL_WAIT && known)
         oxc_notify_wakeup(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT,
                           wait_outcome(message, &preamble, response_code, &body), record->session,
                           record->pdu->call->bound, record->pdu->call->request);
