@@ -9,6 +9,7 @@
 #include "notify/notify.h"
 #include "registration.h"
 #include "rop/buffer.h"
+#include "transport/afterwards.h"
 #include "transport/http-message.h"
 #include "transport/mapihttp-body.h"
 #include "transport/mapihttp-silence.h"
@@ -575,7 +576,7 @@ proto_reg_handoff_mapihttp(void)
     dissector_handle_t handle = create_dissector_handle(dissect_mapihttp, proto_mapihttp);
 
     dissector_add_string("media_type", "application/mapi-http", handle);
-    register_postdissector(create_dissector_handle(dissect_afterwards, proto_connection));
+    oxc_afterwards_add(dissect_afterwards);
     http_tcp_handle = find_dissector("http-over-tcp");
     http_tls_handle = find_dissector("http-over-tls");
     tls_handle = find_dissector("tls");

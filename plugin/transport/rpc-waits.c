@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
+#include "transport/afterwards.h"
 #include "transport/rpc-waits.h"
 
 #include <epan/conversation.h>
@@ -146,7 +147,7 @@ forget(void)
 void
 oxc_rpc_waits_handoff(void)
 {
-    register_postdissector(create_dissector_handle(dissect_afterwards, proto_waits));
+    oxc_afterwards_add(dissect_afterwards);
 }
 
 void

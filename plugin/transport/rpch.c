@@ -31,6 +31,7 @@
 #include "compat.h"
 
 #include "registration.h"
+#include "transport/afterwards.h"
 #include "transport/rpch-stream.h"
 #include "transport/rpcpdu.h"
 
@@ -228,5 +229,5 @@ proto_reg_handoff_rpch(void)
                        HEURISTIC_ENABLE);
     heur_dissector_add("tls", dissect_rpch_tls_heur, "RPC over HTTP over TLS", "rpch_tls", proto_rpch,
                        HEURISTIC_ENABLE);
-    register_postdissector(create_dissector_handle(watch_http, proto_rpch));
+    oxc_afterwards_add(watch_http);
 }
