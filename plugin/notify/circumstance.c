@@ -15,10 +15,12 @@
 #define CANDIDATES 8            /* sessions that a channel remembers having been followed by */
 #define FEW 8                   /* sessions of a client and server that are known one by one: those met last */
 #define NEAR 64                 /* wake-ups of a client and server whose follow-up may still come */
+#define IDLE 4                  /* sessions of a connection that have no wait open */
 #define FETCHERS 6              /* sessions that fetched after one of them */
 #define NEARBY 2.0              /* seconds: a later fetch says next to nothing */
 
 #define BELIEVED 0.90           /* share from which on a channel is a session's for good, until others get ahead */
+#define IDLE_TRUST 0.95         /* that the end of a wait is the idle session's, if there is one */
 #define SHOWN 0.70              /* share from which on a fetch is shown as a follow-up */
 #define ELSEWHERE 0.03          /* weight of a session that has another channel of the kind */
 #define SILENT 0.2              /* weight of a session that has done nothing for SILENCE seconds */
@@ -75,6 +77,7 @@ struct oxc_channel {
     unsigned count;
     unsigned shared;            /* sessions that told this channel */
     oxc_session_t *believed;
+    oxc_session_t *idle[IDLE];  /* of a connection: sessions whose wait has ended, the latest first */
     near_t *near;               /* its latest wake-up, while that is near */
 };
 
@@ -396,6 +399,26 @@ oxc_channel_session(const oxc_channel_t *channel)
     return channel->believed;
 }
 
+void
+oxc_channel_wait_begins(oxc_channel_t *channel, const oxc_session_t *session)
+{
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < IDLE; i++)
+        if (channel->idle[i] && channel->idle[i] != session)
+            channel->idle[kept++] = channel->idle[i];
+    while (kept < IDLE)
+        channel->idle[kept++] = NULL;
+}
+
+void
+oxc_channel_wait_ended(oxc_channel_t *channel, oxc_session_t *session)
+{
+    oxc_channel_wait_begins(channel, session);
+    memmove(&channel->idle[1], &channel->idle[0], (IDLE - 1) * sizeof channel->idle[0]);
+    channel->idle[0] = session;
+}
+
 /* ---- shares ---- */
 
 /* How much a near wake-up says so far: for a session that has fetched, and for one that has not. */
@@ -541,6 +564,10 @@ oxc_circumstance_woken(oxc_channel_t *channel, oxc_wakeup_t *wakeup, uint8_t *co
 
     retire(channel->peers, now);
     session = believe(channel, now, &share);
+    if (channel->idle[0] && !channel->idle[1]) {
+        session = channel->idle[0];
+        share = IDLE_TRUST;
+    }
     add_near(channel, wakeup, now);
     *confidence = per_cent(share);
     return session;

@@ -44,6 +44,13 @@ void oxc_channel_share(oxc_channel_t *channel, oxc_session_t *session);
 /* The session that is believed to have the channel; NULL if that is open. First visit only. */
 oxc_session_t *oxc_channel_session(const oxc_channel_t *channel);
 
+/*
+ * A wait of a session begins or ends on a connection (channel of OXC_CHANNEL_CONNECTION). A session has one wait at a time, so
+ * an end whose beginning was not captured is that of a session which has none open. First visit only.
+ */
+void oxc_channel_wait_begins(oxc_channel_t *channel, const oxc_session_t *session);
+void oxc_channel_wait_ended(oxc_channel_t *channel, oxc_session_t *session);
+
 /* The session was met between client and server. First visit only. */
 void oxc_circumstance_meet(packet_info *pinfo, oxc_session_t *session, const address *client, const address *server);
 

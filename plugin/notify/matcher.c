@@ -14,12 +14,15 @@
 typedef struct oxc_notify_state {
     oxc_wakeup_t *open;         /* the wake-up that waits for its follow-up */
     oxc_wakeup_t *last_push;    /* the latest datagram with no fetch after it */
+    const oxc_call_t *wait;     /* the latest wait that began */
 } state_t;
 
 static wmem_map_t *wakeups;             /* frame and which -> oxc_wakeup_t */
 static wmem_map_t *answered;            /* oxc_call_t -> oxc_wakeup_t that it followed up */
 static nstime_t latest;                 /* time of the latest event */
 static unsigned window_seconds = 60;
+static unsigned fetches_answered;       /* responses of fetches, and those of them whose request was not captured */
+static unsigned fetches_orphaned;
 
 void
 oxc_matcher_set_window(unsigned seconds)
@@ -149,6 +152,11 @@ oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc_wakeup_method
     return wakeup;
 }
 
+/* A link that is less sure is not shown. */
+#define LEAST_SHOWN 60
+
+#define SHARER_DOUBT 0.05       /* for each other session of a sealed association */
+
 /* Links whose time teaches how long follow-ups take. */
 #define LITTLE_DOUBT 90
 
@@ -171,6 +179,51 @@ link_to(oxc_wakeup_t *wakeup, const oxc_pdu_t *fetch)
     }
 }
 
+/*
+ * While events are queued a server ends a wait at once (MS-OXCRPC 3.3.4.1). So if a wait of the session is still open after the
+ * wake-up, the events are gone: either the server took them back, or the capture lacks the end of that wait, which
+ * superseded this wake-up, or the call that fetched them. How much it lacks is known from answers without their questions.
+ */
+#define AT_ONCE 0.02            /* seconds */
+#define TAKEN_BACK 0.03         /* share of wake-ups whose events are gone before anybody fetches them */
+
+static uint8_t
+trust_with_open_wait(const oxc_wakeup_t *wakeup, const state_t *state, const oxc_pdu_t *fetch)
+{
+    const oxc_call_t *wait = state->wait;
+    nstime_t open_for;
+    double lost;
+
+    if (!wait || wait->response || !wait->request || fetches_orphaned == 0)
+        return wakeup->confidence;
+    nstime_delta(&open_for, &fetch->time,
+                 nstime_cmp(&wait->request->time, &wakeup->time) < 0 ? &wakeup->time : &wait->request->time);
+    if (nstime_to_sec(&open_for) < AT_ONCE)
+        return wakeup->confidence;
+    lost = (double)fetches_orphaned / fetches_answered;
+    return (uint8_t)(wakeup->confidence * TAKEN_BACK / (TAKEN_BACK + lost));
+}
+
+void
+oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request)
+{
+    oxc_session_t *session = request->call->session;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    if (!session && request->call->channel)
+        session = oxc_channel_session(request->call->channel);
+    if (session)
+        state_of(session)->wait = request->call;
+}
+
+/* In a sealed association the fetch may be another session's. */
+static uint8_t
+trust_among_sharers(uint8_t confidence, const oxc_session_t *session)
+{
+    return session->sealed && session->sharers > 1 ? (uint8_t)(confidence * (1 - SHARER_DOUBT * (session->sharers - 1))) : confidence;
+}
+
 static void
 fetch_asked(oxc_pdu_t *pdu)
 {
@@ -181,8 +234,17 @@ fetch_asked(oxc_pdu_t *pdu)
     state->open = NULL;
     state->last_push = NULL;
     guessed = oxc_circumstance_fetch(pdu, &confidence);
+    if (guessed && wakeup && guessed->frame > wakeup->frame) {
+        if (within_window(&wakeup->time, &guessed->time))
+            wakeup->superseded_in = guessed->frame;
+        wakeup = NULL;
+    }
     if (wakeup && within_window(&wakeup->time, &pdu->time)) {
-        link_to(wakeup, pdu);
+        wakeup->confidence = trust_among_sharers(trust_with_open_wait(wakeup, state, pdu), wakeup->session);
+        if (wakeup->confidence >= LEAST_SHOWN)
+            link_to(wakeup, pdu);
+        else
+            wakeup->undecided = true;
         return;
     }
     if (wakeup)
@@ -199,6 +261,10 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
     if (PINFO_FD_VISITED(pinfo))
         return;
     note_time(pinfo);
+    if (pdu->is_response) {
+        fetches_answered++;
+        fetches_orphaned += pdu->call->request == NULL;
+    }
     if (!pdu->call->session)
         return;
     if (!pdu->is_response) {
@@ -233,7 +299,7 @@ oxc_matcher_fate(const oxc_wakeup_t *wakeup)
         return OXC_FATE_FOLLOWED;
     if (wakeup->superseded_in)
         return OXC_FATE_SUPERSEDED;
-    if (wakeup->session && (wakeup->late_fetch || oxc_matcher_expired(wakeup)))
+    if (wakeup->session && !wakeup->undecided && (wakeup->late_fetch || oxc_matcher_expired(wakeup)))
         return OXC_FATE_MISSED;
     return OXC_FATE_OPEN;
 }
@@ -253,6 +319,7 @@ static void
 matcher_forget(void)
 {
     nstime_set_zero(&latest);
+    fetches_answered = fetches_orphaned = 0;
 }
 
 void

@@ -39,6 +39,7 @@ typedef struct oxc_wakeup {
     unsigned repeats;           /* equal datagrams before this one with no fetch between */
     uint32_t first_frame;       /* of those; its own frame when there were none */
     nstime_t first_time;
+    bool undecided;             /* something of what followed is missing in the capture: nobody can say what became of it */
     uint8_t match;              /* oxc_match_t of the link */
     uint8_t confidence;         /* 0 to 100: of links shown with c, about c % are right */
 } oxc_wakeup_t;
@@ -61,6 +62,9 @@ const oxc_wakeup_t *oxc_matcher_known(const packet_info *pinfo, uint32_t which);
 
 /* A fetch was seen: its request closes the open wake-up of the session, its response counts what it brought. */
 void oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu);
+
+/* A wait began, in a session that is known or believed to be its own. First visit only. */
+void oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request);
 
 /* The wake-up that the call of this PDU followed up; NULL for none. */
 const oxc_wakeup_t *oxc_matcher_answered(const oxc_pdu_t *pdu);

@@ -154,8 +154,8 @@ show_fate(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item,
         expert_add_info_format(pinfo, item, &ei_never_followed,
                                "No call of the session fetched the notifications within %u s; the next one is in frame %u",
                                oxc_matcher_window(), wakeup->late_fetch->frame);
-    } else if (PINFO_FD_VISITED(pinfo) && wakeup->outcome == OXC_OUTCOME_PENDING && wakeup->session &&
-               oxc_matcher_expired(wakeup)) {
+    } else if (PINFO_FD_VISITED(pinfo) && wakeup->outcome == OXC_OUTCOME_PENDING &&
+               oxc_matcher_fate(wakeup) == OXC_FATE_MISSED) {
         expert_add_info_format(pinfo, item, &ei_never_followed,
                                "No call of the session fetched the notifications; the capture goes on for more than %u s",
                                oxc_matcher_window());
@@ -312,7 +312,7 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
         if (!pdu->is_response && nstime_to_msec(&took) > pref_slow)
             expert_add_info_format(pinfo, item, &ei_slow, "The client fetched %s s after it was woken",
                                    rel_time_to_secs_str(pinfo->pool, &took));
-        if (pdu->is_response && event.notifications == 0)
+        if (pdu->is_response && event.notifications == 0 && !pdu->call->session->sealed)
             expert_add_info(pinfo, item, &ei_empty);
     }
     tell_tap(pinfo, &event);
@@ -323,6 +323,8 @@ oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu)
 {
     oxc_tap_t event = { .kind = OXC_TAP_CALL, .session = pdu->call->session, .pdu = pdu };
 
+    if (pdu->call->kind == OXC_CALL_WAIT && !pdu->is_response)
+        oxc_matcher_wait(pinfo, pdu);
     tell_tap(pinfo, &event);
 }
 

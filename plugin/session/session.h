@@ -42,6 +42,7 @@ typedef enum {
     OXC_KEY_ACXH,               /* 20 bytes of the asynchronous context handle */
     OXC_KEY_COOKIE,             /* session context cookie, "name=value" */
     OXC_KEY_REQUEST_ID,         /* GUID part of X-RequestId, as text */
+    OXC_KEY_ASSOCIATION,        /* association group of DCE/RPC connections with their addresses */
     OXC_KEY_INDEX               /* session index (piCxr) with the server's address: see oxc_session_index_key() */
 } oxc_key_kind_t;
 
@@ -78,6 +79,7 @@ struct oxc_session {
     wmem_map_t *folder_names;   /* folder id -> list of names, each with the frame that showed it */
     wmem_map_t *named_props;    /* property id -> list of names, each with the frame that showed it */
     bool sealed;                /* known by its association only: the stubs of its calls are encrypted */
+    unsigned sharers;           /* session contexts in a sealed association, as far as is known; first pass */
     struct oxc_notify_state *notify;    /* owned by the matcher */
     struct oxc_circumstance *circumstance;      /* owned by notify/circumstance.c */
 };

@@ -29,6 +29,36 @@ static int hf_return_value = -1;
 static int ett_asyncemsmdb = -1;
 static int ett_pul_flags_out = -1;
 
+static oxc_channel_t *
+channel_of_connection(const oxc_rpc_t *rpc)
+{
+    const packet_info *pinfo = rpc->pinfo;
+
+    return oxc_channel_find(OXC_CHANNEL_CONNECTION, &rpc->conversation, sizeof rpc->conversation,
+                            rpc->is_response ? &pinfo->dst : &pinfo->src, rpc->is_response ? &pinfo->src : &pinfo->dst);
+}
+
+static void
+note_begin(const oxc_rpc_t *rpc)
+{
+    const oxc_session_t *session = rpc->pdu->call->session;
+
+    oxc_rpc_wait_begins(rpc->pinfo, rpc->pdu->call);
+    if (session && !PINFO_FD_VISITED(rpc->pinfo))
+        oxc_channel_wait_begins(channel_of_connection(rpc), session);
+}
+
+/* A refused wait is one besides another one, which goes on. */
+static void
+note_end(const oxc_rpc_t *rpc, uint32_t result)
+{
+    oxc_session_t *session = rpc->pdu->call->session;
+
+    oxc_rpc_wait_ends(rpc->pinfo, rpc->pdu->call);
+    if (session && result == 0 && !PINFO_FD_VISITED(rpc->pinfo))
+        oxc_channel_wait_ended(channel_of_connection(rpc), session);
+}
+
 static int
 async_wait_ex_request(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep)
 {
@@ -37,7 +67,7 @@ async_wait_ex_request(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree 
 
     if (oxc_ndr_handle(&rpc.ndr, hf_acxh, &acxh))
         oxc_rpc_session(&rpc, OXC_KEY_ACXH, &acxh);
-    oxc_rpc_wait_begins(pinfo, rpc.pdu->call);
+    note_begin(&rpc);
     oxc_ndr_u32(&rpc.ndr, hf_ul_flags_in, NULL);
     oxc_rpc_show_session(tvb, pinfo, tree, rpc.pdu->call);
     oxc_notify_call(pinfo, rpc.pdu);
@@ -66,17 +96,16 @@ async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree
     proto_item *item;
     uint32_t flags, result;
 
-    oxc_rpc_wait_ends(pinfo, call);
     flags = oxc_ndr_u32(&rpc.ndr, hf_pul_flags_out, &item);
     if (item)
         proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_pul_flags_out), rpc.ndr.tvb, rpc.ndr.offset - 4, 4, bits,
                                           flags);
     result = oxc_rpc_return_value(&rpc, hf_return_value);
 
+    note_end(&rpc, result);
     /* The response has no handle: without its request only the connection tells whose wait this was. */
     if (!call->session && !call->channel && !PINFO_FD_VISITED(pinfo))
-        call->channel = oxc_channel_find(OXC_CHANNEL_CONNECTION, &rpc.conversation, sizeof rpc.conversation, &pinfo->dst,
-                                         &pinfo->src);
+        call->channel = channel_of_connection(&rpc);
 
     if (rpc.ndr.broken)
         return oxc_rpc_end(&rpc, tvb);

@@ -557,6 +557,12 @@ oxc_emsmdb_call_name(uint16_t opnum)
     return opnum < array_length(calls) ? calls[opnum].name : "unknown call";
 }
 
+oxc_call_kind_t
+oxc_emsmdb_call_kind(uint16_t opnum)
+{
+    return opnum < array_length(calls) ? calls[opnum].kind : OXC_CALL_OTHER;
+}
+
 /* Every call goes through here: DCE/RPC has said in di which one it is. */
 static int
 dissect_call(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep)

@@ -93,6 +93,9 @@ bool oxc_asyncemsmdb_is_ours(void);
 /* Name of an EMSMDB call; a text for every opnum. */
 const char *oxc_emsmdb_call_name(uint16_t opnum);
 
+/* Kind of an EMSMDB call. */
+oxc_call_kind_t oxc_emsmdb_call_kind(uint16_t opnum);
+
 /* Dissects a stub with the routine of its call; false if the call has none. */
 bool oxc_emsmdb_dissect_stub(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep);
 bool oxc_asyncemsmdb_dissect_stub(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep);

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include "transport/rpcpdu.h"
+#include "transport/rpc-sealed.h"
 
 #include "registration.h"
 
@@ -57,6 +57,7 @@ typedef struct {
 typedef struct {
     oxc_rpc_state_t *state;     /* NULL: it was not handed to us */
     dcerpc_call_value *value;   /* set if we dissect the call, for want of DCE/RPC */
+    oxc_rpc_sealed_t *sealed;   /* set if the stub could not be decrypted */
 } asked_t;
 
 typedef struct {
@@ -78,6 +79,8 @@ typedef struct {
     dcerpc_call_value *value;           /* STUB */
     const uint8_t *bytes;               /* STUB that came in fragments */
     unsigned length;
+    const oxc_rpc_sealed_t *sealed;     /* SEALED */
+    bool first;                 /* SEALED: of the connection */
     oxc_rpc_state_t *state;             /* FAULT */
 } finding_t;
 
@@ -315,16 +318,22 @@ add_stub(packet_info *pinfo, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_int
 }
 
 static void
-note_sealed(packet_info *pinfo, connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface)
+note_sealed(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_interface_t interface,
+            const oxc_rpc_sealed_t *sealed)
 {
-    if (connection->sealed || interface == OXC_RPC_NEITHER || !oxc_rpc_is_sealed(pdu) || !(pdu->flags & RPC_FLAG_LAST))
+    finding_t *finding;
+
+    if (interface == OXC_RPC_NEITHER || (!sealed && connection->sealed))
         return;
+    finding = add_finding(pinfo, key, SEALED, interface);
+    finding->sealed = sealed;
+    finding->first = !connection->sealed;
     connection->sealed = true;
-    add_finding(pinfo, key, SEALED, interface);
 }
 
 static void
-learn_request(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu, oxc_rpc_state_t *state)
+learn_request(packet_info *pinfo, conversation_t *conversation, connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu,
+              oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
     oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
@@ -341,7 +350,10 @@ learn_request(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rp
         return;
     }
     if (oxc_rpc_is_sealed(pdu)) {
-        note_sealed(pinfo, connection, key, pdu, interface);
+        if (interface != OXC_RPC_NEITHER && pdu->flags & RPC_FLAG_LAST) {
+            asked->sealed = oxc_rpc_sealed_request(pinfo, conversation, interface, pdu);
+            note_sealed(pinfo, connection, key, interface, asked->sealed);
+        }
         return;
     }
     if (connection->bound || !gather(connection, pdu, interface))
@@ -370,7 +382,9 @@ learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_r
     if (state)
         return;
     if (oxc_rpc_is_sealed(pdu)) {
-        note_sealed(pinfo, connection, key, pdu, interface);
+        if (pdu->flags & RPC_FLAG_LAST)
+            note_sealed(pinfo, connection, key, interface,
+                        asked && asked->sealed ? oxc_rpc_sealed_response(pinfo, asked->sealed) : NULL);
         return;
     }
     if ((asked && !asked->value) || !gather(connection, pdu, interface))
@@ -416,10 +430,15 @@ learn(packet_info *pinfo, conversation_t *conversation, uint32_t key, oxc_rpc_pd
         oxc_rpc_read_bind(pdu, set_context, connection);
         return;
     }
+    if (pdu->ptype == PDU_BIND_ACK || pdu->ptype == PDU_ALTER_ACK) {
+        if (connection->ours)
+            oxc_rpc_sealed_bound(pinfo, conversation, pdu);
+        return;
+    }
     if (pdu->length < RPC_BODY_SIZE || (connection->bound && !connection->ours && !state))
         return;
     if (pdu->ptype == PDU_REQ)
-        learn_request(pinfo, connection, key, pdu, state);
+        learn_request(pinfo, conversation, connection, key, pdu, state);
     else if (pdu->ptype == PDU_RESP)
         learn_response(pinfo, connection, key, pdu, state);
     else if (pdu->ptype == PDU_FAULT)
@@ -498,7 +517,10 @@ show_finding(packet_info *pinfo, proto_tree *tree, conversation_t *conversation,
         proto_tree_add_expert(tree, pinfo, &ei_unknown_call, pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub);
         break;
     case SEALED:
-        proto_tree_add_expert_format(tree, pinfo, &ei_sealed, pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub,
+        if (finding->sealed)
+            oxc_rpc_sealed_show(pinfo, tree, pdu, finding->sealed);
+        if (finding->first)
+            proto_tree_add_expert_format(tree, pinfo, &ei_sealed, pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub,
                                      "The stubs of this connection are encrypted. What decrypts them: %s; and the capture "
                                      "must hold the connection's bind",
                                      what_decrypts(pdu->auth_type));
@@ -710,5 +732,6 @@ proto_register_oxc_rpc_connection(void)
     proto_ports = proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
                                                        proto_x11 > 0 ? proto_x11 : proto_emsmdb, FT_PROTOCOL);
     proto_register_subtree_array(ett, array_length(ett));
+    oxc_rpc_sealed_register();
     expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));
 }

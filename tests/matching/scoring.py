@@ -155,7 +155,7 @@ def add(score: Score, rows: list[dict], truth: dict[str, list[dict]]) -> None:
     # The response says the same as the request.
     for fetch in truth["fetch"]:
         request, response = shown.get(fetch["request"]), shown.get(fetch["response"])
-        if fetch["response"] is not None and request and request["wakeup"] and \
+        if fetch["answered"] and request and request["wakeup"] and \
                 (response is None or not set(request["wakeup"]) <= set(response["wakeup"])):
             score.one_way += 1
             score.note(f"fetch {fetch['request']} says wakeup_in, its response {fetch['response']} does not")

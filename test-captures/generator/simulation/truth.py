@@ -92,7 +92,7 @@ class Truth:
             return
         self.line(type='fetch', session=fetch.session.number, request=fetch.request.frame, response=fetch.response.frame,
                   wakeup=None if fetch.wakeup is None else fetch.wakeup.message.frame, followup=fetch.wakeup is not None,
-                  notifications=fetch.notifications, pending=fetch.pending_index)
+                  answered=fetch.response.captured, notifications=fetch.notifications, pending=fetch.pending_index)
 
     # -- wake-ups
 
