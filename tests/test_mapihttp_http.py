@@ -203,6 +203,7 @@ def test_a_missed_request(tshark):
 
 @pytest.mark.parametrize("cookies", [
     ["MapiContext=a; path=/mapi", "MapiSequence=1; secure"],        # Exchange
+    ["MapiSequence=1", "MapiContext=a"],
     ["sequence=1", "sid=a"],                                        # gromox
     ["lb=same", "mapicontext=a"],                                   # in any case of letters, behind others
 ])
@@ -213,6 +214,7 @@ def test_the_context_cookie_has_a_name(tshark, cookies):
     for number, value in enumerate("ab", 1):
         client = http.client(f"{{{number}1111111-2222-3333-4444-555555555555}}")
         client.connect([cookie.replace("=a", f"={value}") for cookie in cookies])
+    for number, value in enumerate("ab", 1):
         other = http.client("{99999999-2222-3333-4444-555555555555}")   # X-RequestId tells nothing here
         for _ in range(2):
             frames.append((number, *other.call("Execute", execute(), executed(), "; ".join(

@@ -30,8 +30,10 @@ def match(distance, length):
 
 
 HANDLES = rops(0x11, 0x22)
-# 64 bytes of literals, then matches of 65538 bytes each: 6 MB of it.
-BOMB = literals(bytes(32)) [:36] + b"".join(match(1, 65538) for _ in range(100))
+# 32 bytes with handles, then matches of 65538 bytes each: 6 MB of it. Nobody may unpack that to find the handles.
+# Two matches share the byte of their nibbles; a mask of ones is 32 matches.
+PAIR = struct.pack("<HBBHHBH", 7, 0xFF, 0xFF, 65535, 7, 0xFF, 65535)
+BOMB = literals(rops(*[0x11] * 7) + bytes(2))[:36] + (u32(0xFFFFFFFF) + PAIR * 16) * 3 + u32(0xFFFFFFFF)
 
 CHAINS = {
     "plain": (ext(HANDLES), (), [0x11, 0x22]),
