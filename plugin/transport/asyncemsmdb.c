@@ -98,8 +98,8 @@ async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree
 
     flags = oxc_ndr_u32(&rpc.ndr, hf_pul_flags_out, &item);
     if (item)
-        proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_pul_flags_out), rpc.ndr.tvb, rpc.ndr.offset - 4, 4, bits,
-                                          flags);
+        proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_pul_flags_out), rpc.ndr.tvb,
+                                          rpc.ndr.offset - 4, 4, bits, flags);
     result = oxc_rpc_return_value(&rpc, hf_return_value);
 
     note_end(&rpc, result);
@@ -185,13 +185,14 @@ proto_register_asyncemsmdb(void)
           { "ACXH", "asyncemsmdb.acxh", FT_BYTES, BASE_NONE, NULL, 0, "Asynchronous context handle, little-endian",
             HFILL } },
         { &hf_ul_flags_in, { "ulFlagsIn", "asyncemsmdb.ul_flags_in", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
-        { &hf_pul_flags_out, { "pulFlagsOut", "asyncemsmdb.pul_flags_out", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_pul_flags_out,
+          { "pulFlagsOut", "asyncemsmdb.pul_flags_out", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_pul_flags_out_pending,
           { "NotificationPending", "asyncemsmdb.pul_flags_out.notification_pending", FT_BOOLEAN, 32, NULL,
             NOTIFICATION_PENDING, NULL, HFILL } },
         { &hf_return_value,
-          { "Return value", "asyncemsmdb.return_value", FT_UINT32, BASE_HEX | BASE_EXT_STRING, &ropdef_error_vals_ext, 0,
-            NULL, HFILL } },
+          { "Return value", "asyncemsmdb.return_value", FT_UINT32, BASE_HEX | BASE_EXT_STRING, &ropdef_error_vals_ext,
+            0, NULL, HFILL } },
     };
     static int *ett[] = { &ett_asyncemsmdb, &ett_pul_flags_out };
 

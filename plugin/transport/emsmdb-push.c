@@ -71,7 +71,8 @@ show_callback_address(oxc_rpc_t *rpc, tvbuff_t *tvb, proto_item *item, address *
         if (length > 8)
             proto_tree_add_item(tree, hf_sin_zero, tvb, 8, length - 8, ENC_NA);
         if (length != 16)
-            expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "AF_INET with %d instead of 16 bytes", length);
+            expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "AF_INET with %d instead of 16 bytes",
+                                   length);
     } else if ((family == WINSOCK_AF_INET6 || family == LINUX_AF_INET6) && length >= 24) {
         proto_tree_add_item(tree, hf_sin6_flowinfo, tvb, 4, 4, ENC_BIG_ENDIAN);
         proto_tree_add_item(tree, hf_sin6_addr, tvb, 8, 16, ENC_NA);
@@ -79,10 +80,11 @@ show_callback_address(oxc_rpc_t *rpc, tvbuff_t *tvb, proto_item *item, address *
         if (length >= 28)
             proto_tree_add_item(tree, hf_sin6_scope_id, tvb, 24, 4, ENC_LITTLE_ENDIAN);
         if (length != 28)
-            expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "AF_INET6 with %d instead of 28 bytes", length);
+            expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "AF_INET6 with %d instead of 28 bytes",
+                                   length);
     } else {
-        expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "Address family %u with %d bytes is unknown", family,
-                               length);
+        expert_add_info_format(rpc->pinfo, item, &ei_callback_address, "Address family %u with %d bytes is unknown",
+                               family, length);
         return false;
     }
     proto_item_append_text(item, ", %s port %u", address_to_str(rpc->pinfo->pool, addr), *port);
@@ -142,8 +144,8 @@ oxc_emsmdb_register_push_response(oxc_rpc_t *rpc)
 }
 
 /*
- * EcRUnregisterPushNotification is no longer described, and servers refuse it; the layout is that of open clients of its
- * time, where a stub has its size.
+ * EcRUnregisterPushNotification is no longer described, and servers refuse it; the layout is that of open clients of
+ * its time, where a stub has its size.
  */
 static bool
 show_unless_size(oxc_rpc_t *rpc, int size)
@@ -186,18 +188,18 @@ oxc_emsmdb_unregister_push_response(oxc_rpc_t *rpc)
 void
 oxc_emsmdb_register_push(int proto)
 {
-#define U16(name, filter, base) { name, "emsmdb." filter, FT_UINT16, base, NULL, 0, NULL, HFILL }
-#define U32(name, filter, base) { name, "emsmdb." filter, FT_UINT32, base, NULL, 0, NULL, HFILL }
-#define BYTES(name, filter) { name, "emsmdb." filter, FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL }
     static hf_register_info hf[] = {
-        { &hf_unknown, U32("Unknown", "unknown", BASE_HEX) },
-        { &hf_unknown_bytes, BYTES("Unknown", "unknown_bytes") },
-        { &hf_i_rpc, U32("iRpc", "i_rpc", BASE_HEX) },
-        { &hf_rgb_context, BYTES("rgbContext", "rgb_context") },
-        { &hf_cb_context, U16("cbContext", "cb_context", BASE_DEC) },
-        { &hf_grbit_advise_bits, U32("grbitAdviseBits", "grbit_advise_bits", BASE_HEX) },
-        { &hf_rgb_callback_address, BYTES("rgbCallbackAddress", "rgb_callback_address") },
-        { &hf_cb_callback_address, U16("cbCallbackAddress", "cb_callback_address", BASE_DEC) },
+        { &hf_unknown, { "Unknown", "emsmdb.unknown", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_unknown_bytes, { "Unknown", "emsmdb.unknown_bytes", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_i_rpc, { "iRpc", "emsmdb.i_rpc", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_rgb_context, { "rgbContext", "emsmdb.rgb_context", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_cb_context, { "cbContext", "emsmdb.cb_context", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_grbit_advise_bits,
+          { "grbitAdviseBits", "emsmdb.grbit_advise_bits", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_rgb_callback_address,
+          { "rgbCallbackAddress", "emsmdb.rgb_callback_address", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_cb_callback_address,
+          { "cbCallbackAddress", "emsmdb.cb_callback_address", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_sin_family,
           { "sin_family", "emsmdb.rgb_callback_address.sin_family", FT_UINT16, BASE_DEC, VALS(family_vals), 0, NULL,
             HFILL } },
@@ -205,25 +207,28 @@ oxc_emsmdb_register_push(int proto)
           { "sin_port", "emsmdb.rgb_callback_address.sin_port", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_sin_addr,
           { "sin_addr", "emsmdb.rgb_callback_address.sin_addr", FT_IPv4, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_sin_zero, BYTES("sin_zero", "rgb_callback_address.sin_zero") },
-        { &hf_sin6_flowinfo, U32("sin6_flowinfo", "rgb_callback_address.sin6_flowinfo", BASE_HEX) },
+        { &hf_sin_zero,
+          { "sin_zero", "emsmdb.rgb_callback_address.sin_zero", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_sin6_flowinfo,
+          { "sin6_flowinfo", "emsmdb.rgb_callback_address.sin6_flowinfo", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_sin6_addr,
           { "sin6_addr", "emsmdb.rgb_callback_address.sin6_addr", FT_IPv6, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_sin6_scope_id, U32("sin6_scope_id", "rgb_callback_address.sin6_scope_id", BASE_DEC) },
-        { &hf_h_notification, U32("hNotification", "h_notification", BASE_HEX) },
+        { &hf_sin6_scope_id,
+          { "sin6_scope_id", "emsmdb.rgb_callback_address.sin6_scope_id", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_h_notification, { "hNotification", "emsmdb.h_notification", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
     };
-#undef U16
-#undef U32
-#undef BYTES
     static int *ett[] = { &ett_callback_address };
     static ei_register_info ei[] = {
-        { &ei_silent, { "emsmdb.push.silent", PI_SEQUENCE, PI_NOTE,
-            "No datagram came to this registration in the capture: nothing happened, or something drops them on the way (the client "
-            "polls until the first one arrives)", EXPFILL } },
+        { &ei_silent,
+          { "emsmdb.push.silent", PI_SEQUENCE, PI_NOTE,
+            "No datagram came to this registration in the capture: nothing happened, or something drops them on the "
+            "way (the client polls until the first one arrives)",
+            EXPFILL } },
         { &ei_context_size,
           { "emsmdb.cb_context.invalid", PI_PROTOCOL, PI_WARN, "More context bytes than the server takes", EXPFILL } },
         { &ei_advise_bits,
-          { "emsmdb.grbit_advise_bits.invalid", PI_PROTOCOL, PI_WARN, "grbitAdviseBits is to be 0xFFFFFFFF", EXPFILL } },
+          { "emsmdb.grbit_advise_bits.invalid", PI_PROTOCOL, PI_WARN, "grbitAdviseBits is to be 0xFFFFFFFF",
+            EXPFILL } },
         { &ei_callback_address,
           { "emsmdb.rgb_callback_address.invalid", PI_PROTOCOL, PI_WARN, "Not a socket address", EXPFILL } },
     };

@@ -88,18 +88,12 @@ static const value_string ul_flags_vals[] = {
 
 /* ---- parts ---- */
 
-static bool
-show_cxh(oxc_rpc_t *rpc, oxc_ndr_handle_t *cxh)
-{
-    return oxc_ndr_handle(&rpc->ndr, hf_cxh, cxh);
-}
-
 void
 oxc_emsmdb_request_cxh(oxc_rpc_t *rpc)
 {
     oxc_ndr_handle_t cxh;
 
-    if (show_cxh(rpc, &cxh))
+    if (oxc_ndr_handle(&rpc->ndr, hf_cxh, &cxh))
         oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
 }
 
@@ -118,7 +112,7 @@ oxc_emsmdb_response_cxh(oxc_rpc_t *rpc)
 {
     oxc_ndr_handle_t cxh;
 
-    if (!show_cxh(rpc, &cxh))
+    if (!oxc_ndr_handle(&rpc->ndr, hf_cxh, &cxh))
         return false;
     oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
     /* At once: whatever shows the session in this frame then says so. */
@@ -141,8 +135,8 @@ show_pul_flags(oxc_rpc_t *rpc)
     uint32_t value = oxc_ndr_u32(&rpc->ndr, hf_pul_flags, &item);
 
     if (item)
-        proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_parameter), rpc->ndr.tvb, rpc->ndr.offset - 4, 4,
-                                          bits, value);
+        proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_parameter), rpc->ndr.tvb,
+                                          rpc->ndr.offset - 4, 4, bits, value);
 }
 
 /* Three version words (MS-OXCRPC 3.1.4.1.3.1). */
@@ -161,8 +155,8 @@ show_version(oxc_rpc_t *rpc, int hf)
         return;
     start = (rpc->ndr.offset + 1) / 2 * 2;
     tree = proto_tree_add_subtree(parent, rpc->ndr.tvb, MIN(start, (int)tvb_reported_length(rpc->ndr.tvb)),
-                                  MIN(6, MAX(0, tvb_reported_length_remaining(rpc->ndr.tvb, start))), ett_parameter, &item,
-                                  proto_registrar_get_name(hf));
+                                  MIN(6, MAX(0, tvb_reported_length_remaining(rpc->ndr.tvb, start))), ett_parameter,
+                                  &item, proto_registrar_get_name(hf));
     rpc->ndr.tree = tree;
     for (int i = 0; i < 3; i++)
         words[i] = oxc_ndr_u16(&rpc->ndr, hf, &items[i]);
@@ -289,20 +283,21 @@ connect_response(oxc_rpc_t *rpc)
     oxc_session_t *session = NULL;
     const char *display_name;
     uint8_t key[OXC_INDEX_KEY_SIZE];
-    uint16_t index;
+    uint16_t session_index;
 
-    if (show_cxh(rpc, &cxh))
+    if (oxc_ndr_handle(&rpc->ndr, hf_cxh, &cxh))
         session = oxc_rpc_new_session(rpc, &cxh);
     oxc_ndr_u32(&rpc->ndr, hf_pcms_polls_max, NULL);
     oxc_ndr_u32(&rpc->ndr, hf_pc_retry, NULL);
     oxc_ndr_u32(&rpc->ndr, hf_pcms_retry_delay, NULL);
-    index = oxc_ndr_u16(&rpc->ndr, hf_pi_cxr, NULL);
+    session_index = oxc_ndr_u16(&rpc->ndr, hf_pi_cxr, NULL);
     oxc_ndr_string_pointer(&rpc->ndr, hf_sz_dn_prefix, rpc->state->encoding, NULL);
     display_name = oxc_ndr_string_pointer(&rpc->ndr, hf_sz_display_name, rpc->state->encoding, NULL);
     if (!session || PINFO_FD_VISITED(rpc->pinfo))
         return;
     oxc_session_set_user(rpc->pinfo, session, rpc->state->user ? rpc->state->user : display_name);
-    oxc_session_add_key(rpc->pinfo, session, OXC_KEY_INDEX, key, oxc_session_index_key(index, &rpc->pinfo->src, key));
+    oxc_session_add_key(rpc->pinfo, session, OXC_KEY_INDEX, key,
+                        oxc_session_index_key(session_index, &rpc->pinfo->src, key));
 }
 
 static void
@@ -538,8 +533,10 @@ static const emsmdb_call_t calls[] = {
     { "EcDoDisconnect", OXC_CALL_DISCONNECT, handle_request, disconnect_response },
     { "EcDoRpc", OXC_CALL_FETCH, legacy_rpc_request, legacy_rpc_response },
     { "EcGetMoreRpc", OXC_CALL_OTHER, NULL, NULL },
-    { "EcRRegisterPushNotification", OXC_CALL_REGISTER_PUSH, oxc_emsmdb_register_push_request, oxc_emsmdb_register_push_response },
-    { "EcRUnregisterPushNotification", OXC_CALL_OTHER, oxc_emsmdb_unregister_push_request, oxc_emsmdb_unregister_push_response },
+    { "EcRRegisterPushNotification", OXC_CALL_REGISTER_PUSH, oxc_emsmdb_register_push_request,
+      oxc_emsmdb_register_push_response },
+    { "EcRUnregisterPushNotification", OXC_CALL_OTHER, oxc_emsmdb_unregister_push_request,
+      oxc_emsmdb_unregister_push_response },
     { "EcDummyRpc", OXC_CALL_OTHER, no_parameters, only_return_value },
     { "EcRGetDCName", OXC_CALL_OTHER, NULL, NULL },
     { "EcRNetGetDCName", OXC_CALL_OTHER, NULL, NULL },
@@ -602,8 +599,8 @@ oxc_emsmdb_dissect_stub(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, dce
 }
 
 void
-oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator, const oxc_rpc_state_t *state,
-                 uint32_t status)
+oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator,
+                 const oxc_rpc_state_t *state, uint32_t status)
 {
     oxc_call_t *call = state->call;
 
@@ -652,7 +649,7 @@ take_service_away(const e_guid_t *uuid)
     return service;
 }
 
-/* What dcerpc_init_uuid() does, but for a handle that exists: a second one of the same name would be a dissector bug. */
+/* What dcerpc_init_uuid() does, for a handle that exists: a second one of the same name would be a dissector bug. */
 static void
 give_service_back(e_guid_t *uuid, const service_t *service)
 {
@@ -718,67 +715,72 @@ proto_reg_handoff_emsmdb(void)
 void
 proto_register_emsmdb(void)
 {
-#define U16(name, filter, base) { name, "emsmdb." filter, FT_UINT16, base, NULL, 0, NULL, HFILL }
-#define U32(name, filter, base) { name, "emsmdb." filter, FT_UINT32, base, NULL, 0, NULL, HFILL }
-#define MS(name, filter) \
-    { name, "emsmdb." filter, FT_UINT32, BASE_DEC | BASE_UNIT_STRING, &units_milliseconds, 0, NULL, HFILL }
-#define TEXT(name, filter) { name, "emsmdb." filter, FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL }
-#define BYTES(name, filter) { name, "emsmdb." filter, FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL }
     static hf_register_info hf[] = {
         { &hf_opnum, { "Operation", "emsmdb.opnum", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_cxh, { "CXH", "emsmdb.cxh", FT_BYTES, BASE_NONE, NULL, 0, "Session context handle, little-endian", HFILL } },
+        { &hf_cxh,
+          { "CXH", "emsmdb.cxh", FT_BYTES, BASE_NONE, NULL, 0, "Session context handle, little-endian", HFILL } },
         { &hf_acxh,
-          { "ACXH", "emsmdb.acxh", FT_BYTES, BASE_NONE, NULL, 0, "Asynchronous context handle, little-endian", HFILL } },
-        { &hf_return_value,
-          { "Return value", "emsmdb.return_value", FT_UINT32, BASE_HEX | BASE_EXT_STRING, &ropdef_error_vals_ext, 0, NULL,
+          { "ACXH", "emsmdb.acxh", FT_BYTES, BASE_NONE, NULL, 0, "Asynchronous context handle, little-endian",
             HFILL } },
-        { &hf_sz_user_dn, TEXT("szUserDN", "sz_user_dn") },
+        { &hf_return_value,
+          { "Return value", "emsmdb.return_value", FT_UINT32, BASE_HEX | BASE_EXT_STRING, &ropdef_error_vals_ext, 0,
+            NULL, HFILL } },
+        { &hf_sz_user_dn, { "szUserDN", "emsmdb.sz_user_dn", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_ul_flags, { "ulFlags", "emsmdb.ul_flags", FT_UINT32, BASE_HEX, VALS(ul_flags_vals), 0, NULL, HFILL } },
-        { &hf_ul_con_mod, U32("ulConMod", "ul_con_mod", BASE_HEX) },
-        { &hf_cb_limit, U32("cbLimit", "cb_limit", BASE_DEC) },
-        { &hf_ul_cpid, U32("ulCpid", "ul_cpid", BASE_DEC) },
-        { &hf_ul_lcid_string, U32("ulLcidString", "ul_lcid_string", BASE_HEX) },
-        { &hf_ul_lcid_sort, U32("ulLcidSort", "ul_lcid_sort", BASE_HEX) },
-        { &hf_ul_icxr_link, U32("ulIcxrLink", "ul_icxr_link", BASE_HEX) },
-        { &hf_linked_session, U32("Linked to session", "ul_icxr_link.session", BASE_DEC) },
-        { &hf_us_f_can_convert_code_pages, U16("usFCanConvertCodePages", "us_f_can_convert_code_pages", BASE_DEC) },
-        { &hf_rgw_client_version, U16("rgwClientVersion", "rgw_client_version", BASE_HEX) },
-        { &hf_rgw_server_version, U16("rgwServerVersion", "rgw_server_version", BASE_HEX) },
-        { &hf_rgw_best_version, U16("rgwBestVersion", "rgw_best_version", BASE_HEX) },
-        { &hf_version, TEXT("Version", "version") },
-        { &hf_pul_time_stamp, U32("pulTimeStamp", "pul_time_stamp", BASE_DEC) },
-        { &hf_pull_time_stamp, U32("pullTimeStamp", "pull_time_stamp", BASE_DEC) },
-        { &hf_pcms_polls_max, MS("pcmsPollsMax", "pcms_polls_max") },
-        { &hf_pc_retry, U32("pcRetry", "pc_retry", BASE_DEC) },
-        { &hf_pcms_retry_delay, MS("pcmsRetryDelay", "pcms_retry_delay") },
-        { &hf_pi_cxr, U16("piCxr", "pi_cxr", BASE_DEC) },
-        { &hf_sz_dn_prefix, TEXT("szDNPrefix", "sz_dn_prefix") },
-        { &hf_sz_display_name, TEXT("szDisplayName", "sz_display_name") },
-        { &hf_pul_flags, U32("pulFlags", "pul_flags", BASE_HEX) },
+        { &hf_ul_con_mod, { "ulConMod", "emsmdb.ul_con_mod", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_cb_limit, { "cbLimit", "emsmdb.cb_limit", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_ul_cpid, { "ulCpid", "emsmdb.ul_cpid", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_ul_lcid_string, { "ulLcidString", "emsmdb.ul_lcid_string", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_ul_lcid_sort, { "ulLcidSort", "emsmdb.ul_lcid_sort", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_ul_icxr_link, { "ulIcxrLink", "emsmdb.ul_icxr_link", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_linked_session,
+          { "Linked to session", "emsmdb.ul_icxr_link.session", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_us_f_can_convert_code_pages,
+          { "usFCanConvertCodePages", "emsmdb.us_f_can_convert_code_pages", FT_UINT16, BASE_DEC, NULL, 0, NULL,
+            HFILL } },
+        { &hf_rgw_client_version,
+          { "rgwClientVersion", "emsmdb.rgw_client_version", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_rgw_server_version,
+          { "rgwServerVersion", "emsmdb.rgw_server_version", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_rgw_best_version,
+          { "rgwBestVersion", "emsmdb.rgw_best_version", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_version, { "Version", "emsmdb.version", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_pul_time_stamp, { "pulTimeStamp", "emsmdb.pul_time_stamp", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_pull_time_stamp,
+          { "pullTimeStamp", "emsmdb.pull_time_stamp", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_pcms_polls_max,
+          { "pcmsPollsMax", "emsmdb.pcms_polls_max", FT_UINT32, BASE_DEC | BASE_UNIT_STRING, &units_milliseconds, 0,
+            NULL, HFILL } },
+        { &hf_pc_retry, { "pcRetry", "emsmdb.pc_retry", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_pcms_retry_delay,
+          { "pcmsRetryDelay", "emsmdb.pcms_retry_delay", FT_UINT32, BASE_DEC | BASE_UNIT_STRING, &units_milliseconds, 0,
+            NULL, HFILL } },
+        { &hf_pi_cxr, { "piCxr", "emsmdb.pi_cxr", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_sz_dn_prefix, { "szDNPrefix", "emsmdb.sz_dn_prefix", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_sz_display_name,
+          { "szDisplayName", "emsmdb.sz_display_name", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_pul_flags, { "pulFlags", "emsmdb.pul_flags", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_pul_flags_no_compression,
           { "NoCompression", "emsmdb.pul_flags.no_compression", FT_BOOLEAN, 32, NULL, 0x1, NULL, HFILL } },
         { &hf_pul_flags_no_xor_magic,
           { "NoXorMagic", "emsmdb.pul_flags.no_xor_magic", FT_BOOLEAN, 32, NULL, 0x2, NULL, HFILL } },
         { &hf_pul_flags_chain, { "Chain", "emsmdb.pul_flags.chain", FT_BOOLEAN, 32, NULL, 0x4, NULL, HFILL } },
-        { &hf_rgb_in, BYTES("rgbIn", "rgb_in") },
-        { &hf_cb_in, U32("cbIn", "cb_in", BASE_DEC) },
-        { &hf_rgb_out, BYTES("rgbOut", "rgb_out") },
-        { &hf_pcb_out, U32("pcbOut", "pcb_out", BASE_DEC) },
-        { &hf_rgb_aux_in, BYTES("rgbAuxIn", "rgb_aux_in") },
-        { &hf_cb_aux_in, U32("cbAuxIn", "cb_aux_in", BASE_DEC) },
-        { &hf_rgb_aux_out, BYTES("rgbAuxOut", "rgb_aux_out") },
-        { &hf_pcb_aux_out, U32("pcbAuxOut", "pcb_aux_out", BASE_DEC) },
-        { &hf_pul_trans_time, MS("pulTransTime", "pul_trans_time") },
-        { &hf_length, U16("length", "length", BASE_DEC) },
-        { &hf_max_data, U16("max_data", "max_data", BASE_DEC) },
-        { &hf_reserved0, BYTES("Reserved0", "reserved0") },
-        { &hf_reserved1, U32("Reserved1", "reserved1", BASE_DEC) },
+        { &hf_rgb_in, { "rgbIn", "emsmdb.rgb_in", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_cb_in, { "cbIn", "emsmdb.cb_in", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_rgb_out, { "rgbOut", "emsmdb.rgb_out", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_pcb_out, { "pcbOut", "emsmdb.pcb_out", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_rgb_aux_in, { "rgbAuxIn", "emsmdb.rgb_aux_in", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_cb_aux_in, { "cbAuxIn", "emsmdb.cb_aux_in", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_rgb_aux_out, { "rgbAuxOut", "emsmdb.rgb_aux_out", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_pcb_aux_out, { "pcbAuxOut", "emsmdb.pcb_aux_out", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_pul_trans_time,
+          { "pulTransTime", "emsmdb.pul_trans_time", FT_UINT32, BASE_DEC | BASE_UNIT_STRING, &units_milliseconds, 0,
+            NULL, HFILL } },
+        { &hf_length, { "length", "emsmdb.length", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_max_data, { "max_data", "emsmdb.max_data", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_reserved0, { "Reserved0", "emsmdb.reserved0", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_reserved1, { "Reserved1", "emsmdb.reserved1", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
     };
-#undef U16
-#undef U32
-#undef MS
-#undef TEXT
-#undef BYTES
     static int *ett[] = { &ett_emsmdb, &ett_parameter };
     static ei_register_info ei[] = {
         { &ei_session_lost,

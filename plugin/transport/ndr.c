@@ -25,7 +25,8 @@ static expert_field ei_array_counts = EI_INIT;
 static expert_field ei_array_length = EI_INIT;
 
 oxc_ndr_t
-oxc_ndr_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, const dcerpc_info *di, const uint8_t *drep)
+oxc_ndr_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, const dcerpc_info *di,
+              const uint8_t *drep)
 {
     oxc_ndr_t ndr = { 0 };
 
@@ -50,9 +51,10 @@ ndr_has(oxc_ndr_t *ndr, int hf, int size)
     if (left >= size)
         return true;
     ndr->broken = true;
-    proto_tree_add_expert_format(ndr->tree, ndr->pinfo, &ei_short_stub, ndr->tvb, MIN(ndr->offset, (int)tvb_reported_length(ndr->tvb)),
-                                 MAX(left, 0), "The stub ends before %s: %d of %d bytes are left",
-                                 proto_registrar_get_name(hf), MAX(left, 0), size);
+    proto_tree_add_expert_format(ndr->tree, ndr->pinfo, &ei_short_stub, ndr->tvb,
+                                 MIN(ndr->offset, (int)tvb_reported_length(ndr->tvb)), MAX(left, 0),
+                                 "The stub ends before %s: %d of %d bytes are left", proto_registrar_get_name(hf),
+                                 MAX(left, 0), size);
     return false;
 }
 
@@ -207,8 +209,8 @@ ndr_array_end(oxc_ndr_t *ndr, const ndr_array_t *array, bool varying, proto_item
                                array->first, array->actual_count, array->max_count);
     if (array->actual_count > (uint64_t)array->length) {
         ndr->broken = true;
-        expert_add_info_format(ndr->pinfo, item, &ei_long_array,
-                               "The array claims %" PRIu64 " bytes, the stub has %d", array->actual_count, array->length);
+        expert_add_info_format(ndr->pinfo, item, &ei_long_array, "The array claims %" PRIu64 " bytes, the stub has %d",
+                               array->actual_count, array->length);
     }
     return tree;
 }
@@ -308,7 +310,8 @@ oxc_ndr_register(int parent)
         { &ei_long_array,
           { "emsmdb.array.long", PI_MALFORMED, PI_ERROR, "An array claims more bytes than the stub has", EXPFILL } },
         { &ei_array_counts,
-          { "emsmdb.array.counts", PI_MALFORMED, PI_WARN, "Offset and counts of an array do not fit together", EXPFILL } },
+          { "emsmdb.array.counts", PI_MALFORMED, PI_WARN, "Offset and counts of an array do not fit together",
+            EXPFILL } },
         { &ei_array_length,
           { "emsmdb.array.length", PI_PROTOCOL, PI_WARN, "A length differs from that of its array", EXPFILL } },
     };

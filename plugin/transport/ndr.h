@@ -10,8 +10,8 @@
 #include "compat.h"
 
 /*
- * A stub that is read from front to back. libwireshark's own array and pointer routines are not exported to plugins, and
- * they throw where a stub is too short; here a parameter that does not fit raises an expert item that names it, and
+ * A stub that is read from front to back. libwireshark's own array and pointer routines are not exported to plugins,
+ * and they throw where a stub is too short; here a parameter that does not fit raises an expert item that names it, and
  * everything after it reads as zero or NULL without being shown.
  */
 typedef struct {
@@ -49,8 +49,8 @@ bool oxc_ndr_read_handle(tvbuff_t *tvb, int offset, unsigned encoding, oxc_ndr_h
 bool oxc_ndr_handle(oxc_ndr_t *ndr, int hf, oxc_ndr_handle_t *handle);
 
 /*
- * A conformant array of bytes, or with varying a conformant and varying one. Returns its bytes, maybe none; NULL if there
- * is no array. An array that claims more than the stub has gives what is left.
+ * A conformant array of bytes, or with varying a conformant and varying one. Returns its bytes, maybe none; NULL if
+ * there is no array. An array that claims more than the stub has gives what is left.
  */
 tvbuff_t *oxc_ndr_bytes(oxc_ndr_t *ndr, int hf, bool varying, proto_item **item);
 

@@ -170,8 +170,8 @@ channel_of_acxh(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *acxh)
 {
     const packet_info *pinfo = rpc->pinfo;
 
-    return oxc_channel_find(OXC_CHANNEL_WAIT, acxh->bytes, sizeof acxh->bytes, rpc->is_response ? &pinfo->dst : &pinfo->src,
-                            rpc->is_response ? &pinfo->src : &pinfo->dst);
+    return oxc_channel_find(OXC_CHANNEL_WAIT, acxh->bytes, sizeof acxh->bytes,
+                            rpc->is_response ? &pinfo->dst : &pinfo->src, rpc->is_response ? &pinfo->src : &pinfo->dst);
 }
 
 oxc_session_t *
@@ -217,7 +217,8 @@ oxc_rpc_new_session(oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle)
         oxc_call_bind(rpc->pinfo, rpc->pdu->call, session, OXC_BOUND_BY_KEY);
         return session;
     }
-    /* A server may give out a handle again that it gave out before: the key of the birth is the handle with its call. */
+    /* A server may give out a handle again that it gave out before: the key of the birth is the handle with its call.
+     */
     memcpy(key, handle->bytes, OXC_NDR_HANDLE_SIZE);
     memcpy(key + OXC_NDR_HANDLE_SIZE, &rpc->pinfo->num, 4);
     memcpy(key + OXC_NDR_HANDLE_SIZE + 4, &rpc->discriminator, 4);

@@ -56,21 +56,21 @@ void oxc_rpc_register(int parent);
 oxc_rpc_t oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di,
                         const uint8_t *drep, oxc_rpc_interface_t interface, oxc_call_kind_t kind);
 
-/* Where the stub was read to, in terms of the stub that oxc_rpc_begin() was given; its end if a parameter did not fit. */
+/* Where the stub that oxc_rpc_begin() was given was read to; its end if a parameter did not fit. */
 int oxc_rpc_end(const oxc_rpc_t *rpc, tvbuff_t *tvb);
 
 /* The same number for the same call of the same connection on every visit, another for others in the frame. */
 uint32_t oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id);
 
 /*
- * The session of a context handle, made if it is new; binds the call to it. NULL for a null handle, and for an asynchronous one
- * that nothing ties to a session: the call then has a channel.
+ * The session of a context handle, made if it is new; binds the call to it. NULL for a null handle, and for an
+ * asynchronous one that nothing ties to a session: the call then has a channel.
  */
 oxc_session_t *oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *handle);
 
 /*
- * The session that a connect call made: a new one whatever its context handle meant before, unless that session lives on the
- * same connection. NULL for a null handle.
+ * The session that a connect call made: a new one whatever its context handle meant before, unless that session lives
+ * on the same connection. NULL for a null handle.
  */
 oxc_session_t *oxc_rpc_new_session(oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle);
 

@@ -19,9 +19,9 @@
 #include "transport/oxcrpc.h"
 
 /*
- * A datagram consists of the client's own context bytes and nothing else, so only a registration tells that it is one. The
- * registration claims its address and port as a conversation, which comes before the owners of ports: the server may
- * send from any port. What reaches another address of the client (address translation, several interfaces) is
+ * A datagram consists of the client's own context bytes and nothing else, so only a registration tells that it is one.
+ * The registration claims its address and port as a conversation, which comes before the owners of ports: the server
+ * may send from any port. What reaches another address of the client (address translation, several interfaces) is
  * recognized by port and bytes together.
  */
 
@@ -238,7 +238,8 @@ push_channel(packet_info *pinfo, const uint8_t *context, size_t len)
     wmem_array_append(key, pinfo->dst.data, (unsigned)pinfo->dst.len);
     if (len)
         wmem_array_append(key, context, (unsigned)len);
-    return oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key), wmem_array_get_count(key), &pinfo->dst, &pinfo->src);
+    return oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key), wmem_array_get_count(key), &pinfo->dst,
+                            &pinfo->src);
 }
 
 /* A snapshot length may have cut some of the datagram off. */
@@ -251,8 +252,8 @@ bytes_fit(tvbuff_t *tvb, const oxc_push_t *push)
 }
 
 /*
- * Two sessions of a client may register the same. But mostly the older one is that of a session which ended unseen, with its
- * connection: it is not heard of again.
+ * Two sessions of a client may register the same. But mostly the older one is that of a session which ended unseen,
+ * with its connection: it is not heard of again.
  */
 static bool
 is_used_besides(const oxc_push_t *older, const oxc_push_t *newer)
@@ -262,14 +263,15 @@ is_used_besides(const oxc_push_t *older, const oxc_push_t *newer)
 }
 
 /*
- * The newest registration in force of those that the datagram fits, and how many of the latest ones in force there are; over
- * becomes one that is in force no more.
+ * The newest registration in force of those that the datagram fits, and how many of the latest ones in force there are;
+ * over becomes one that is in force no more.
  */
 static oxc_push_t *
 find_in_force(packet_info *pinfo, tvbuff_t *tvb, place_t place, unsigned *count, oxc_push_t **over)
 {
     unsigned len = tvb_captured_length(tvb);
-    push_key_t key = key_of(place, &pinfo->dst, (uint16_t)pinfo->destport, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+    push_key_t key =
+        key_of(place, &pinfo->dst, (uint16_t)pinfo->destport, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
     oxc_push_t *push = (oxc_push_t *)wmem_map_lookup(by_key, &key), *found = NULL;
 
     *count = 0;
@@ -298,7 +300,8 @@ share_channel(verdict_t *verdict, packet_info *pinfo, place_t place)
 
     verdict->channel = push_channel(pinfo, push->context, push->len);
     for (unsigned i = 0; push && i < LATEST; i++, push = push->older[place])
-        if (!push->refused && !is_over(push) && push->session && (push == verdict->push || is_used_besides(push, verdict->push)))
+        if (!push->refused && !is_over(push) && push->session &&
+            (push == verdict->push || is_used_besides(push, verdict->push)))
             oxc_channel_share(verdict->channel, push->session);
 }
 
@@ -312,7 +315,8 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
     place_t place;
 
     for (place = BY_CALLBACK; place < BY_ADDRESS && !cut; place++) {
-        if (place == BY_BYTES && (tvb_reported_length(tvb) == 0 || oxc_circumstance_are_peers(&pinfo->dst, &pinfo->src)))
+        if (place == BY_BYTES &&
+            (tvb_reported_length(tvb) == 0 || oxc_circumstance_are_peers(&pinfo->dst, &pinfo->src)))
             continue;           /* a client that has its own */
         verdict->push = find_in_force(pinfo, tvb, place, &count, place == BY_CALLBACK ? &over : &ignored);
         if (!verdict->push)
@@ -333,8 +337,8 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
 }
 
 /*
- * Without its registration a datagram is no more than a few bytes (at most 16, MS-OXCRPC 3.1.4.5) that an Exchange server
- * sends to a client that it has a session with, and that nobody else has an idea of.
+ * Without its registration a datagram is no more than a few bytes (at most 16, MS-OXCRPC 3.1.4.5) that an Exchange
+ * server sends to a client that it has a session with, and that nobody else has an idea of.
  */
 static bool
 looks_like_push(packet_info *pinfo, tvbuff_t *tvb)
@@ -405,9 +409,10 @@ explain(packet_info *pinfo, proto_item *item, const verdict_t *verdict)
         expert_add_info(pinfo, item, &ei_unregistered);
         break;
     case LIKELY:
-        expert_add_info_format(pinfo, item, &ei_unregistered,
-                               "The registration was not captured: a push notification because the server has a session with this "
-                               "client that registered for them, or fetches whenever these bytes come");
+        expert_add_info_format(
+            pinfo, item, &ei_unregistered,
+            "The registration was not captured: a push notification because the server has a session with this "
+            "client that registered for them, or fetches whenever these bytes come");
         break;
     default:
         break;
@@ -439,8 +444,9 @@ dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verd
         oxc_notify_wakeup_through(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
                                   verdict->channel, NULL);
     } else if (wakes) {
-        oxc_notify_wakeup(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING, verdict->push->session,
-                          verdict->kind == REGISTERED ? OXC_BOUND_BY_KEY : OXC_BOUND_BY_CONTEXT, NULL);
+        oxc_notify_wakeup(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
+                          verdict->push->session, verdict->kind == REGISTERED ? OXC_BOUND_BY_KEY : OXC_BOUND_BY_CONTEXT,
+                          NULL);
     }
     return MAX(1, (int)tvb_captured_length(tvb));       /* 0 would mean that it is none of ours */
 }
@@ -479,9 +485,9 @@ dissect_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_
 }
 
 /*
- * A registration may have no context bytes (MS-OXCRPC 3.1.4.5: cbContext has no lower limit), and then its datagrams are
- * empty. Wireshark's UDP dissector calls nobody for those, so this looks at every frame that ends in UDP, once such a
- * registration was seen.
+ * A registration may have no context bytes (MS-OXCRPC 3.1.4.5: cbContext has no lower limit), and then its datagrams
+ * are empty. Wireshark's UDP dissector calls nobody for those, so this looks at every frame that ends in UDP, once such
+ * a registration was seen.
  */
 static int
 dissect_empty(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
@@ -523,8 +529,8 @@ proto_register_oxc_push(void)
 {
     static hf_register_info hf[] = {
         { &hf_rgb_context,
-          { "rgbContext", "oxcnotif.push.rgb_context", FT_BYTES, BASE_NONE, NULL, 0, "Context bytes of the registration",
-            HFILL } },
+          { "rgbContext", "oxcnotif.push.rgb_context", FT_BYTES, BASE_NONE, NULL, 0,
+            "Context bytes of the registration", HFILL } },
         { &hf_registered_in,
           { "Registered in", "oxcnotif.push.registered_in", FT_FRAMENUM, BASE_NONE, NULL, 0,
             "Frame of the EcRRegisterPushNotification", HFILL } },
@@ -535,13 +541,15 @@ proto_register_oxc_push(void)
           { "oxcnotif.push.other_address", PI_ASSUMPTION, PI_NOTE, "Not the address that was registered", EXPFILL } },
         { &ei_outdated,
           { "oxcnotif.push.outdated", PI_SEQUENCE, PI_NOTE, "The registration is not in force any more", EXPFILL } },
-        { &ei_foreign, { "oxcnotif.push.ignored", PI_SEQUENCE, PI_NOTE, "Not the context that was registered", EXPFILL } },
+        { &ei_foreign,
+          { "oxcnotif.push.ignored", PI_SEQUENCE, PI_NOTE, "Not the context that was registered", EXPFILL } },
         { &ei_unregistered,
           { "oxcnotif.push.unregistered", PI_ASSUMPTION, PI_NOTE,
-            "The registration was not captured: a push notification because the port is said to be for them", EXPFILL } },
-        { &ei_undelivered,
-          { "oxcnotif.push.undelivered", PI_RESPONSE_CODE, PI_WARN, "The datagram did not reach the client: ICMP quotes it",
+            "The registration was not captured: a push notification because the port is said to be for them",
             EXPFILL } },
+        { &ei_undelivered,
+          { "oxcnotif.push.undelivered", PI_RESPONSE_CODE, PI_WARN,
+            "The datagram did not reach the client: ICMP quotes it", EXPFILL } },
     };
 
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");

@@ -13,8 +13,8 @@
 typedef struct oxc_push oxc_push_t;
 
 /*
- * EcRRegisterPushNotification was asked for: datagrams to callback and port with this context belong to the session, even
- * if the answer is not captured. An earlier registration of the session is replaced. context is copied. NULL on
+ * EcRRegisterPushNotification was asked for: datagrams to callback and port with this context belong to the session,
+ * even if the answer is not captured. An earlier registration of the session is replaced. context is copied. NULL on
  * later visits, and if the callback has no address.
  */
 oxc_push_t *oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback, uint16_t port,
@@ -24,7 +24,8 @@ oxc_push_t *oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const addre
 void oxc_push_answer(packet_info *pinfo, oxc_push_t *push, bool accepted);
 
 /*
- * Did no datagram come to an accepted registration? True only once the capture was read, on later visits. push may be NULL.
+ * Did no datagram come to an accepted registration? True only once the capture was read, on later visits. push may be
+ * NULL.
  */
 bool oxc_push_is_silent(const packet_info *pinfo, const oxc_push_t *push);
 

@@ -17,13 +17,13 @@
 
 /*
  * Wireshark's DCE/RPC dissector hands an interface the stubs of requests and responses whose bind and request were
- * captured and which it can decrypt. The rest matters as much to somebody who looks for a lost notification: a wait that
- * ends in a fault, a capture that was begun when Outlook had been running for days, a stub that needs a password. So
- * this heuristic dissector lets DCE/RPC do its work and then looks at the same PDUs for what was left out.
+ * captured and which it can decrypt. The rest matters as much to somebody who looks for a lost notification: a wait
+ * that ends in a fault, a capture that was begun when Outlook had been running for days, a stub that needs a password.
+ * So this heuristic dissector lets DCE/RPC do its work and then looks at the same PDUs for what was left out.
  *
- * It belongs to DCE/RPC's own protocol, accepts exactly what DCE/RPC's heuristic accepts, and calls that directly: nothing
- * changes for other interfaces, and it always comes first, because Wireshark moves heuristics that match to the front
- * and DCE/RPC's never gets to match by itself. Who disables it in Analyze > Enabled Protocols has plain DCE/RPC.
+ * It belongs to DCE/RPC's own protocol, accepts exactly what DCE/RPC's heuristic accepts, and calls that directly:
+ * nothing changes for other interfaces, and it always comes first, because Wireshark moves heuristics that match to the
+ * front and DCE/RPC's never gets to match by itself. Who disables it in Analyze > Enabled Protocols has plain DCE/RPC.
  */
 static heur_dtbl_entry_t *dcerpc_over_tcp;
 
@@ -171,8 +171,8 @@ interface_of(const connection_t *connection, const oxc_rpc_pdu_t *pdu, bool *ndr
 /* ---- padding of fragments ---- */
 
 /*
- * A verifier is aligned, to 4 or 16 bytes, by padding behind the stub (MS-RPCE 2.2.2.11), in every fragment. When Wireshark
- * puts the fragments of a stub together, it leaves the padding of all but the last in: we take it out again.
+ * A verifier is aligned, to 4 or 16 bytes, by padding behind the stub (MS-RPCE 2.2.2.11), in every fragment. When
+ * Wireshark puts the fragments of a stub together, it leaves the padding of all but the last in: we take it out again.
  */
 static void
 note_padding(packet_info *pinfo, conversation_t *conversation, const oxc_rpc_pdu_t *pdu)
@@ -266,8 +266,8 @@ new_value(packet_info *pinfo, uint16_t opnum, bool ndr64, bool is_request)
 #define MAX_GATHERED 0x110000
 
 /*
- * Puts the fragments of a stub together that DCE/RPC leaves alone, because bind or request was not captured. True if the
- * stub is whole now.
+ * Puts the fragments of a stub together that DCE/RPC leaves alone, because bind or request was not captured. True if
+ * the stub is whole now.
  */
 static bool
 gather(connection_t *connection, oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface)
@@ -306,7 +306,8 @@ gather(connection_t *connection, oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interfa
 }
 
 static void
-add_stub(packet_info *pinfo, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface, dcerpc_call_value *value)
+add_stub(packet_info *pinfo, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface,
+         dcerpc_call_value *value)
 {
     finding_t *finding = add_finding(pinfo, key, STUB, interface);
 
@@ -369,7 +370,8 @@ learn_request(packet_info *pinfo, conversation_t *conversation, connection_t *co
 }
 
 static void
-learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu, const oxc_rpc_state_t *state)
+learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu,
+               const oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
     oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
@@ -454,7 +456,8 @@ interface_name(oxc_rpc_interface_t interface)
 }
 
 static void
-show_stub(packet_info *pinfo, proto_tree *tree, conversation_t *conversation, const oxc_rpc_pdu_t *pdu, const finding_t *finding)
+show_stub(packet_info *pinfo, proto_tree *tree, conversation_t *conversation, const oxc_rpc_pdu_t *pdu,
+          const finding_t *finding)
 {
     dcerpc_info *di = wmem_new0(pinfo->pool, dcerpc_info);
     tvbuff_t *stub = oxc_rpc_stub(pdu);
@@ -498,7 +501,8 @@ what_decrypts(uint8_t auth_type)
         return "a keytab with the server's or the user's key in the preference KRB5 > Kerberos keytab file "
                "(kerberos.file), with kerberos.decrypt on";
     case DCE_C_RPC_AUTHN_PROTOCOL_SPNEGO:
-        return "the user's password in the preference NTLMSSP > NT Password (ntlmssp.nt_password) if NTLM was negotiated, "
+        return "the user's password in the preference NTLMSSP > NT Password (ntlmssp.nt_password) if NTLM was "
+               "negotiated, "
                "or a keytab in KRB5 > Kerberos keytab file (kerberos.file, with kerberos.decrypt on) if Kerberos was";
     default:
         return "nothing that Wireshark knows of for this kind of authentication";
@@ -634,8 +638,8 @@ static dissector_handle_t port_owner[OXC_RPC_LAST_PORT - OXC_RPC_FIRST_PORT + 1]
 
 /*
  * Is this certainly Exchange's RPC? The first thing said on a connection is a bind that names one of our interfaces or,
- * behind an RPC proxy, the banner of ncacn_http or an RTS PDU (MS-RPCH 2.2.3.6.1). In the middle of a connection it takes
- * a call that is recognized by its stub.
+ * behind an RPC proxy, the banner of ncacn_http or an RTS PDU (MS-RPCH 2.2.3.6.1). In the middle of a connection it
+ * takes a call that is recognized by its stub.
  */
 static bool
 is_exchange_rpc(packet_info *pinfo, tvbuff_t *tvb)
@@ -651,7 +655,8 @@ is_exchange_rpc(packet_info *pinfo, tvbuff_t *tvb)
     if (pdu.ptype == PDU_BIND || pdu.ptype == PDU_ALTER)
         return oxc_rpc_read_bind(&pdu, NULL, NULL);
     if (pdu.ptype == PDU_RTS)
-        return oxc_rpc_is_whole(&pdu) && pdu.call_id == 0 && tvb_get_uint16(pdu.tvb, 10, pdu.encoding) == 0 && pdu.length >= 20;
+        return oxc_rpc_is_whole(&pdu) && pdu.call_id == 0 && tvb_get_uint16(pdu.tvb, 10, pdu.encoding) == 0 &&
+               pdu.length >= 20;
     return pdu.ptype == PDU_REQ && oxc_rpc_is_whole(&pdu) && pdu.stub > 0 && pdu.opnum == 11 &&
            oxc_rpc_infer_request(pinfo, &pdu, &ndr64) != OXC_RPC_NEITHER;
 }
@@ -659,8 +664,8 @@ is_exchange_rpc(packet_info *pinfo, tvbuff_t *tvb)
 /*
  * TCP ports 6001 to 6004 belong to X11 displays in Wireshark, and the owner of a port comes before all heuristics; only
  * the dissector of a conversation comes before it. That cannot be set before the first data are seen, so this dissector
- * stands in front of the owner: a connection of Exchange's RPC it claims, everything else it passes on as it came. It is
- * registered in the owner's name (which adds no layer, and goes when the owner is disabled). If the user changes the
+ * stands in front of the owner: a connection of Exchange's RPC it claims, everything else it passes on as it came. It
+ * is registered in the owner's name (which adds no layer, and goes when the owner is disabled). If the user changes the
  * owner's ports in the preferences, those win.
  */
 static int
@@ -724,13 +729,15 @@ proto_register_oxc_rpc_connection(void)
             EXPFILL } },
         { &ei_sealed, { "emsmdb.sealed", PI_DECRYPTION, PI_NOTE, "The stub is encrypted", EXPFILL } },
         { &ei_unknown_call,
-          { "emsmdb.unknown_call", PI_UNDECODED, PI_NOTE, "It is not known which call this stub belongs to", EXPFILL } },
+          { "emsmdb.unknown_call", PI_UNDECODED, PI_NOTE, "It is not known which call this stub belongs to",
+            EXPFILL } },
     };
     int proto_emsmdb = proto_get_id_by_filter_name("emsmdb");
     int proto_x11 = proto_get_id_by_filter_name("x11");
 
-    proto_ports = proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
-                                                       proto_x11 > 0 ? proto_x11 : proto_emsmdb, FT_PROTOCOL);
+    proto_ports =
+        proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
+                                             proto_x11 > 0 ? proto_x11 : proto_emsmdb, FT_PROTOCOL);
     proto_register_subtree_array(ett, array_length(ett));
     oxc_rpc_sealed_register();
     expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));

@@ -96,10 +96,12 @@ interface_of_uuid(const e_guid_t *uuid)
 
 /* Contexts are listed as in C706 12.6.4.3: p_cont_list_t. */
 bool
-oxc_rpc_read_bind(const oxc_rpc_pdu_t *pdu, void (*found)(void *data, uint16_t id, oxc_rpc_interface_t interface, bool ndr64),
-                  void *data)
+oxc_rpc_read_bind(const oxc_rpc_pdu_t *pdu,
+                  void (*found)(void *data, uint16_t id, oxc_rpc_interface_t interface, bool ndr64), void *data)
 {
-    static const e_guid_t ndr64_uuid = { 0x71710533, 0xbeba, 0x4937, { 0x83, 0x19, 0xb5, 0xdb, 0xef, 0x9c, 0xcc, 0x36 } };
+    static const e_guid_t ndr64_uuid = {
+        0x71710533, 0xbeba, 0x4937, { 0x83, 0x19, 0xb5, 0xdb, 0xef, 0x9c, 0xcc, 0x36 }
+    };
     bool any = false;
     unsigned count;
     int offset = RPC_BODY_SIZE + 4;
@@ -144,7 +146,8 @@ get_count(tvbuff_t *stub, int offset, unsigned encoding, bool ndr64)
 static bool
 is_handle(tvbuff_t *stub, unsigned encoding)
 {
-    return tvb_get_uint32(stub, 0, encoding) < 16 && (tvb_get_uint64(stub, 4, encoding) || tvb_get_uint64(stub, 12, encoding));
+    return tvb_get_uint32(stub, 0, encoding) < 16 &&
+           (tvb_get_uint64(stub, 4, encoding) || tvb_get_uint64(stub, 12, encoding));
 }
 
 /* RPC_HEADER_EXT (MS-OXCRPC 2.2.2.1), always little-endian, that fits into room bytes. */
@@ -156,8 +159,8 @@ is_header_ext(tvbuff_t *stub, int offset, uint64_t room)
 }
 
 /*
- * Is this the stub of an EcDoRpcExt2 request? Handle, flags, an array whose count comes back as cbIn behind it, and in it
- * an extended header: no other call has all that by chance.
+ * Is this the stub of an EcDoRpcExt2 request? Handle, flags, an array whose count comes back as cbIn behind it, and in
+ * it an extended header: no other call has all that by chance.
  */
 static bool
 is_rpc_ext2_request(tvbuff_t *stub, unsigned encoding, bool ndr64)

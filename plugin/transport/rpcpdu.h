@@ -47,7 +47,7 @@ bool oxc_rpc_is_sealed(const oxc_rpc_pdu_t *pdu);
 /* The stub as far as it is known. */
 tvbuff_t *oxc_rpc_stub(const oxc_rpc_pdu_t *pdu);
 
-/* Tells of each context of a bind or alter_context that is for one of our interfaces; are there any? found may be NULL. */
+/* Tells found, if not NULL, of each context of a bind or alter_context for one of our interfaces; are there any? */
 bool oxc_rpc_read_bind(const oxc_rpc_pdu_t *pdu,
                        void (*found)(void *data, uint16_t id, oxc_rpc_interface_t interface, bool ndr64), void *data);
 
@@ -58,8 +58,8 @@ bool oxc_rpc_may_be_rpc_ext2(const oxc_rpc_pdu_t *pdu);
 oxc_rpc_interface_t oxc_rpc_infer_request(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, bool *ndr64);
 
 /*
- * The call of a response whose request was not captured; interface and ndr64 are what is known and become what was found.
- * OXC_RPC_NO_OPNUM if it cannot be told. First visit only.
+ * The call of a response whose request was not captured; interface and ndr64 are what is known and become what was
+ * found. OXC_RPC_NO_OPNUM if it cannot be told. First visit only.
  */
 #define OXC_RPC_NO_OPNUM (-1)
 int oxc_rpc_infer_response(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t *interface, bool *ndr64);
