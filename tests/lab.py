@@ -9,7 +9,7 @@ import re
 import uuid
 from typing import Any
 
-from tshark import REPOSITORY
+from tshark import REPOSITORY, readable
 
 CAPTURES = REPOSITORY / "test-captures"
 
@@ -43,5 +43,5 @@ def handle_bytes(guid: str) -> str:
 def preferences(name: str) -> list[str]:
     """Arguments of tshark that decrypt a sealed capture."""
     keys = truth(name).get("keys") or {}
-    return [arg.replace(keys["keytab"], str(CAPTURES / keys["keytab"])) if "keytab" in keys else arg
+    return [arg.replace(keys["keytab"], str(readable(CAPTURES / keys["keytab"]))) if "keytab" in keys else arg
             for arg in keys.get("tshark", [])]

@@ -9,7 +9,6 @@ a wake-up is followed by the next fetch of its session.  Only the last test runs
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 import shutil
 import struct
@@ -21,6 +20,8 @@ import pytest
 CAPTURES = pathlib.Path(__file__).resolve().parent.parent / "test-captures"
 sys.path.insert(0, str(CAPTURES / "lab"))
 
+import lab  # noqa: E402
+import tshark  # noqa: E402
 import wire  # noqa: E402  (the lab's own LZ77, to undo what it did)
 
 FETCHES = {"EcDoRpcExt2", "EcDoRpc", "EcDoRpcExt", "Execute"}
@@ -164,9 +165,11 @@ def test_datagrams_are_where_they_are_said_to_be(name):
 
 
 def stock_tshark(arguments: list[str]) -> list[list[str]]:
-    """Lines of fields from a Wireshark that has no plugin of ours."""
-    env = {"PATH": os.environ.get("PATH", "/usr/bin"), "HOME": "/nonexistent", "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(["tshark", *arguments], capture_output=True, text=True, env=env, cwd=CAPTURES, check=True)
+    """Lines of fields from a Wireshark that has no plugin of ours, though one may be installed, and whose own dissector
+    of EMSMDB (from 4.4 on, of EcDoRpcExt2 too) does not take the stubs."""
+    env = {**tshark.environment(), "WIRESHARK_PLUGIN_DIR": "/nonexistent"}
+    done = subprocess.run(["tshark", "--disable-protocol", "mapi", *arguments], capture_output=True, text=True, env=env,
+                          cwd=tshark.scratch(), check=True, **tshark.identity())
     return [line.split("\t") for line in done.stdout.splitlines()]
 
 
@@ -179,7 +182,7 @@ def test_sealed_stubs_open_with_the_key_and_only_with_it(name):
     """
     truth = load(name)
     fields = ["-Y", "dcerpc.pkt_type in {0,2} && dcerpc.opnum == 11", "-T", "fields", "-e", "frame.number", "-e",
-              "dcerpc.decrypted_stub_data", "-e", "dcerpc.encrypted_stub_data", "-r", f"{name}.pcapng"]
+              "dcerpc.decrypted_stub_data", "-e", "dcerpc.encrypted_stub_data", "-r", str(tshark.readable(lab.capture(name)))]
     want = {}
     for call in truth["calls"]:
         if call["opnum"] == 11:
@@ -187,7 +190,7 @@ def test_sealed_stubs_open_with_the_key_and_only_with_it(name):
                 if len(numbers) == 1:
                     want[numbers[0]] = stub
     assert len(want) > 10
-    got = {int(number): plain.split(",")[0].replace(":", "") for number, plain, _ in stock_tshark(truth["keys"]["tshark"] + fields)}
+    got = {int(number): plain.split(",")[0].replace(":", "") for number, plain, _ in stock_tshark(lab.preferences(name) + fields)}
     for number, stub in want.items():
         assert got[number].startswith(stub), number
     assert not any(plain for _, plain, _ in stock_tshark(fields))

@@ -364,7 +364,8 @@ read_limited(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_fiel
         limit = INT32_MAX;
     if (!oxc_fits(r, tree, offset, (int64_t)limit))
         return -1;
-    if (limit == 0)
+    /* A size of 0 leaves a field out, but not the elements that a count promises. */
+    if (limit == 0 && !(f->flags & ROPDEF_ARRAY))
         return offset;
     r->end = limit_end = offset + (int)limit;
     r->sized = true;
