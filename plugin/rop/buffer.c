@@ -144,7 +144,7 @@ handle_table(oxc_buffer_t *b, proto_tree *tree, oxc_read_t *r)
     int length = tvb_reported_length_remaining(b->tvb, b->table);
     proto_tree *sub;
 
-    if (length <= 0)
+    if (length <= 0 || !oxc_afford(r, tree, b->table, b->handles))
         return;
     if (tree && b->handles > 0) {
         sub = proto_tree_add_subtree_format(tree, b->tvb, b->table, (int)b->handles * 4, ett_handles, NULL,
@@ -612,11 +612,17 @@ static void
 read_rops(oxc_buffer_t *b, proto_tree *tree, int offset, summary_t *summary)
 {
     bool recovered = false;
+    oxc_read_t r;
 
+    read_init(&r, b, false);
     while (offset < b->rops_end) {
         const ropdef_rop_t *def = ropdef_rops[tvb_get_uint8(b->tvb, offset)];
         int next;
 
+        if (!oxc_afford(&r, tree, offset, OXC_WORK_ROP)) {
+            proto_tree_add_item(tree, hf_unparsed, b->tvb, offset, b->rops_end - offset, ENC_NA);
+            return;
+        }
         if (def && (b->pdu->is_response ? def->response : def->request) < 0)
             def = NULL;
         if (def && def->trailer && !b->deviations_known)
@@ -630,7 +636,7 @@ read_rops(oxc_buffer_t *b, proto_tree *tree, int offset, summary_t *summary)
             continue;
         }
 
-        next = b->pdu->is_response && !recovered ? find_trailers(b, offset + 1) : -1;
+        next = b->pdu->is_response && !recovered && !b->pdu->exhausted ? find_trailers(b, offset + 1) : -1;
         proto_tree_add_expert_format(tree, b->pinfo, &ei_chain_lost, b->tvb, offset,
                                      (next < 0 ? b->rops_end : next) - offset,
                                      "The chain of ROPs cannot be followed beyond this one%s",

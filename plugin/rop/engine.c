@@ -16,6 +16,7 @@
 static expert_field ei_truncated;
 static expert_field ei_malformed;
 static expert_field ei_too_deep;
+static expert_field ei_too_much;
 static expert_field ei_undecoded;
 static expert_field ei_deviation;
 static expert_field ei_store_unknown;
@@ -39,8 +40,21 @@ captured(const oxc_read_t *r, int offset, int64_t size)
 }
 
 bool
+oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields)
+{
+    if (r->measure || !r->pdu || oxc_pdu_spend(r->pdu, fields))
+        return true;
+    if (!r->pdu->exhausted)
+        proto_tree_add_expert(tree, r->pinfo, &ei_too_much, r->tvb, offset, MAX(0, r->end - offset));
+    r->pdu->exhausted = true;
+    return false;
+}
+
+bool
 oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size)
 {
+    if (!oxc_afford(r, tree, offset, 1))
+        return false;
     if (size >= 0 && size <= r->end - offset && captured(r, offset, size))
         return true;
     if (!r->measure)
@@ -436,6 +450,8 @@ oxc_engine_register(int proto)
     static ei_register_info ei[] = {
         { &ei_truncated, { "rop.truncated", PI_MALFORMED, PI_ERROR, "Bytes are missing", EXPFILL } },
         { &ei_malformed, { "rop.malformed", PI_MALFORMED, PI_ERROR, "Bytes that cannot be what they should be", EXPFILL } },
+        { &ei_too_much, { "rop.too_much", PI_UNDECODED, PI_WARN,
+            "More fields than one PDU of this size can have: the rest is not shown", EXPFILL } },
         { &ei_too_deep, { "rop.too_deep", PI_MALFORMED, PI_ERROR,
             "Structures are nested deeper than is followed", EXPFILL } },
         { &ei_undecoded, { "rop.undecoded", PI_UNDECODED, PI_WARN, "Bytes that belong to no field", EXPFILL } },

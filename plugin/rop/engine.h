@@ -49,6 +49,12 @@ typedef struct oxc_read {
  */
 bool oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size);
 
+/*
+ * Takes so many fields from what the PDU may still show (see oxc_pdu_spend()). If there are not so many, that is said, once a
+ * PDU, and false is returned: nothing more is to be read then. Always true while measuring and outside of ROP buffers.
+ */
+bool oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields);
+
 /* Shows that bytes are not what they should be (rop.malformed with the reason), unless measuring. Returns -1. */
 int oxc_malformed(oxc_read_t *r, proto_tree *tree, int offset, int length, const char *format, ...) G_GNUC_PRINTF(5, 6);
 

@@ -149,6 +149,8 @@ pdu_get(packet_info *pinfo, wmem_map_t *pdus, uint32_t discriminator)
         wmem_map_insert(pdus, &pdu->key, pdu);
     }
     pdu->next_rop = 0;
+    pdu->work_left = OXC_WORK_BASE;
+    pdu->exhausted = false;
     return pdu;
 }
 
@@ -185,6 +187,23 @@ oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kin
         pdu->call->response = pdu;
     }
     return pdu;
+}
+
+void
+oxc_pdu_allow(oxc_pdu_t *pdu, unsigned bytes)
+{
+    pdu->work_left += bytes / 8;
+}
+
+bool
+oxc_pdu_spend(oxc_pdu_t *pdu, unsigned fields)
+{
+    if (pdu->work_left < fields) {
+        pdu->work_left = 0;
+        return false;
+    }
+    pdu->work_left -= fields;
+    return true;
 }
 
 void

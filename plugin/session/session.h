@@ -132,6 +132,8 @@ struct oxc_pdu {
     wmem_array_t *rops;         /* oxc_rop_t * in wire order, over all payloads of the PDU; NULL when there is none */
     wmem_map_t *recovered;      /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
     unsigned next_rop;          /* ordinal of the next ROP of this visit; see oxc_pdu_next_rop() */
+    unsigned work_left;         /* of this visit; see oxc_pdu_spend() */
+    bool exhausted;             /* it was not enough, which was said */
 };
 
 struct oxc_call {
@@ -154,6 +156,17 @@ oxc_pdu_t *oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_
 
 /* The same for a response; call is what the transport matched it to, NULL when the request was not captured. */
 oxc_pdu_t *oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call);
+
+/*
+ * What a PDU may make of itself. A few bytes can decompress to megabytes, and bytes can be ROPs that cost a thousand times their
+ * size, so a visit shows so many fields of ROPs and not more: OXC_WORK_BASE, and one for every 8 bytes on the wire.
+ */
+#define OXC_WORK_BASE 32768
+#define OXC_WORK_ROP 8          /* a ROP costs as much as so many fields */
+void oxc_pdu_allow(oxc_pdu_t *pdu, unsigned bytes);
+
+/* Takes that many fields from what is left; false when there are not so many. */
+bool oxc_pdu_spend(oxc_pdu_t *pdu, unsigned fields);
 
 /* A number that tells the PDUs of one frame apart. */
 static inline uint32_t

@@ -261,6 +261,7 @@ oxc_dissect_rop_chain(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_p
     unsigned index;
     int offset = 0;
 
+    oxc_pdu_allow(pdu, tvb_reported_length(tvb));
     for (index = 0; index < MAX_PAYLOADS; index++) {
         tvbuff_t *payload;
         int left = tvb_reported_length_remaining(tvb, offset);
@@ -295,6 +296,7 @@ oxc_dissect_rop_plain(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_p
 {
     if (tvb_reported_length(tvb) == 0)
         return;
+    oxc_pdu_allow(pdu, tvb_reported_length(tvb));
     if (obfuscated)
         tvb = xor_payload(tvb, pinfo);
     dissect_rops_safely(tvb, pinfo, tree, pdu, 0);
