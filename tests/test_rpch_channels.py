@@ -215,8 +215,10 @@ def test_other_traffic_is_untouched(tshark, name, two_pass):
                                                                   args=("-V", "--disable-protocol", "rpch"))
 
 
-def test_disabled(tshark):
-    """Without the protocol everything is as Wireshark itself shows it."""
-    capture = CAPTURES / "rpch-plain.pcapng"
-    text = tshark.text(capture, args=("-V", "--disable-protocol", "rpch"))
-    assert "RPC over HTTP," not in text and "Continuation" in tshark.text(capture, args=("--disable-protocol", "rpch"))
+@pytest.mark.parametrize("name", ["rpch-plain", "rpch-tls"])
+def test_disabled(tshark, name):
+    """Without the protocol HTTP keeps what is its own."""
+    off = ("--disable-protocol", "rpch")
+    assert "RPC over HTTP," not in tshark.text(CAPTURES / f"{name}.pcapng", args=("-V", *off))
+    assert tshark.text(CAPTURES / f"{name}.pcapng", args=off).count("Continuation") > 20
+    assert "Continuation" not in tshark.text(CAPTURES / f"{name}.pcapng", args=())

@@ -141,10 +141,9 @@ is_http_over_tcp(const packet_info *pinfo, bool *tls)
         *tls = true;
     if (!layer)
         return false;
-    if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_rpch)         /* our own as post-dissector */
-        return !*tls && pinfo->curr_layer_num > wmem_list_count(pinfo->layers);
-    if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) != proto_http)
-        return false;
+    if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) != proto_http)         /* the last one is the post-dissector's */
+        return !*tls && layer == wmem_list_tail(pinfo->layers) &&
+               pinfo->curr_layer_num > wmem_list_count(pinfo->layers);
     while (!*tls && (layer = wmem_list_frame_next(layer)))
         if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tls)
             return false;
@@ -169,7 +168,7 @@ watch_http(tvbuff_t *tvb _U_, packet_info *pinfo, proto_tree *tree _U_, void *da
         return 0;
     conversation = find_conversation_pinfo(pinfo, 0);
     http = rpch_http_of(conversation);
-    if (!http)
+    if (!http || !proto_is_protocol_enabled(find_protocol_by_id(proto_rpch)))
         return 0;
     channel = requested_channel(http);
     connection = rpch_connection_of(conversation);
