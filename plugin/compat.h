@@ -43,11 +43,9 @@ typedef gboolean ws_bool;               /* 4 bytes: a bool would let a preferenc
 typedef http_message_info_t media_content_info_t;
 #define MEDIA_CONTAINER_HTTP_REQUEST HTTP_REQUEST
 #define MEDIA_CONTAINER_HTTP_RESPONSE HTTP_RESPONSE
-typedef dcerpc_sub_dissector dcerpc_procs_t;
 #define dissect_nttime(tvb, tree, offset, hf, enc) dissect_nt_64bit_time(tvb, tree, offset, hf)
 #else
 typedef bool ws_bool;
-typedef const dcerpc_sub_dissector dcerpc_procs_t;
 #endif
 
 #if OXC_WIRESHARK_VERSION < 406

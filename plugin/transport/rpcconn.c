@@ -28,7 +28,6 @@
 static heur_dtbl_entry_t *dcerpc_over_tcp;
 
 static int proto_ports = -1;    /* in name only; also the key for what is remembered with a frame */
-static int ett_inferred = -1;
 
 static expert_field ei_inferred = EI_INIT;
 static expert_field ei_sealed = EI_INIT;
@@ -722,7 +721,6 @@ proto_reg_handoff_oxc_rpc_connection(void)
 void
 proto_register_oxc_rpc_connection(void)
 {
-    static int *ett[] = { &ett_inferred };
     static ei_register_info ei[] = {
         { &ei_inferred,
           { "emsmdb.inferred", PI_ASSUMPTION, PI_NOTE, "Recognized by its stub: bind or request was not captured",
@@ -738,7 +736,6 @@ proto_register_oxc_rpc_connection(void)
     proto_ports =
         proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
                                              proto_x11 > 0 ? proto_x11 : proto_emsmdb, FT_PROTOCOL);
-    proto_register_subtree_array(ett, array_length(ett));
     oxc_rpc_sealed_register();
     expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));
 }
