@@ -244,8 +244,8 @@ class Emitter:
         out.append("};\n\n")
 
     def deviations(self, rop):
-        """The set of server deviations that the response names, also inside its structures."""
-        names, todo = set(), [rop.response] if rop.response else []
+        """The set of deviations that the ROP names, also inside its structures."""
+        names, todo = set(), [form for form in (rop.request, rop.response) if form]
         while todo:
             form = todo.pop()
             for f in form.fields:

@@ -36,6 +36,7 @@ static int ett_handles = -1;
 static expert_field ei_size_too_small;
 static expert_field ei_size_beyond;
 static expert_field ei_handle_outside;
+static expert_field ei_echo;
 static expert_field ei_table_odd;
 static expert_field ei_unknown_rop;
 static expert_field ei_chain_lost;
@@ -100,6 +101,31 @@ oxc_buffer_input(const oxc_read_t *r, unsigned index)
     return handle != OXC_NO_HANDLE ? oxc_object_find(session, rop->logon_id, handle) : NULL;
 }
 
+/* The index that an answer has to echo (MS-OXCROPS 2.2.2, "HandleIndex"): that of its request, if it was captured. */
+static uint16_t
+echoed_index(const oxc_read_t *r, const ropdef_field_t *f, unsigned index)
+{
+    const oxc_rop_t *peer = r->is_response && r->rop ? r->rop->peer : NULL;
+    uint16_t expected = OXC_NO_INDEX;
+
+    if (peer && f->flags & ROPDEF_HANDLE_OUT)
+        expected = peer->out_index;
+    else if (peer && f->flags & ROPDEF_HANDLE_IN)
+        expected = peer->in_index;
+    return expected != OXC_NO_INDEX ? expected : (uint16_t)index;
+}
+
+/* A server that echoes another index still means the request's: the handles in the table are where the request wants them. */
+static void
+check_echo(oxc_read_t *r, proto_item *item, const ropdef_field_t *f, unsigned index)
+{
+    unsigned expected = echoed_index(r, f, index);
+
+    if (expected != index)
+        expert_add_info_format(r->pinfo, item, &ei_echo, "The answer echoes handle index %u, but %s of the request is %u", index,
+                               f->name, expected);
+}
+
 void
 oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, unsigned index)
 {
@@ -113,9 +139,11 @@ oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int 
         return;
     if (f->kind)
         b->out_kind = f->kind;
+    if (r->is_response)
+        check_echo(r, item, f, index);
     if (f->flags & ROPDEF_HANDLE_OUT) {
         if (first)
-            r->rop->out_index = (uint16_t)index;
+            r->rop->out_index = echoed_index(r, f, index);
     } else if (f->flags & ROPDEF_HANDLE_IN) {
         if (first) {
             r->rop->in_index = (uint16_t)index;
@@ -354,7 +382,7 @@ find_deviations(oxc_buffer_t *b, int offset)
 }
 
 /*
- * The same for one answer: what does not read as the specification has it, up to where a ROP can end, but does so with one
+ * The same for one ROP: what does not read as the specification has it, up to where a ROP can end, but does so with one
  * deviation of a server. Decided on the first pass, as the columns that are known change.
  */
 static void
@@ -371,7 +399,7 @@ find_rop_deviation(oxc_buffer_t *b, oxc_rop_t *rop, const ropdef_rop_t *def, int
         r.deviations = i == 0 ? 0 : 1U << (i - 1);
         if (i > 0 && !(def->deviations & r.deviations))
             continue;
-        next = oxc_engine_form(&r, NULL, offset + 1, (unsigned)def->response);
+        next = oxc_engine_form(&r, NULL, offset + 1, (unsigned)(r.is_response ? def->response : def->request));
         if (next >= 0 && oxc_buffer_is_boundary(&r, next, 0)) {
             rop->deviations = r.deviations;
             return;
@@ -503,7 +531,7 @@ read_rop(oxc_buffer_t *b, proto_tree *tree, int offset, const ropdef_rop_t *def,
             proto_tree_add_expert(sub, b->pinfo, &ei_unasked, b->tvb, offset, 1);
     }
     oxc_keep_find_columns(&r, def);
-    if (response && r.rop && !def->trailer) {
+    if (r.rop && !def->trailer) {
         if (def->deviations && !PINFO_FD_VISITED(b->pinfo))
             find_rop_deviation(b, r.rop, def, offset);
         r.deviations = r.rop->deviations;
@@ -751,6 +779,8 @@ proto_register_oxc_rop(void)
         { &ei_size_beyond, { "rop.rop_size.beyond_buffer", PI_MALFORMED, PI_ERROR, "RopSize beyond the buffer", EXPFILL } },
         { &ei_handle_outside, { "rop.handle_index.outside", PI_PROTOCOL, PI_WARN,
             "Handle index outside the server object handle table", EXPFILL } },
+        { &ei_echo, { "rop.handle_index.echo", PI_PROTOCOL, PI_WARN,
+            "Not the handle index of the request", EXPFILL } },
         { &ei_table_odd, { "rop.handle.incomplete", PI_MALFORMED, PI_WARN, "Incomplete handle table entry", EXPFILL } },
         { &ei_unknown_rop, { "rop.id.undefined", PI_UNDECODED, PI_WARN, "ROP without definition", EXPFILL } },
         { &ei_chain_lost, { "rop.chain_lost", PI_UNDECODED, PI_WARN, "ROPs that cannot be followed", EXPFILL } },
