@@ -12,29 +12,32 @@
 
 #include "notify/matcher.h"
 
-#define CANDIDATES 8            /* sessions that a channel remembers having been followed by */
-#define FEW 8                   /* sessions of a client and server that are known one by one: those met last */
-#define NEAR 64                 /* wake-ups of a client and server whose follow-up may still come */
-#define IDLE 4                  /* sessions of a connection that have no wait open */
-#define FETCHERS 6              /* sessions that fetched after one of them */
-#define NEARBY 2.0              /* seconds: a later fetch says next to nothing */
+#define CANDIDATES 8 /* sessions that a channel remembers having been followed by */
+#define FEW 8        /* sessions of a client and server that are known one by one: those met last */
+#define NEAR 64      /* wake-ups of a client and server whose follow-up may still come */
+#define IDLE 4       /* sessions of a connection that have no wait open */
+#define FETCHERS 6   /* sessions that fetched after one of them */
+#define NEARBY 2.0   /* seconds: a later fetch says next to nothing */
 
-#define BELIEVED 0.90           /* share from which on a channel is a session's for good, until others get ahead */
-#define IDLE_TRUST 0.95         /* that the end of a wait is the idle session's, if there is one */
-#define SHOWN 0.70              /* share from which on a fetch is shown as a follow-up */
-#define ELSEWHERE 0.03          /* weight of a session that has another channel of the kind */
-#define SILENT 0.2              /* weight of a session that has done nothing for SILENCE seconds */
+#define BELIEVED 0.90   /* share from which on a channel is a session's for good, until others get ahead */
+#define IDLE_TRUST 0.95 /* that the end of a wait is the idle session's, if there is one */
+#define SHOWN 0.70      /* share from which on a fetch is shown as a follow-up */
+#define ELSEWHERE 0.03  /* weight of a session that has another channel of the kind */
+#define SILENT 0.2      /* weight of a session that has done nothing for SILENCE seconds */
 #define SILENCE 600.0
-#define UNSEEN 0.5              /* weight of the sessions that were not seen yet, when the first one was */
-#define UNSEEN_LATE 0.02        /* ... and after a long time */
-#define UNSEEN_TIME 60.0        /* seconds until half of it is gone */
-#define STRONGEST_VOTE 400.0    /* one wake-up makes a session so many times more likely at most, and this much less */
+#define UNSEEN 0.5           /* weight of the sessions that were not seen yet, when the first one was */
+#define UNSEEN_LATE 0.02     /* ... and after a long time */
+#define UNSEEN_TIME 60.0     /* seconds until half of it is gone */
+#define STRONGEST_VOTE 400.0 /* one wake-up makes a session so many times more likely at most, and this much less */
 #define WEAKEST_VOTE 0.05
 #define CLEAR_VOTE 20.0
-#define CLEAR_VOTES 2           /* so many of these show that datagrams are wake-ups */
-#define STRONGEST_WEIGHT 1e6    /* all of them together */
+#define CLEAR_VOTES 2        /* so many of these show that datagrams are wake-ups */
+#define STRONGEST_WEIGHT 1e6 /* all of them together */
 
-/* Two to five fetches of ten are empty after a wake-up, next to none else; most follow-ups bring something, few others do. */
+/*
+ * Two to five fetches of ten are empty after a wake-up, next to none else; most follow-ups bring something, few others
+ * do.
+ */
 #define EMPTY_REQUEST 3.0
 #define FULL_REQUEST 0.4
 #define BROUGHT 3.0
@@ -44,30 +47,30 @@ typedef struct near near_t;
 
 /* A client and a server. */
 typedef struct {
-    double began;               /* seconds; the first session was met */
+    double began; /* seconds; the first session was met */
     unsigned fetches;
-    unsigned sessions;          /* met */
-    unsigned taken[OXC_CHANNEL_KINDS];  /* of those, with a channel of the kind */
-    oxc_session_t *few[FEW];    /* the latest first */
-    near_t *oldest, *newest;    /* wake-ups of the last seconds */
+    unsigned sessions;                 /* met */
+    unsigned taken[OXC_CHANNEL_KINDS]; /* of those, with a channel of the kind */
+    oxc_session_t *few[FEW];           /* the latest first */
+    near_t *oldest, *newest;           /* wake-ups of the last seconds */
     unsigned near_count;
-    bool expects_push;          /* a registration was not captured, or is encrypted */
+    bool expects_push; /* a registration was not captured, or is encrypted */
 } peers_t;
 
 /* What is known of a session. */
 typedef struct oxc_circumstance {
     peers_t *peers;
-    double seen;                /* its latest call, seconds */
-    uint32_t frame;             /* of that */
-    const void *channels[OXC_CHANNEL_KINDS];    /* the channel that is believed to be its own, or BY_KEY */
+    double seen;                             /* its latest call, seconds */
+    uint32_t frame;                          /* of that */
+    const void *channels[OXC_CHANNEL_KINDS]; /* the channel that is believed to be its own, or BY_KEY */
 } circumstance_t;
 
 static const char BY_KEY[] = "shown by a key";
 
 typedef struct {
     oxc_session_t *session;
-    double weight;              /* that of a session without evidence is 1 */
-    unsigned clear;             /* votes that would have been enough alone */
+    double weight;  /* that of a session without evidence is 1 */
+    unsigned clear; /* votes that would have been enough alone */
 } candidate_t;
 
 struct oxc_channel {
@@ -75,22 +78,22 @@ struct oxc_channel {
     peers_t *peers;
     candidate_t candidates[CANDIDATES];
     unsigned count;
-    unsigned shared;            /* sessions that told this channel */
+    unsigned shared; /* sessions that told this channel */
     oxc_session_t *believed;
-    oxc_session_t *idle[IDLE];  /* of a connection: sessions whose wait has ended, the latest first */
-    near_t *near;               /* its latest wake-up, while that is near */
+    oxc_session_t *idle[IDLE]; /* of a connection: sessions whose wait has ended, the latest first */
+    near_t *near;              /* its latest wake-up, while that is near */
 };
 
 /* A session that fetched after a wake-up. */
 typedef struct {
     oxc_session_t *session;
     const oxc_call_t *call;
-    double ratio;               /* how much more likely if it is a follow-up */
+    double ratio; /* how much more likely if it is a follow-up */
 } fetcher_t;
 
 struct near {
     near_t *next;
-    oxc_wakeup_t *wakeup;       /* NULL: it may be none */
+    oxc_wakeup_t *wakeup; /* NULL: it may be none */
     double time;
     oxc_channel_t *channel;
     unsigned count;
@@ -103,14 +106,14 @@ typedef struct {
     const uint8_t *bytes;
 } bytes_t;
 
-static wmem_map_t *channels;    /* bytes_t -> oxc_channel_t */
-static wmem_map_t *peers_map;   /* bytes_t -> peers_t */
+static wmem_map_t *channels;  /* bytes_t -> oxc_channel_t */
+static wmem_map_t *peers_map; /* bytes_t -> peers_t */
 
 /* ---- how long follow-ups take ---- */
 
 /* Bin n holds latencies below 1 ms * 2^n; the first counts are what is expected of clients in a local network. */
 #define BINS 18
-static const double expected[BINS] = { 1, 1, 3, 6, 9, 9, 7, 5, 3, 2, 1.5, 1, 1, 1, 1, 1, 1, 1 };
+static const double expected[BINS] = {1, 1, 3, 6, 9, 9, 7, 5, 3, 2, 1.5, 1, 1, 1, 1, 1, 1, 1};
 static double latencies[BINS];
 static double latency_total;
 
@@ -214,7 +217,7 @@ static peers_t *
 peers_find(const address *client, const address *server, bool create)
 {
     uint8_t bytes[PEERS_KEY_SIZE];
-    bytes_t key = { 0, 0, bytes };
+    bytes_t key = {0, 0, bytes};
     peers_t *peers;
 
     key.len = (uint32_t)add_address(bytes, client);
@@ -305,7 +308,7 @@ oxc_circumstance_taken(oxc_session_t *session, oxc_channel_kind_t kind)
 oxc_channel_t *
 oxc_channel_find(oxc_channel_kind_t kind, const void *bytes, size_t len, const address *client, const address *server)
 {
-    bytes_t key = { (uint8_t)kind, (uint32_t)len, (const uint8_t *)bytes };
+    bytes_t key = {(uint8_t)kind, (uint32_t)len, (const uint8_t *)bytes};
     oxc_channel_t *channel = (oxc_channel_t *)wmem_map_lookup(channels, &key);
 
     if (!channel) {
@@ -433,9 +436,9 @@ ratio_of(const near_t *near, const oxc_session_t *session, double now)
 
 typedef struct {
     oxc_session_t *best;
-    double weight;              /* of the best */
+    double weight; /* of the best */
     double total;
-    double wanted;              /* weight of the session that was asked for */
+    double wanted; /* weight of the session that was asked for */
 } shares_t;
 
 static void
@@ -464,12 +467,13 @@ static shares_t
 weigh(oxc_channel_t *channel, const near_t *near, const oxc_session_t *wanted, double now)
 {
     const peers_t *peers = channel->peers;
-    shares_t shares = { NULL, 0, 0, 0 };
+    shares_t shares = {NULL, 0, 0, 0};
     unsigned known = 0;
     double others;
 
     for (unsigned i = 0; i < FEW && peers->few[i]; i++, known++)
-        add_share(&shares, peers->few[i], weight_of(channel, peers->few[i], now) * ratio_of(near, peers->few[i], now), wanted);
+        add_share(&shares, peers->few[i], weight_of(channel, peers->few[i], now) * ratio_of(near, peers->few[i], now),
+                  wanted);
     for (unsigned i = 0; i < channel->count; i++) {
         oxc_session_t *session = channel->candidates[i].session;
 

@@ -10,27 +10,27 @@
 #include "notify/notify.h"
 
 /*
- * A wake-up comes through a channel: an ACXH, an address with its context bytes, a session index. The call that ties the
- * channel to a session may be missing: the packet was lost, the capture began later, the stubs are encrypted. Then it is
- * learnt, on the first pass, from what happens at the same client and server: a client that was woken fetches soon, so
- * the session whose fetches keep coming right after the channel's wake-ups is the channel's.
+ * A wake-up comes through a channel: an ACXH, an address with its context bytes, a session index. The call that ties
+ * the channel to a session may be missing: the packet was lost, the capture began later, the stubs are encrypted. Then
+ * it is learnt, on the first pass, from what happens at the same client and server: a client that was woken fetches
+ * soon, so the session whose fetches keep coming right after the channel's wake-ups is the channel's.
  *
- * How much a fetch says is the ratio of two densities: that of a follow-up at this latency, by how long follow-ups took so far
- * in the capture, and that of any fetch of a session, by how often the sessions of this client and server fetch. A fetch
- * without ROPs, and one that brings notifications, says more than others. Ratios are multiplied up over wake-ups;
- * what is shown as confidence is the share of the best session in the sum over all that could be meant, among them those
- * that were not seen yet. A session that has another channel of the same kind is hardly meant (MS-OXCRPC 3.1.1: one
- * asynchronous context handle per session).
+ * How much a fetch says is the ratio of two densities: that of a follow-up at this latency, by how long follow-ups took
+ * so far in the capture, and that of any fetch of a session, by how often the sessions of this client and server fetch.
+ * A fetch without ROPs, and one that brings notifications, says more than others. Ratios are multiplied up over
+ * wake-ups; what is shown as confidence is the share of the best session in the sum over all that could be meant, among
+ * them those that were not seen yet. A session that has another channel of the same kind is hardly meant (MS-OXCRPC
+ * 3.1.1: one asynchronous context handle per session).
  *
- * Cost per event is bounded: so is what is kept of a channel (CANDIDATES sessions), of a client and server (FEW sessions, NEAR
- * wake-ups of the last seconds with FETCHERS fetches each) and of a session.
+ * Cost per event is bounded: so is what is kept of a channel (CANDIDATES sessions), of a client and server (FEW
+ * sessions, NEAR wake-ups of the last seconds with FETCHERS fetches each) and of a session.
  */
 
 typedef enum {
-    OXC_CHANNEL_WAIT,           /* ACXH */
-    OXC_CHANNEL_PUSH,           /* address, port and context bytes */
-    OXC_CHANNEL_INDEX,          /* SessionIndex of a RopPending */
-    OXC_CHANNEL_CONNECTION,     /* connection of waits whose requests were not captured; several sessions may use it */
+    OXC_CHANNEL_WAIT,       /* ACXH */
+    OXC_CHANNEL_PUSH,       /* address, port and context bytes */
+    OXC_CHANNEL_INDEX,      /* SessionIndex of a RopPending */
+    OXC_CHANNEL_CONNECTION, /* connection of waits whose requests were not captured; several sessions may use it */
     OXC_CHANNEL_KINDS
 } oxc_channel_kind_t;
 
@@ -45,8 +45,8 @@ void oxc_channel_share(oxc_channel_t *channel, oxc_session_t *session);
 oxc_session_t *oxc_channel_session(const oxc_channel_t *channel);
 
 /*
- * A wait of a session begins or ends on a connection (channel of OXC_CHANNEL_CONNECTION). A session has one wait at a time, so
- * an end whose beginning was not captured is that of a session which has none open. First visit only.
+ * A wait of a session begins or ends on a connection (channel of OXC_CHANNEL_CONNECTION). A session has one wait at a
+ * time, so an end whose beginning was not captured is that of a session which has none open. First visit only.
  */
 void oxc_channel_wait_begins(oxc_channel_t *channel, const oxc_session_t *session);
 void oxc_channel_wait_ended(oxc_channel_t *channel, oxc_session_t *session);
@@ -58,8 +58,8 @@ void oxc_circumstance_meet(packet_info *pinfo, oxc_session_t *session, const add
 void oxc_circumstance_expect_push(oxc_session_t *session);
 
 /*
- * Something came to a client, with which its server may have woken it: is it a wake-up? It is if the client is known to wait
- * for that, or if it often came before and one session fetched right after it. First visit only.
+ * Something came to a client, with which its server may have woken it: is it a wake-up? It is if the client is known to
+ * wait for that, or if it often came before and one session fetched right after it. First visit only.
  */
 bool oxc_circumstance_is_push(packet_info *pinfo, oxc_channel_t *channel);
 
@@ -77,12 +77,14 @@ void oxc_circumstance_taken(oxc_session_t *session, oxc_channel_kind_t kind);
 struct oxc_wakeup;
 
 /*
- * A wake-up came through the channel: the session that it is for, with the confidence of that in per cent; NULL if that is
- * too uncertain, and then the next fetches will be offered it.
+ * A wake-up came through the channel: the session that it is for, with the confidence of that in per cent; NULL if that
+ * is too uncertain, and then the next fetches will be offered it.
  */
 oxc_session_t *oxc_circumstance_woken(oxc_channel_t *channel, struct oxc_wakeup *wakeup, uint8_t *confidence);
 
-/* A session fetches: the wake-up of unknown session that this follows up, with the confidence of that; NULL for none. */
+/*
+ * A session fetches: the wake-up of unknown session that this follows up, with the confidence of that; NULL for none.
+ */
 struct oxc_wakeup *oxc_circumstance_fetch(const oxc_pdu_t *request, uint8_t *confidence);
 
 /* What a fetch brought: a number of notifications. */

@@ -12,16 +12,16 @@
 
 /* What the matcher knows of a session; bounded, one for each session. */
 typedef struct oxc_notify_state {
-    oxc_wakeup_t *open;         /* the wake-up that waits for its follow-up */
-    oxc_wakeup_t *last_push;    /* the latest datagram with no fetch after it */
-    const oxc_call_t *wait;     /* the latest wait that began */
+    oxc_wakeup_t *open;      /* the wake-up that waits for its follow-up */
+    oxc_wakeup_t *last_push; /* the latest datagram with no fetch after it */
+    const oxc_call_t *wait;  /* the latest wait that began */
 } state_t;
 
-static wmem_map_t *wakeups;             /* frame and which -> oxc_wakeup_t */
-static wmem_map_t *answered;            /* oxc_call_t -> oxc_wakeup_t that it followed up */
-static nstime_t latest;                 /* time of the latest event */
+static wmem_map_t *wakeups;  /* frame and which -> oxc_wakeup_t */
+static wmem_map_t *answered; /* oxc_call_t -> oxc_wakeup_t that it followed up */
+static nstime_t latest;      /* time of the latest event */
 static unsigned window_seconds = 60;
-static unsigned fetches_answered;       /* responses of fetches, and those of them whose request was not captured */
+static unsigned fetches_answered; /* responses of fetches, and those of them whose request was not captured */
 static unsigned fetches_orphaned;
 
 void
@@ -126,7 +126,7 @@ oxc_matcher_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t metho
     wakeup = new_wakeup(pinfo, which, method, outcome, request);
     wakeup->session = session;
     wakeup->bound = bound;
-    wakeup->confidence = bound == OXC_BOUND_BY_CONTEXT ? 90 : 100;
+    wakeup->confidence = bound == OXC_BOUND_BY_CONTEXT ? 97 : 100;
     if (session && outcome == OXC_OUTCOME_PENDING)
         open_wakeup(wakeup);
     return wakeup;
@@ -155,7 +155,7 @@ oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc_wakeup_method
 /* A link that is less sure is not shown. */
 #define LEAST_SHOWN 60
 
-#define SHARER_DOUBT 0.05       /* for each other session of a sealed association */
+#define SHARER_DOUBT 0.05 /* for each other session of a sealed association */
 
 /* Links whose time teaches how long follow-ups take. */
 #define LITTLE_DOUBT 90
@@ -180,12 +180,13 @@ link_to(oxc_wakeup_t *wakeup, const oxc_pdu_t *fetch)
 }
 
 /*
- * While events are queued a server ends a wait at once (MS-OXCRPC 3.3.4.1). So if a wait of the session is still open after the
- * wake-up, the events are gone: either the server took them back, or the capture lacks the end of that wait, which
- * superseded this wake-up, or the call that fetched them. How much it lacks is known from answers without their questions.
+ * While events are queued a server ends a wait at once (MS-OXCRPC 3.3.4.1). So if a wait of the session is still open
+ * after the wake-up, the events are gone: either the server took them back, or the capture lacks the end of that wait,
+ * which superseded this wake-up, or the call that fetched them. How much it lacks is known from answers without their
+ * questions.
  */
-#define AT_ONCE 0.02            /* seconds */
-#define TAKEN_BACK 0.03         /* share of wake-ups whose events are gone before anybody fetches them */
+#define AT_ONCE 0.02    /* seconds */
+#define TAKEN_BACK 0.03 /* share of wake-ups whose events are gone before anybody fetches them */
 
 static uint8_t
 trust_with_open_wait(const oxc_wakeup_t *wakeup, const state_t *state, const oxc_pdu_t *fetch)
@@ -221,7 +222,8 @@ oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request)
 static uint8_t
 trust_among_sharers(uint8_t confidence, const oxc_session_t *session)
 {
-    return session->sealed && session->sharers > 1 ? (uint8_t)(confidence * (1 - SHARER_DOUBT * (session->sharers - 1))) : confidence;
+    return session->sealed && session->sharers > 1 ? (uint8_t)(confidence * (1 - SHARER_DOUBT * (session->sharers - 1)))
+                                                   : confidence;
 }
 
 static void

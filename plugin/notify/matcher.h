@@ -10,38 +10,46 @@
 #include "notify/notify.h"
 
 /*
- * The rule: the follow-up of a wake-up is the first fetch of the same session context that is sent after it, unless a later
- * wake-up of that session comes first (then the earlier one is superseded) or the window passes (then it was never
- * followed). Events are taken in the order of frames, on the first pass only; each is decided when the later of the two
- * is seen, so one pass and two passes come to the same links.
+ * The rule: the follow-up of a wake-up is the first fetch of the same session context that is sent after it, unless a
+ * later wake-up of that session comes first (then the earlier one is superseded) or the window passes (then it was
+ * never followed). Events are taken in the order of frames, on the first pass only; each is decided when the later of
+ * the two is seen, so one pass and two passes come to the same links.
+ *
+ * Kept of a session are the wake-up that is open, the latest datagram and the latest wait: constant time and memory for
+ * each event, whatever the session has behind it. circumstance.h says what is kept where no key shows the session.
+ *
+ * Confidence is measured, not felt (docs/matching.md has the tables and how they are made): 100 for keys of the session,
+ * 97 for registered bytes at another address, the share of the session among all that may be meant where it was learnt
+ * (0 to 99), less 5 for each further session in a sealed association. Where packets are known to be missing and a wait
+ * of the session should have ended, the link is as sure as it is likely that the server took the events back.
  */
 
 /* oxcnotif.match */
 typedef enum {
-    OXC_MATCH_SESSION = 1,      /* both carry a key of the same session context */
-    OXC_MATCH_CONTEXT = 2,      /* the datagram has the context bytes of a registration */
-    OXC_MATCH_ORDER = 3         /* addresses, order, timing and shape */
+    OXC_MATCH_SESSION = 1, /* both carry a key of the same session context */
+    OXC_MATCH_CONTEXT = 2, /* the datagram has the context bytes of a registration */
+    OXC_MATCH_ORDER = 3    /* addresses, order, timing and shape */
 } oxc_match_t;
 
 typedef struct oxc_wakeup {
-    uint64_t key;               /* frame, and which of several in it */
+    uint64_t key; /* frame, and which of several in it */
     uint32_t frame;
     nstime_t time;
     uint8_t method;
     uint8_t outcome;
-    oxc_session_t *session;     /* NULL when not known */
+    oxc_session_t *session; /* NULL when not known */
     oxc_bound_t bound;
-    uint32_t request_frame;     /* of the wait; 0 when there is none or it was not captured */
-    nstime_t waited;            /* from the request of the wait */
-    const oxc_pdu_t *fetch;     /* request that followed it up; NULL when there was none (yet) */
-    const oxc_pdu_t *late_fetch;        /* the first one after the window had passed */
-    uint32_t superseded_in;     /* 0 when it was not */
-    unsigned repeats;           /* equal datagrams before this one with no fetch between */
-    uint32_t first_frame;       /* of those; its own frame when there were none */
+    uint32_t request_frame;      /* of the wait; 0 when there is none or it was not captured */
+    nstime_t waited;             /* from the request of the wait */
+    const oxc_pdu_t *fetch;      /* request that followed it up; NULL when there was none (yet) */
+    const oxc_pdu_t *late_fetch; /* the first one after the window had passed */
+    uint32_t superseded_in;      /* 0 when it was not */
+    unsigned repeats;            /* equal datagrams before this one with no fetch between */
+    uint32_t first_frame;        /* of those; its own frame when there were none */
     nstime_t first_time;
-    bool undecided;             /* something of what followed is missing in the capture: nobody can say what became of it */
-    uint8_t match;              /* oxc_match_t of the link */
-    uint8_t confidence;         /* 0 to 100: of links shown with c, about c % are right */
+    bool undecided;     /* something of what followed is missing in the capture: nobody can say what became of it */
+    uint8_t match;      /* oxc_match_t of the link */
+    uint8_t confidence; /* 0 to 100: of links shown with c, about c % are right */
 } oxc_wakeup_t;
 
 /* Seconds after which a wake-up counts as never followed. */
@@ -55,7 +63,8 @@ oxc_wakeup_t *oxc_matcher_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_
 
 /* The same for one that came through a channel of which no key shows the session. */
 oxc_wakeup_t *oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method,
-                                         oxc_wakeup_outcome_t outcome, oxc_channel_t *channel, const oxc_pdu_t *request);
+                                         oxc_wakeup_outcome_t outcome, oxc_channel_t *channel,
+                                         const oxc_pdu_t *request);
 
 /* The wake-up of this frame if there is one; NULL otherwise. */
 const oxc_wakeup_t *oxc_matcher_known(const packet_info *pinfo, uint32_t which);
@@ -71,10 +80,10 @@ const oxc_wakeup_t *oxc_matcher_answered(const oxc_pdu_t *pdu);
 
 /* What became of a wake-up that announced notifications, as far as the capture was read. */
 typedef enum {
-    OXC_FATE_OPEN,              /* not decided: another event may come, or the session is not known */
+    OXC_FATE_OPEN, /* not decided: another event may come, or the session is not known */
     OXC_FATE_FOLLOWED,
     OXC_FATE_SUPERSEDED,
-    OXC_FATE_MISSED             /* no call of the session fetched before the window passed */
+    OXC_FATE_MISSED /* no call of the session fetched before the window passed */
 } oxc_fate_t;
 
 oxc_fate_t oxc_matcher_fate(const oxc_wakeup_t *wakeup);

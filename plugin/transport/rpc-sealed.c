@@ -15,16 +15,16 @@
 #include "transport/rpc-waits.h"
 
 /* A wait ends without an event when nothing was fetched for five minutes (MS-OXCRPC 3.3.4.1). */
-#define WAIT_LIMIT 299.0        /* seconds, with some slack */
+#define WAIT_LIMIT 299.0 /* seconds, with some slack */
 /* A second wait is refused at once, and so is one of a session that has just been given up. */
 #define AT_ONCE 1.0
 
 /* The connections of a client process to a server. */
 typedef struct {
     oxc_session_t *session;
-    unsigned channels;          /* EcDoAsyncConnectEx that succeeded, as far as is known */
-    unsigned waits;             /* outstanding */
-    double latest_fetch;        /* seconds */
+    unsigned channels;   /* EcDoAsyncConnectEx that succeeded, as far as is known */
+    unsigned waits;      /* outstanding */
+    double latest_fetch; /* seconds */
     double latest_disconnect;
 } association_t;
 
@@ -34,11 +34,11 @@ struct oxc_rpc_sealed {
     uint16_t opnum;
     uint32_t discriminator;
     oxc_pdu_t *pdu;
-    oxc_wakeup_outcome_t outcome;       /* of the response to a wait */
+    oxc_wakeup_outcome_t outcome; /* of the response to a wait */
 };
 
-static wmem_map_t *associations;        /* session -> association_t */
-static wmem_map_t *connections;         /* conversation -> association_t */
+static wmem_map_t *associations; /* session -> association_t */
+static wmem_map_t *connections;  /* conversation -> association_t */
 static int ett_sealed = -1;
 
 /* ---- the first visit ---- */
@@ -47,9 +47,10 @@ static int ett_sealed = -1;
 
 /* group 0: the association of this connection alone. */
 static association_t *
-get_association(packet_info *pinfo, conversation_t *conversation, uint32_t group, const address *client, const address *server)
+get_association(packet_info *pinfo, conversation_t *conversation, uint32_t group, const address *client,
+                const address *server)
 {
-    uint8_t key[GROUP_KEY_SIZE] = { 0 };
+    uint8_t key[GROUP_KEY_SIZE] = {0};
     association_t *association;
     oxc_session_t *session;
 
@@ -199,8 +200,8 @@ oxc_rpc_sealed_show(packet_info *pinfo, proto_tree *tree, const oxc_rpc_pdu_t *p
     if (call->kind == OXC_CALL_FETCH) {
         oxc_notify_fetch(stub, pinfo, tree, sealed->pdu);
     } else if (call->kind == OXC_CALL_WAIT && sealed->pdu->is_response) {
-        oxc_notify_wakeup(stub, pinfo, tree, sealed->discriminator, OXC_WAKEUP_ASYNC_WAIT, sealed->outcome, call->session,
-                          call->bound, call->request);
+        oxc_notify_wakeup(stub, pinfo, tree, sealed->discriminator, OXC_WAKEUP_ASYNC_WAIT, sealed->outcome,
+                          call->session, call->bound, call->request);
     } else {
         oxc_rpc_show_session(stub, pinfo, tree, call);
         oxc_notify_call(pinfo, sealed->pdu);
@@ -210,7 +211,7 @@ oxc_rpc_sealed_show(packet_info *pinfo, proto_tree *tree, const oxc_rpc_pdu_t *p
 void
 oxc_rpc_sealed_register(void)
 {
-    static int *ett[] = { &ett_sealed };
+    static int *ett[] = {&ett_sealed};
 
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
     associations = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);

@@ -14,18 +14,18 @@
 #include "transport/tcp-ends.h"
 
 /*
- * A client keeps a wait outstanding for minutes, and boxes between it and the server end connections that are silent for so
- * long. DCE/RPC tells an interface nothing of the end of a connection, so this looks at every frame of a connection with
- * an open wait, behind all dissectors.
+ * A client keeps a wait outstanding for minutes, and boxes between it and the server end connections that are silent
+ * for so long. DCE/RPC tells an interface nothing of the end of a connection, so this looks at every frame of a
+ * connection with an open wait, behind all dissectors.
  */
 
 /* Tells these wake-ups from others of the frame, which have the discriminators of calls. */
 #define CUT_OFF_WAKEUP 0x40000000
 
 typedef struct {
-    uint8_t ends_seen;          /* see oxc_tcp_ends_seen() */
-    wmem_list_t *open;          /* oxc_call_t, oldest first */
-    wmem_map_t *where;          /* oxc_call_t -> its place in open */
+    uint8_t ends_seen; /* see oxc_tcp_ends_seen() */
+    wmem_list_t *open; /* oxc_call_t, oldest first */
+    wmem_map_t *where; /* oxc_call_t -> its place in open */
 } connection_t;
 
 static int proto_waits = -1;
@@ -132,8 +132,8 @@ dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
             oxc_notify_wakeup_through(tvb, pinfo, cut_off_tree, which, OXC_WAKEUP_ASYNC_WAIT, OXC_OUTCOME_CUT_OFF,
                                       wait->channel, wait->request);
         else
-            oxc_notify_wakeup(tvb, pinfo, cut_off_tree, which, OXC_WAKEUP_ASYNC_WAIT, OXC_OUTCOME_CUT_OFF, wait->session,
-                              wait->bound, wait->request);
+            oxc_notify_wakeup(tvb, pinfo, cut_off_tree, which, OXC_WAKEUP_ASYNC_WAIT, OXC_OUTCOME_CUT_OFF,
+                              wait->session, wait->bound, wait->request);
     }
     return (int)tvb_captured_length(tvb);
 }
@@ -153,11 +153,11 @@ oxc_rpc_waits_handoff(void)
 void
 oxc_rpc_waits_register(int parent)
 {
-    static int *ett[] = { &ett_cut_off };
+    static int *ett[] = {&ett_cut_off};
 
     proto_parent = parent;
-    proto_waits = proto_register_protocol_in_name_only("Waits of Exchange RPC", "Exchange RPC waits", "asyncemsmdb.waits",
-                                                       parent, FT_PROTOCOL);
+    proto_waits = proto_register_protocol_in_name_only("Waits of Exchange RPC", "Exchange RPC waits",
+                                                       "asyncemsmdb.waits", parent, FT_PROTOCOL);
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
     register_init_routine(forget);
 }

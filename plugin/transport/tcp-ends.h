@@ -10,8 +10,8 @@
 #include "compat.h"
 
 /*
- * The ways in which the frame's TCP connection was seen to end so far: one bit for FIN, one for RST, 0 while it is open. A
- * bit that was not there before the frame came with it. First visit only, behind the TCP dissector.
+ * The ways in which the frame's TCP connection was seen to end so far: one bit for FIN, one for RST, 0 while it is
+ * open. A bit that was not there before the frame came with it. First visit only, behind the TCP dissector.
  */
 uint8_t oxc_tcp_ends_seen(packet_info *pinfo);
 

@@ -21,6 +21,8 @@ import tshark as tools  # noqa: E402
 
 GENERATE = HERE.parents[1] / "test-captures" / "generator" / "generate"
 CONDITIONS = ("complete", "loss", "start", "nat", "encrypted", "nat+start")
+# Behind this line of a document the tables are replaced; a file without it is replaced as a whole.
+MEASURED = "<!-- behind this line: tests/matching/report.py --markdown -->\n\n"
 ANYTHING = " || ".join(f"{name}" for name in scoring.FIELDS.values())
 
 
@@ -57,7 +59,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, action="append", help="may be repeated: their counts are added (default 1)")
     parser.add_argument("--condition", action="append", help=f"may be repeated (default {', '.join(CONDITIONS)})")
     parser.add_argument("--pref", action="append", default=[], metavar="NAME:VALUE", help="a preference for tshark")
-    parser.add_argument("--markdown", type=pathlib.Path, help="write the tables to this file, not to the standard output")
+    parser.add_argument("--markdown", type=pathlib.Path, help="write the tables to this file (behind its mark), not to the standard output")
     parser.add_argument("--examples", action="store_true", help="print some of what is wrong")
     options = parser.parse_args()
     try:
@@ -80,7 +82,8 @@ def main() -> int:
             print("\n".join(f"  {text}" for text in score.examples), file=sys.stderr)
     tables = scoring.markdown(scores)
     if options.markdown:
-        options.markdown.write_text(tables, encoding="utf-8")
+        text = options.markdown.read_text(encoding="utf-8") if options.markdown.exists() else ""
+        options.markdown.write_text(text.partition(MEASURED)[0] + (MEASURED if MEASURED in text else "") + tables, encoding="utf-8")
     else:
         print(tables)
     for problem in problems:
