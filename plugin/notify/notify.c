@@ -111,8 +111,6 @@ show_end(packet_info *pinfo, proto_item *item, const oxc_session_t *session)
                                "The client connected again: %u subscriptions and %u tables of session %u are gone and must be made "
                                "again (MS-OXCMAPIHTTP 3.2.5.6)",
                                session->replaces->lost_subscriptions, session->replaces->lost_tables, session->replaces->number);
-    if (session->answered_in == pinfo->num)
-        expert_add_info(pinfo, item, &ei_session_before);
 }
 
 void
@@ -301,6 +299,8 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     oxc_matcher_fetch(pinfo, pdu);
     note_late_start(pinfo, pdu);
     oxc_notify_session(tvb, pinfo, tree, pdu->call->session);
+    if (pdu->call->session && pdu->is_response && pdu->call->session->answered_in == pinfo->num)
+        proto_tree_add_expert(tree, pinfo, &ei_session_before, tvb, 0, 0);
     wakeup = oxc_matcher_answered(pdu);
     if (pdu->is_response)
         event.notifications = oxc_matcher_brought(pdu);
