@@ -89,8 +89,14 @@ def numbers(row):
     """A row as printed, in the form of Counts.row()."""
     shown = {name: float(text) if "(s)" in name else int(text) for name, text in row.items()
              if name not in ("Session", "Method")}
-    shown["never"] = shown.pop("Missed") + shown.pop("Open at end")
+    shown["never"] = shown.pop("Missed") + shown.pop("Undecided")
     return shown
+
+
+def is_left(row):
+    """Where a wake-up was counted before a later frame told its session."""
+    return row["Session"] in ("unknown", "0") and not any(
+        int(row[column]) for column in ("Wake-ups", "Followed", "Superseded", "Missed"))
 
 
 def assert_row(actual, expected):
@@ -139,7 +145,7 @@ def test_wakeup_table(tshark, name, two_pass):
         assert all_sessions[METHODS[method]]["Session"] == "all"
         assert_row(numbers(all_sessions[METHODS[method]]), counts.row())
     # The plugin numbers sessions by itself, so rows are compared as a set.
-    rows = sorted((row["Method"], sorted(numbers(row).items())) for row in shown["Each session"])
+    rows = sorted((row["Method"], sorted(numbers(row).items())) for row in shown["Each session"] if not is_left(row))
     wanted = sorted((METHODS[method], sorted(counts.row().items())) for (_, method), counts in expected.items())
     assert len(rows) == len(wanted)
     for (method, row), (wanted_method, wanted_row) in zip(rows, wanted):
@@ -202,8 +208,7 @@ def test_tree_of_wakeups(tshark, name):
              if path[0] == "What became of the wake-ups" and len(path) == 2}
     for label, wanted in (("Followed up", "followed"), ("Superseded by a later wake-up", "superseded")):
         assert fates.get(label, 0) == sum(getattr(counts, wanted) for counts in totals.values())
-    assert fates.get("Never followed", 0) + fates.get("Not followed when the capture ended", 0) + \
-        fates.get("Session not known", 0) == sum(counts.never for counts in totals.values())
+    assert fates.get("Never followed", 0) + fates.get("Undecided", 0) == sum(counts.never for counts in totals.values())
 
 
 # --- sessions -------------------------------------------------------------------
@@ -229,7 +234,7 @@ def test_sessions(tshark, name, two_pass):
         expected.append((0, 0, sum(w["outcome"] == 1 for w in nobody), 0, sum(w["outcome"] in (3, 4) for w in nobody)))
     rows = printed.tables(capture_of(name), "oxcnotif,sessions", two_pass, args_of(name))["Sessions"]
     columns = ("Subscriptions", "Notifications", "Wake-ups", "Followed", "Waits lost")
-    assert sorted(tuple(int(row[column]) for column in columns) for row in rows) == sorted(expected)
+    assert sorted(tuple(int(row[column]) for column in columns) for row in rows if not is_left(row)) == sorted(expected)
 
 
 def test_session_details(tshark):

@@ -9,7 +9,7 @@
 struct oxc_fates {
     oxc_fate_cb decided;
     void *user;
-    GHashTable *undecided;      /* const oxc_wakeup_t *, a set */
+    GHashTable *undecided;      /* const oxc_wakeup_t * -> its session when its event came */
     GQueue *in_order;           /* const oxc_wakeup_t *: the oldest at the head, those that are settled too */
     GHashTable *latest;         /* session -> its latest wake-up */
 };
@@ -48,19 +48,28 @@ oxc_fates_reset(oxc_fates_t *fates)
     g_hash_table_remove_all(fates->latest);
 }
 
-/* True if nothing more is to be expected of the wake-up. */
+const oxc_session_t *
+oxc_wakeup_session(const oxc_wakeup_t *wakeup)
+{
+    if (wakeup->session || !wakeup->fetch)
+        return wakeup->session;
+    return wakeup->fetch->call->session;
+}
+
+/* True if it is decided, now or before. */
 static bool
 settle(oxc_fates_t *fates, const oxc_wakeup_t *wakeup)
 {
+    void *counted_as;
     oxc_fate_t fate;
 
-    if (!g_hash_table_contains(fates->undecided, wakeup))
+    if (!g_hash_table_lookup_extended(fates->undecided, wakeup, NULL, &counted_as))
         return true;
     fate = oxc_matcher_fate(wakeup);
     if (fate == OXC_FATE_OPEN)
         return false;
     g_hash_table_remove(fates->undecided, wakeup);
-    fates->decided(wakeup, fate, fates->user);
+    fates->decided(wakeup, fate, (const oxc_session_t *)counted_as, fates->user);
     return true;
 }
 
@@ -73,17 +82,19 @@ oxc_fates_event(oxc_fates_t *fates, const oxc_tap_t *event)
     /* A fetch, or a later wake-up, decides about the wake-up before it. */
     if (session && (earlier = (const oxc_wakeup_t *)g_hash_table_lookup(fates->latest, session)) != NULL)
         settle(fates, earlier);
-    if (wakeup && event->kind == OXC_TAP_WAKEUP && wakeup->outcome == OXC_OUTCOME_PENDING && wakeup->session) {
-        g_hash_table_add(fates->undecided, (void *)wakeup);
+    if (wakeup && event->kind == OXC_TAP_WAKEUP && wakeup->outcome == OXC_OUTCOME_PENDING) {
+        g_hash_table_insert(fates->undecided, (void *)wakeup, (void *)oxc_wakeup_session(wakeup));
         if (!settle(fates, wakeup)) {
             g_queue_push_tail(fates->in_order, (void *)wakeup);
-            g_hash_table_insert(fates->latest, (void *)wakeup->session, (void *)wakeup);
+            if (session)
+                g_hash_table_insert(fates->latest, (void *)session, (void *)wakeup);
         }
     } else if (wakeup) {
         settle(fates, wakeup);
     }
-    /* The window passes for the oldest first. */
-    while ((earlier = (const oxc_wakeup_t *)g_queue_peek_head(fates->in_order)) != NULL && settle(fates, earlier))
+    /* The window passes for the oldest first. That alone decides nothing where the session is not known. */
+    while ((earlier = (const oxc_wakeup_t *)g_queue_peek_head(fates->in_order)) != NULL &&
+           (settle(fates, earlier) || oxc_matcher_expired(earlier)))
         g_queue_pop_head(fates->in_order);
 }
 

@@ -20,8 +20,14 @@
  */
 typedef struct oxc_fates oxc_fates_t;
 
-/* fate is never OXC_FATE_OPEN; each wake-up that announced notifications is told at most once. */
-typedef void (*oxc_fate_cb)(const oxc_wakeup_t *wakeup, oxc_fate_t fate, void *user);
+/*
+ * fate is never OXC_FATE_OPEN; each wake-up that announced notifications is told at most once. counted_as is its session as
+ * it was when its event came (NULL: not known).
+ */
+typedef void (*oxc_fate_cb)(const oxc_wakeup_t *wakeup, oxc_fate_t fate, const oxc_session_t *counted_as, void *user);
+
+/* The session of a wake-up: its own, else that of the call which is believed to have followed it; NULL while not known. */
+const oxc_session_t *oxc_wakeup_session(const oxc_wakeup_t *wakeup);
 
 /* Owned by the caller; NULL is never returned. */
 oxc_fates_t *oxc_fates_new(oxc_fate_cb decided, void *user);

@@ -22,7 +22,7 @@ static const char *const WAKEUPS = "Wake-ups and ends of waits";
 static const char *const FATES = "What became of the wake-ups";
 
 static const char *const fate_names[] = {
-    [OXC_FATE_OPEN] = "Not followed when the capture ended",
+    [OXC_FATE_OPEN] = "Undecided",
     [OXC_FATE_FOLLOWED] = "Followed up",
     [OXC_FATE_SUPERSEDED] = "Superseded by a later wake-up",
     [OXC_FATE_MISSED] = "Never followed",
@@ -52,7 +52,7 @@ show_open(tree_t *t)
 }
 
 static void
-decided(const oxc_wakeup_t *wakeup _U_, oxc_fate_t fate, void *user)
+decided(const oxc_wakeup_t *wakeup _U_, oxc_fate_t fate, const oxc_session_t *counted_as _U_, void *user)
 {
     tree_t *t = (tree_t *)user;
 
@@ -146,10 +146,6 @@ count_wakeup(tree_t *t, const oxc_wakeup_t *wakeup)
     if (wakeup->outcome != OXC_OUTCOME_PENDING)
         return;
     tick(t, FATES, 0);
-    if (!wakeup->session) {
-        tick(t, "Session not known", t->what_became);
-        return;
-    }
     t->open++;
     show_open(t);
 }

@@ -46,7 +46,7 @@ show_end(oxc_row_t *row, const oxc_session_t *session)
 }
 
 static void
-add(session_row_t *r, unsigned column, unsigned n)
+add(session_row_t *r, unsigned column, int n)
 {
     r->counts[column] += n;
     oxc_row_set_uint(&r->row, column, r->counts[column]);
@@ -65,15 +65,6 @@ show_ends(session_row_t *r, packet_info *pinfo, const oxc_tap_t *event)
     oxc_row_set_text(&r->row, from_server ? COL_CLIENT : COL_SERVER, address_to_str(pinfo->pool, &pinfo->dst));
 }
 
-static void
-count_wakeup(session_row_t *r, const oxc_wakeup_t *wakeup)
-{
-    if (wakeup->outcome == OXC_OUTCOME_PENDING)
-        add(r, COL_WAKEUPS, 1);
-    else if (wakeup->outcome == OXC_OUTCOME_CUT_OFF || wakeup->outcome == OXC_OUTCOME_REJECTED)
-        add(r, COL_WAITS_LOST, 1);
-}
-
 /* Number 0 is for what belongs to no session that is known. */
 static session_row_t *
 row_of(const oxc_session_t *session)
@@ -86,6 +77,7 @@ row_of(const oxc_session_t *session)
         oxc_row_set_text(&r->row, COL_CLIENT, "");
         oxc_row_set_text(&r->row, COL_SERVER, "");
         oxc_row_set_uint(&r->row, COL_FIRST, session ? session->first_frame : 0);
+        oxc_row_set_uint(&r->row, COL_LAST, session ? session->first_frame : 0);
         for (unsigned column = COUNTED_FROM; column <= COUNTED_TO; column++)
             add(r, column, 0);
     }
@@ -95,7 +87,7 @@ row_of(const oxc_session_t *session)
 }
 
 static void
-decided(const oxc_wakeup_t *wakeup, oxc_fate_t fate, void *user _U_)
+decided(const oxc_wakeup_t *wakeup, oxc_fate_t fate, const oxc_session_t *counted_as, void *user _U_)
 {
     static const unsigned columns[] = {
         [OXC_FATE_FOLLOWED] = COL_FOLLOWED,
@@ -103,7 +95,22 @@ decided(const oxc_wakeup_t *wakeup, oxc_fate_t fate, void *user _U_)
         [OXC_FATE_MISSED] = COL_MISSED,
     };
 
-    add(row_of(wakeup->session), columns[fate], 1);
+    const oxc_session_t *session = oxc_wakeup_session(wakeup);
+
+    if (session != counted_as) {
+        add(row_of(counted_as), COL_WAKEUPS, -1);
+        add(row_of(session), COL_WAKEUPS, 1);
+    }
+    add(row_of(session), columns[fate], 1);
+}
+
+static void
+count_wakeup(session_row_t *r, const oxc_wakeup_t *wakeup)
+{
+    if (wakeup->outcome == OXC_OUTCOME_PENDING)
+        add(row_of(oxc_wakeup_session(wakeup)), COL_WAKEUPS, 1);
+    else if (wakeup->outcome == OXC_OUTCOME_CUT_OFF || wakeup->outcome == OXC_OUTCOME_REJECTED)
+        add(r, COL_WAITS_LOST, 1);
 }
 
 static tap_packet_status

@@ -94,16 +94,16 @@ row_of_method(const oxc_wakeup_t *wakeup)
 
 /* A session that is not known has the number 0 in the key, as no session has. */
 static counts_t *
-row_of_session(const oxc_wakeup_t *wakeup)
+row_of_session(const oxc_session_t *session, unsigned method)
 {
-    uint64_t number = wakeup->session ? wakeup->session->number : 0;
-    counts_t *counts = (counts_t *)oxc_rows_get(rows, each_session, (number + 1) << 8 | wakeup->method);
+    uint64_t number = session ? session->number : 0;
+    counts_t *counts = (counts_t *)oxc_rows_get(rows, each_session, (number + 1) << 8 | method);
     char text[16] = "unknown";
 
     if (number)
         snprintf(text, sizeof text, "%7" PRIu64, number);       /* sorted as text */
     oxc_row_set_text(&counts->row, COL_SESSION, text);
-    oxc_row_set_text(&counts->row, COL_METHOD, oxc_method_name(wakeup->method));
+    oxc_row_set_text(&counts->row, COL_METHOD, oxc_method_name(method));
     return counts;
 }
 
@@ -139,18 +139,33 @@ count_fate(counts_t *counts, const oxc_wakeup_t *wakeup, oxc_fate_t fate)
 }
 
 static void
-decided(const oxc_wakeup_t *wakeup, oxc_fate_t fate, void *user _U_)
+count_outcome(counts_t *counts, const oxc_wakeup_t *wakeup, int n)
 {
-    count_fate(row_of_method(wakeup), wakeup, fate);
-    count_fate(row_of_session(wakeup), wakeup, fate);
+    if (wakeup->outcome < G_N_ELEMENTS(counts->outcomes))
+        counts->outcomes[wakeup->outcome] += n;
+    show(counts);
 }
 
 static void
-count_outcome(counts_t *counts, const oxc_wakeup_t *wakeup)
+decided(const oxc_wakeup_t *wakeup, oxc_fate_t fate, const oxc_session_t *counted_as, void *user _U_)
 {
-    if (wakeup->outcome < G_N_ELEMENTS(counts->outcomes))
-        counts->outcomes[wakeup->outcome]++;
-    show(counts);
+    const oxc_session_t *session = oxc_wakeup_session(wakeup);
+
+    if (session != counted_as) {
+        count_outcome(row_of_session(counted_as, wakeup->method), wakeup, -1);
+        count_outcome(row_of_session(session, wakeup->method), wakeup, 1);
+    }
+    count_fate(row_of_method(wakeup), wakeup, fate);
+    count_fate(row_of_session(session, wakeup->method), wakeup, fate);
+}
+
+static void
+count_wakeup(const oxc_wakeup_t *wakeup)
+{
+    count_outcome(row_of_method(wakeup), wakeup, 1);
+    /* A later event may tell the session: the row is there, before and after, in one pass and in two. */
+    count_outcome(row_of_session(wakeup->session, wakeup->method), wakeup, 0);
+    count_outcome(row_of_session(oxc_wakeup_session(wakeup), wakeup->method), wakeup, 1);
 }
 
 static tap_packet_status
@@ -159,10 +174,8 @@ wakeups_packet(void *tapdata _U_, packet_info *pinfo _U_, epan_dissect_t *edt _U
 {
     const oxc_tap_t *event = (const oxc_tap_t *)data;
 
-    if (event->kind == OXC_TAP_WAKEUP) {
-        count_outcome(row_of_method(event->wakeup), event->wakeup);
-        count_outcome(row_of_session(event->wakeup), event->wakeup);
-    }
+    if (event->kind == OXC_TAP_WAKEUP)
+        count_wakeup(event->wakeup);
     oxc_fates_event(fates, event);
     return TAP_PACKET_REDRAW;
 }
@@ -198,7 +211,7 @@ proto_reg_handoff_oxc_table_wakeups(void)
         [COL_FOLLOWED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Followed", "%8u" },
         [COL_SUPERSEDED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Superseded", "%10u" },
         [COL_MISSED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Missed", "%6u" },
-        [COL_OPEN] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Open at end", "%11u" },
+        [COL_OPEN] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Undecided", "%9u" },
         [COL_TIMEOUTS] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "No event", "%8u" },
         [COL_REFUSED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Refused", "%7u" },
         [COL_CUT_OFF] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Cut off", "%7u" },
