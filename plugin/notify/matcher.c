@@ -15,6 +15,8 @@ typedef struct oxc_notify_state {
     oxc_wakeup_t *open;      /* the wake-up that waits for its follow-up */
     oxc_wakeup_t *last_push; /* the latest datagram with no fetch after it */
     const oxc_call_t *wait;  /* the latest wait that began */
+    bool wait_ended;         /* with an event, and no fetch after it */
+    bool pushes;             /* datagrams come for it */
 } state_t;
 
 static wmem_map_t *wakeups;  /* frame and which -> oxc_wakeup_t */
@@ -23,6 +25,8 @@ static nstime_t latest;      /* time of the latest event */
 static unsigned window_seconds = 60;
 static unsigned fetches_answered; /* responses of fetches, and those of them whose request was not captured */
 static unsigned fetches_orphaned;
+static unsigned woken_twice; /* fetches after the end of a wait and a datagram, and those of them before which the */
+static unsigned push_last;   /* datagram came last */
 
 void
 oxc_matcher_set_window(unsigned seconds)
@@ -80,8 +84,12 @@ open_wakeup(oxc_wakeup_t *wakeup)
     state_t *state = state_of(wakeup->session);
     oxc_wakeup_t *earlier = state->open;
 
-    if (wakeup->method == OXC_WAKEUP_PUSH)
+    if (wakeup->method == OXC_WAKEUP_PUSH) {
         count_repeats(state, wakeup);
+        state->pushes = true;
+    }
+    if (wakeup->method == OXC_WAKEUP_ASYNC_WAIT)
+        state->wait_ended = true;
     if (earlier && within_window(&earlier->time, &wakeup->time))
         earlier->superseded_in = wakeup->frame;
     state->open = wakeup;
@@ -153,7 +161,7 @@ oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc_wakeup_method
 }
 
 /* A link that is less sure is not shown. */
-#define LEAST_SHOWN 60
+#define LEAST_SHOWN 70
 
 #define SHARER_DOUBT 0.05 /* for each other session of a sealed association */
 
@@ -205,6 +213,28 @@ trust_with_open_wait(const oxc_wakeup_t *wakeup, const state_t *state, const oxc
     return (uint8_t)(wakeup->confidence * TAKEN_BACK / (TAKEN_BACK + lost));
 }
 
+/*
+ * A session with both a wait and a registration is woken in both ways at once. If the datagram is missing in a capture
+ * that lacks packets, it may have superseded the end of the wait: as often as it comes last elsewhere.
+ */
+static double
+share_without_datagram(const oxc_wakeup_t *wakeup, const state_t *state)
+{
+    if (wakeup->method != OXC_WAKEUP_ASYNC_WAIT || !state->pushes || state->last_push || fetches_orphaned == 0 ||
+        woken_twice == 0)
+        return 1.0;
+    return 1.0 - (double)push_last / woken_twice;
+}
+
+static void
+count_order(const state_t *state)
+{
+    if (!state->wait_ended || !state->last_push || state->last_push->repeats)
+        return;
+    woken_twice++;
+    push_last += state->open == state->last_push;
+}
+
 void
 oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request)
 {
@@ -232,9 +262,14 @@ fetch_asked(oxc_pdu_t *pdu)
     state_t *state = state_of(pdu->call->session);
     oxc_wakeup_t *wakeup = state->open, *guessed;
     uint8_t confidence;
+    double trust = 1.0;
 
+    count_order(state);
+    if (wakeup)
+        trust = share_without_datagram(wakeup, state);
     state->open = NULL;
     state->last_push = NULL;
+    state->wait_ended = false;
     guessed = oxc_circumstance_fetch(pdu, &confidence);
     if (guessed && wakeup && guessed->frame > wakeup->frame) {
         if (within_window(&wakeup->time, &guessed->time))
@@ -242,7 +277,8 @@ fetch_asked(oxc_pdu_t *pdu)
         wakeup = NULL;
     }
     if (wakeup && within_window(&wakeup->time, &pdu->time)) {
-        wakeup->confidence = trust_among_sharers(trust_with_open_wait(wakeup, state, pdu), wakeup->session);
+        wakeup->confidence =
+            (uint8_t)(trust * trust_among_sharers(trust_with_open_wait(wakeup, state, pdu), wakeup->session));
         if (wakeup->confidence >= LEAST_SHOWN)
             link_to(wakeup, pdu);
         else
@@ -321,7 +357,7 @@ static void
 matcher_forget(void)
 {
     nstime_set_zero(&latest);
-    fetches_answered = fetches_orphaned = 0;
+    fetches_answered = fetches_orphaned = woken_twice = push_last = 0;
 }
 
 void

@@ -316,17 +316,24 @@ watched_message(packet_info *pinfo, const oxc_http_message_t *hint)
     return NULL;
 }
 
+/* Called for every message until the connection is ours: who suspects something else in it may take it back once. */
 static void
 watch_connection(packet_info *pinfo)
 {
-    if (PINFO_FD_VISITED(pinfo) || oxc_mapihttp_watched_from(pinfo) != 0)
+    bool first = oxc_mapihttp_watched_from(pinfo) == 0;
+    conversation_t *conversation;
+
+    if (PINFO_FD_VISITED(pinfo))
         return;
     oxc_mapihttp_set_watched(pinfo);
-    if (proto_is_frame_protocol(pinfo->layers, "tls"))
-        tls_set_appdata_dissector(tls_handle, pinfo, connection_tls_handle);
-    else if (pinfo->ptype == PT_TCP)
-        conversation_set_dissector_from_frame_number(find_or_create_conversation(pinfo), pinfo->num + 1,
-                                                     connection_tcp_handle);
+    if (proto_is_frame_protocol(pinfo->layers, "tls")) {
+        if (first)
+            tls_set_appdata_dissector(tls_handle, pinfo, connection_tls_handle);
+    } else if (pinfo->ptype == PT_TCP) {
+        conversation = find_or_create_conversation(pinfo);
+        if (conversation_get_dissector(conversation, pinfo->num + 1) != connection_tcp_handle)
+            conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, connection_tcp_handle);
+    }
 }
 
 static int
