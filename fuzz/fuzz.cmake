@@ -37,3 +37,11 @@ foreach(target ${FUZZ_TARGETS})
     target_link_libraries(fuzz-${target} PRIVATE epan wiretap wsutil PkgConfig::GLIB)
     set_target_properties(fuzz-${target} PROPERTIES LINKER_LANGUAGE C)
 endforeach()
+
+set(OXCNOTIF_FUZZ_SECONDS 3600 CACHE STRING "How long the target 'fuzz' fuzzes, all targets together")
+add_custom_target(fuzz
+    COMMAND ${PROJECT_SOURCE_DIR}/fuzz/run --seconds ${OXCNOTIF_FUZZ_SECONDS} --build ${PROJECT_BINARY_DIR}
+    DEPENDS oxcnotif USES_TERMINAL VERBATIM)
+foreach(target ${FUZZ_TARGETS})
+    add_dependencies(fuzz fuzz-${target})
+endforeach()

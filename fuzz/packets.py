@@ -71,6 +71,22 @@ def _pcapng(raw: bytes) -> list[Record]:
     return records
 
 
+def without_secrets(raw: bytes) -> tuple[bytes, bytes]:
+    """A pcapng file without the TLS keys in it, and those; other files as they are.  editcap copies no file that has any."""
+    if raw[:4] != b"\x0a\x0d\x0d\x0a":
+        return raw, b""
+    at, kept, secrets = 0, b"", b""
+    while at + 12 <= len(raw):
+        kind, size = struct.unpack_from("<II", raw, at)
+        if kind == 0x0A:
+            length, = struct.unpack_from("<I", raw, at + 12)
+            secrets += raw[at + 16:at + 16 + length]
+        else:
+            kept += raw[at:at + size]
+        at += size
+    return kept, secrets
+
+
 def _resolution(options: bytes, order: str) -> int:
     """Units of time stamps in a second (option if_tsresol)."""
     at = 0
