@@ -1,0 +1,285 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Captures as they are in life: begun late, one-sided, cut short, with packets lost, repeated, swapped or merged, and with a
+clock that goes back.  What the damage does not reach is decoded as before, and what it does reach says so."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import functools
+import pathlib
+import random
+import re
+import sys
+import tempfile
+
+import lab
+import pytest
+import tshark as tools
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "fuzz"))
+
+import packets  # noqa: E402
+from packets import Record  # noqa: E402
+
+CAPTURES = ["hermex-1-mapihttp", "gromox-mapihttp-notify", "hermex-3-rpctcp-bridged", "gromox-rpch-notify", "rpc-tcp", "push"]
+
+# What stands in the bytes of a frame, whatever was captured around it.
+OWN = ["rop.id", "rop.return_value", "rop.handle", "rop.ext.size", "mapihttp.request_type", "mapihttp.response_code",
+       "emsmdb.opnum", "asyncemsmdb.opnum", "oxcnotif.notification_flags"]
+# What the frames around it told, too. Frame numbers are those of the undamaged capture.
+LINKED = ["oxcnotif.push.rgb_context", "oxcnotif.session", "rop.object", "rop.property.tag", "oxcnotif.wakeup.method", "oxcnotif.wakeup.outcome"]
+FRAMES = ["rop.request_in", "rop.response_in", "oxcnotif.subscription_in", "oxcnotif.push.registered_in"]
+PARTS = ["tcp.segment", "dcerpc.fragment"]
+SAID = ["_ws.expert.message", "_ws.short", "_ws.unreassembled"]
+EVERY = [*OWN, *LINKED, *FRAMES, *PARTS, *SAID, "dcerpc.pkt_type", "http.content_type"]
+FAULT = "3"
+
+
+@dataclasses.dataclass
+class Damaged:
+    """Records, and for each the number of the frame that it was; touched are those the damage is in."""
+    records: list[Record]
+    origin: list[int]
+    touched: set[int]
+
+
+def capture_file(name: str) -> pathlib.Path:
+    return pathlib.Path(lab.capture(name))
+
+
+@functools.lru_cache(maxsize=None)
+def original(name: str) -> tuple[tuple[Record, ...], dict[int, dict]]:
+    rows = tools.fields(capture_file(name), EVERY)
+    return tuple(packets.read(capture_file(name))), {row["frame"]: row for row in rows}
+
+
+def dissect(damaged: Damaged, prefs: dict | None = None, two_pass: bool = False) -> dict[int, dict]:
+    """Rows by the number of the frame as it was; the first time it is there, if it is there more than once."""
+    folder = pathlib.Path(tempfile.mkdtemp(dir=tools.scratch() / "captures"))
+    folder.chmod(0o755)
+    path = folder / "damaged.pcap"
+    packets.write(path, damaged.records)
+    path.chmod(0o644)
+    rows: dict[int, dict] = {}
+    for row in tools.fields(path, EVERY, two_pass=two_pass, prefs=prefs):
+        number = damaged.origin[row["frame"] - 1]
+        for name in [*FRAMES, *PARTS]:
+            row[name] = [str(damaged.origin[int(value) - 1]) for value in row[name]]
+        row["rop.object"] = [re.sub(r"(?<=in frame )\d+", lambda found: str(damaged.origin[int(found[0]) - 1]), text)
+                             for text in row["rop.object"]]
+        rows.setdefault(number, row)
+    return rows
+
+
+def made_of(row: dict) -> set[int]:
+    return {row["frame"], *(int(part) for name in PARTS for part in row[name])}
+
+
+def flagged(row: dict, before: dict) -> bool:
+    """Something is said that was not said of the undamaged frame."""
+    return any(collections.Counter(row[name]) - collections.Counter(before[name]) for name in SAID)
+
+
+def is_told_by_request(row: dict) -> bool:
+    """Faults have no opnum, and refusals that are plain HTTP no request type: only what was asked tells what they are about."""
+    return FAULT in row["dcerpc.pkt_type"] or any(not kind.startswith("application/") for kind in row["http.content_type"])
+
+
+def compare(name: str, damaged: Damaged, names: list[str], may_be_flagged: bool, least: float, **how) -> None:
+    """Frames that the damage is not in have the fields they had, or say why not if that is allowed; so many must be equal."""
+    _, before = original(name)
+    after = dissect(damaged, **how)
+    equal = 0
+    wrong = []
+    relevant = 0
+    for number, row in after.items():
+        was = before.get(number)
+        assert not any("Dissector bug" in text for text in row["_ws.expert.message"]), row
+        if was is None or made_of(was) & damaged.touched or not any(was[field] for field in [*OWN, LINKED[0]]):
+            continue
+        if may_be_flagged and is_told_by_request(was):
+            continue
+        relevant += 1
+        if all(row[field] == was[field] for field in names):
+            equal += 1
+        elif not (may_be_flagged and flagged(row, was)):
+            wrong.append((number, {field: (was[field], row[field]) for field in names if row[field] != was[field]}))
+    assert not wrong, f"{len(wrong)} frames: {wrong[:3]}"
+    assert relevant, "the damage is everywhere"
+    assert equal >= least * relevant, f"only {equal} of {relevant} frames are as before"
+
+
+def keep(name: str, wanted) -> Damaged:
+    """Only the records that wanted(index, record) is true for."""
+    records, _ = original(name)
+    kept = [(number, record) for number, record in enumerate(records, 1) if wanted(number, record)]
+    numbers = {number for number, _ in kept}
+    return Damaged([record for _, record in kept], [number for number, _ in kept],
+                   {number for number in range(1, len(records) + 1) if number not in numbers})
+
+
+pytestmark = pytest.mark.usefixtures("tshark")
+BY_CAPTURE = pytest.mark.parametrize("name", CAPTURES)
+
+
+def servers(records) -> set[tuple[bytes, int]]:
+    """Whom connections were opened to."""
+    met: set[frozenset] = set()
+    found: set[tuple[bytes, int]] = set()
+    for record in records:
+        payload = packets.payload(record)
+        if payload and payload.tcp:
+            ends = frozenset((payload.source, payload.destination))
+            if ends not in met:
+                found.add(payload.destination)
+            met.add(ends)
+    return found
+
+
+def firsts(name: str, after: int) -> set[int]:
+    """Of each TCP connection, the first frame with data behind that frame in each direction."""
+    met: set[tuple] = set()
+    found: set[int] = set()
+    for number, record in enumerate(original(name)[0], 1):
+        payload = packets.payload(record)
+        if number > after and payload and payload.tcp and payload.data:
+            ends = frozenset((payload.source, payload.destination))
+            if ends not in met:
+                found.add(number)
+            met.add(ends)
+    return found
+
+
+@BY_CAPTURE
+@pytest.mark.parametrize("part", [4, 2])
+def test_begun_late(name, part):
+    cut = len(original(name)[0]) // part
+    damaged = keep(name, lambda number, _: number > cut)
+    if name == "gromox-rpch-notify":
+        # Of a channel of RPC over HTTP that is open already, the first segment goes to the http dissector.
+        damaged.touched |= firsts(name, cut)
+    compare(name, damaged, OWN, True, 0.5)
+
+
+@BY_CAPTURE
+def test_ended_early(name):
+    """What comes later is no condition of anything."""
+    count = len(original(name)[0])
+    compare(name, keep(name, lambda number, _: number <= count * 2 // 3), [*OWN, "oxcnotif.session", "rop.object", "rop.property.tag"],
+            False, 1)
+
+
+@BY_CAPTURE
+@pytest.mark.parametrize("direction", ["requests", "responses"])
+def test_one_direction(name, direction, request):
+    if (name, direction) == ("gromox-rpch-notify", "responses"):
+        request.applymarker(pytest.mark.xfail(strict=True, reason="channels of RPC over HTTP are known by their requests alone"))
+    to = servers(original(name)[0])
+
+    def wanted(_, record):
+        payload = packets.payload(record)
+        return not payload or not payload.tcp or (payload.destination in to) == (direction == "requests")
+    compare(name, keep(name, wanted), OWN, True, 0.3)
+
+
+@BY_CAPTURE
+@pytest.mark.parametrize("snaplen", [96, 200])
+def test_short_frames(name, snaplen):
+    records, before = original(name)
+    short = [dataclasses.replace(record, data=record.data[:snaplen]) for record in records]
+    touched = {number for number, record in enumerate(records, 1) if len(record.data) > snaplen}
+    damaged = Damaged(short, list(range(1, len(records) + 1)), touched)
+    after = dissect(damaged)
+    # A frame that had something of ours and was cut says so, or still shows all of it.
+    silent = [number for number in touched if before[number]["rop.id"] and after[number]["rop.id"] != before[number]["rop.id"]
+              and not flagged(after[number], before[number])]
+    assert not silent
+    if name == "push":
+        assert any(made_of(row).isdisjoint(touched) and row["oxcnotif.push.rgb_context"] for row in before.values())
+
+
+@BY_CAPTURE
+@pytest.mark.parametrize("seed", range(3))
+def test_lost(name, seed):
+    """One packet with data in thirty is missing."""
+    chance = random.Random(seed)
+    compare(name, keep(name, lambda number, record: not (packets.payload(record) and packets.payload(record).data
+                                                         and chance.random() < 1 / 30)), OWN, True, 0.5)
+
+
+@BY_CAPTURE
+def test_repeated(name):
+    """Every seventh frame is there twice, as when a mirror port sees it twice, and later a third time."""
+    records, _ = original(name)
+    numbers: list[int] = []
+    for number in range(1, len(records) + 1):
+        numbers.append(number)
+        payload = packets.payload(records[number - 1])
+        if number % 7 == 0 and payload and payload.tcp:
+            numbers.append(number)
+    damaged = Damaged([records[number - 1] for number in numbers], numbers, set())
+    compare(name, damaged, [*OWN, *LINKED, *FRAMES], False, 1)
+
+
+@BY_CAPTURE
+def test_swapped(name):
+    """Neighbours of one direction change places; Wireshark puts them in order if it is told to."""
+    records, before = original(name)
+    order = list(range(1, len(records) + 1))
+    for at in range(10, len(order) - 1, 11):
+        one, two = (packets.payload(records[order[at + step] - 1]) for step in (0, 1))
+        if one and two and one.tcp and two.tcp and one.source == two.source and one.destination == two.destination:
+            order[at], order[at + 1] = order[at + 1], order[at]
+    times = [record.time for record in records]
+    moved = [dataclasses.replace(records[number - 1], time=times[at]) for at, number in enumerate(order)]
+    after = dissect(Damaged(moved, order, set()), prefs={"tcp.reassemble_out_of_order": "TRUE"})
+    for field in OWN:
+        had = collections.Counter(value for row in before.values() for value in row[field])
+        has = collections.Counter(value for row in after.values() for value in row[field])
+        assert has == had, field
+
+
+@BY_CAPTURE
+@pytest.mark.parametrize("two_pass", [False, True], ids=["one pass", "two passes"])
+def test_clock_goes_back(name, two_pass):
+    """The clock is set back an hour in the middle, and runs backwards for a while."""
+    records, _ = original(name)
+    count = len(records)
+    late = []
+    for at, record in enumerate(records):
+        time = record.time - (3600 * 1000000 if at > count // 2 else 0) - (2000 * at if count // 4 < at < count // 3 else 0)
+        late.append(dataclasses.replace(record, time=time))
+    damaged = Damaged(late, list(range(1, count + 1)), set())
+    # In one pass a request does not know its response yet, in two it does.
+    compare(name, damaged, OWN + LINKED + ([] if two_pass else FRAMES), False, 1, two_pass=two_pass)
+
+
+@BY_CAPTURE
+def test_merged(name):
+    """Packet by packet among those of another capture, whose hosts are others."""
+    records, _ = original(name)
+    # Not one of the same maker: no server gives out handles that another has given out.
+    with_whom = "rpc-linked" if name.startswith(("gromox", "hermex")) else "gromox-rpch-notify"
+    other = [dataclasses.replace(record, data=moved_elsewhere(record)) for record in original(with_whom)[0]
+             if record.link == records[0].link]
+    mixed: list[Record] = []
+    origin: list[int] = []
+    for number, record in enumerate(records, 1):
+        if number - 1 < len(other):
+            mixed.append(dataclasses.replace(other[number - 1], time=record.time))
+            origin.append(-number)
+        mixed.append(record)
+        origin.append(number)
+    damaged = Damaged(mixed, origin, set())
+    compare(name, damaged, [*OWN, *[field for field in LINKED if field not in ("oxcnotif.session", "rop.object")], *FRAMES], False, 1)
+
+
+def moved_elsewhere(record: Record) -> bytes:
+    """The packet between two other hosts."""
+    at = {packets.ETHERNET: 14, packets.RAW: 0, packets.SLL: 16, packets.SLL2: 20}[record.link]
+    data = bytearray(record.data)
+    if data[at] >> 4 == 4:
+        data[at + 12] ^= 0x40
+        data[at + 16] ^= 0x40
+    return bytes(data)
