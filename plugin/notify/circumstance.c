@@ -536,6 +536,18 @@ retire(peers_t *peers, double now)
         retire_oldest(peers);
 }
 
+/*
+ * Votes are multiplied as if they knew nothing of each other, but the sessions of a process do things together: what
+ * speaks against a share counts more, by so much as measurement shows.
+ */
+#define DEPENDENCE 1.7
+
+static double
+sober(double share)
+{
+    return share / (share + DEPENDENCE * (1 - share));
+}
+
 static uint8_t
 per_cent(double share)
 {
@@ -568,6 +580,7 @@ oxc_circumstance_woken(oxc_channel_t *channel, oxc_wakeup_t *wakeup, uint8_t *co
 
     retire(channel->peers, now);
     session = believe(channel, now, &share);
+    share = sober(share);
     if (channel->idle[0] && !channel->idle[1]) {
         session = channel->idle[0];
         share = IDLE_TRUST;
@@ -651,7 +664,7 @@ oxc_circumstance_fetch(const oxc_pdu_t *request, uint8_t *confidence)
         near->fetchers[near->count].ratio = ratio_at(peers, near, request, now);
         near->count++;
         if (near->wakeup && !near->wakeup->session && !near->wakeup->fetch && near->channel->near == near) {
-            double share = share_now(near, session, now);
+            double share = sober(share_now(near, session, now));
 
             if (share > best) {
                 best = share;

@@ -278,6 +278,29 @@ oxc_http_without_headers(packet_info *pinfo, bool is_request)
     return message;
 }
 
+static tvbuff_t *
+tvb_of_chunks(tvbuff_t *parent, wmem_array_t *data)
+{
+    unsigned length = wmem_array_get_count(data);
+
+    return tvb_new_child_real_data(parent, (const uint8_t *)wmem_array_get_raw(data), length, (int)length);
+}
+
+tvbuff_t *
+oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message)
+{
+    const char *encoding = oxc_http_value(message, "transfer-encoding");
+    wmem_array_t *data;
+
+    if (!message->complete || message->end == message->body)
+        return NULL;
+    if (!encoding || g_ascii_strcasecmp(encoding, "chunked") != 0)
+        return tvb_new_subset_length(message->tvb, message->body, message->end - message->body);
+    data = wmem_array_new(pinfo->pool, 1);
+    chunked_end(pinfo, message->tvb, message->body, data);
+    return wmem_array_get_count(data) > 0 ? tvb_of_chunks(message->tvb, data) : NULL;
+}
+
 oxc_http_message_t *
 oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body)
 {
@@ -290,8 +313,7 @@ oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body)
     data = wmem_array_new(pinfo->pool, 1);
     if (chunked_end(pinfo, tvb, 0, data) != length || wmem_array_get_count(data) == 0)
         return NULL;
-    *body = tvb_new_child_real_data(tvb, (const uint8_t *)wmem_array_get_raw(data), wmem_array_get_count(data),
-                                    (int)wmem_array_get_count(data));
+    *body = tvb_of_chunks(tvb, data);
     message = message_new(pinfo, false);
     message->is_rest = true;
     return message;

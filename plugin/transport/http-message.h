@@ -47,6 +47,9 @@ oxc_http_message_t *oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_
 /* A message of which nothing but the body is known. */
 oxc_http_message_t *oxc_http_without_headers(packet_info *pinfo, bool is_request);
 
+/* The body of a complete message without its chunks, a new tvb if there were any; NULL if it has none. */
+tvbuff_t *oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message);
+
 /*
  * The rest of a chunked response (RFC 9112 7.1): the tvb begins with a chunk and ends behind the last one. The message has
  * no headers; body becomes what the chunks hold, a data source of the frame. NULL if it is anything else.

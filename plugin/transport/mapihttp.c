@@ -293,11 +293,13 @@ find_message(packet_info *pinfo, bool is_request)
     return NULL;
 }
 
+/* The http dissector may have no headers for a response because of what is torn in front of it. */
 static bool
 same_message(const oxc_http_message_t *message, const oxc_http_message_t *hint)
 {
     return message->is_request == hint->is_request && oxc_http_is_type(message, "application/mapi-http") &&
-           g_strcmp0(oxc_http_value(message, "x-requestid"), oxc_http_value(hint, "x-requestid")) == 0;
+           (!oxc_http_value(hint, "x-requestid") ||
+            g_strcmp0(oxc_http_value(message, "x-requestid"), oxc_http_value(hint, "x-requestid")) == 0);
 }
 
 /* The message on the watched connection that the headers are of; NULL when the connection is not watched yet. */
@@ -345,6 +347,11 @@ dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
     if (!content || (content->type != MEDIA_CONTAINER_HTTP_REQUEST && content->type != MEDIA_CONTAINER_HTTP_RESPONSE)) {
         /* HTTP/2 keeps the headers to itself; only a response begins with a meta-tag. */
         message = oxc_http_without_headers(pinfo, tvb_strneql(tvb, 0, "PROCESSING", 10) != 0);
+        known = watched_message(pinfo, message);
+        if (known) {
+            known->dissected = true;
+            message = known;
+        }
         dissect_message(pinfo, tree, message, tvb);
         return (int)tvb_captured_length(tvb);
     }
@@ -366,19 +373,30 @@ dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
 
 /* ---- messages of which the http dissector makes nothing ---- */
 
+/* Where the first message begins: what is left of a torn response may be in front of it. */
+static int
+first_message(tvbuff_t *tvb)
+{
+    static const char version[] = "HTTP/1.";
+    unsigned length = tvb_captured_length(tvb);
+    const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)length);
+    const uint8_t *found = (const uint8_t *)ws_memmem(bytes, length, version, sizeof version - 1);
+
+    return found ? (int)(found - bytes) : 0;
+}
+
 /* All HTTP messages that begin in the tvb. */
 static wmem_array_t *
 read_messages(tvbuff_t *tvb, packet_info *pinfo)
 {
     wmem_array_t *messages = wmem_array_new(pinfo->pool, sizeof(oxc_http_message_t *));
-    oxc_http_message_t *message;
-    int offset = 0;
+    oxc_http_message_t *message = oxc_http_read(pinfo, tvb, 0);
 
-    while ((message = oxc_http_read(pinfo, tvb, offset)) != NULL) {
+    if (!message)
+        message = oxc_http_read(pinfo, tvb, first_message(tvb));
+    while (message) {
         wmem_array_append_one(messages, message);
-        if (!message->complete)
-            break;
-        offset = message->end;
+        message = message->complete ? oxc_http_read(pinfo, tvb, message->end) : NULL;
     }
     return messages;
 }
@@ -392,12 +410,13 @@ show_leftover(packet_info *pinfo, proto_tree *tree, oxc_http_message_t *message)
     if (message->is_request && !oxc_mapihttp_is_request(message))
         oxc_mapihttp_foreign_request(pinfo);
     else
-        dissect_message(pinfo, tree, message, NULL);
+        dissect_message(pinfo, tree, message,
+                        oxc_http_is_type(message, "application/mapi-http") ? oxc_http_body(pinfo, message) : NULL);
 }
 
 /*
- * A wait is answered piece by piece, for minutes. If a piece is missing in the capture, the http dissector has given up when
- * the last one comes, which is the one that matters.
+ * A wait is answered piece by piece, for minutes. If a piece is missing in the capture, the http dissector has given up
+ * when the last one comes, which is the one that matters.
  */
 static void
 show_rest(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
