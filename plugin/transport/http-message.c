@@ -270,6 +270,28 @@ oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map)
 }
 
 oxc_http_message_t *
+oxc_http_keep(const oxc_http_message_t *message)
+{
+    oxc_http_message_t *kept = (oxc_http_message_t *)wmem_memdup(wmem_file_scope(), message, sizeof(*message));
+    unsigned count = wmem_array_get_count(message->headers);
+
+    kept->tvb = NULL;
+    if (message->target)
+        kept->target = wmem_strdup(wmem_file_scope(), message->target);
+    kept->headers = wmem_array_sized_new(wmem_file_scope(), sizeof(oxc_http_header_t), MAX(count, 1));
+    for (unsigned i = 0; i < count; i++) {
+        oxc_http_header_t header = *(const oxc_http_header_t *)wmem_array_index(message->headers, i);
+
+        header.name = wmem_strdup(wmem_file_scope(), header.name);
+        header.value = wmem_strdup(wmem_file_scope(), header.value);
+        header.offset = -1;
+        header.length = 0;
+        wmem_array_append_one(kept->headers, header);
+    }
+    return kept;
+}
+
+oxc_http_message_t *
 oxc_http_without_headers(packet_info *pinfo, bool is_request)
 {
     oxc_http_message_t *message = message_new(pinfo, is_request);

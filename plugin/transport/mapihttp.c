@@ -71,7 +71,8 @@ enum {
     FRAME_MESSAGES              /* array of oxc_http_message_t *: those of the tvb the http dissector works on */
 };
 
-static uint32_t
+/* Number of the message that comes next in this dissection of the frame. */
+static uint32_t *
 next_ordinal(packet_info *pinfo)
 {
     uint32_t *ordinal = (uint32_t *)p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_ORDINAL);
@@ -80,7 +81,7 @@ next_ordinal(packet_info *pinfo)
         ordinal = wmem_new0(pinfo->pool, uint32_t);
         p_add_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_ORDINAL, ordinal);
     }
-    return (*ordinal)++;
+    return ordinal;
 }
 
 /* ---- one message ---- */
@@ -229,7 +230,7 @@ static void
 dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *message, tvbuff_t *body_tvb)
 {
     tvbuff_t *tvb = body_tvb ? body_tvb : message->tvb;
-    uint32_t ordinal = next_ordinal(pinfo);
+    uint32_t ordinal = (*next_ordinal(pinfo))++;
     mapihttp_record_t *record = oxc_mapihttp_record(pinfo, message, body_tvb, ordinal);
     proto_item *item;
     char *text;
@@ -302,11 +303,18 @@ same_message(const oxc_http_message_t *message, const oxc_http_message_t *hint)
             g_strcmp0(oxc_http_value(message, "x-requestid"), oxc_http_value(hint, "x-requestid")) == 0);
 }
 
-/* The message on the watched connection that the headers are of; NULL when the connection is not watched yet. */
+/* The messages on a watched connection; NULL when it is not watched yet. */
+static wmem_array_t *
+watched_messages(packet_info *pinfo)
+{
+    return (wmem_array_t *)p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
+}
+
+/* The message among them that the headers are of; NULL when there is none. */
 static oxc_http_message_t *
 watched_message(packet_info *pinfo, const oxc_http_message_t *hint)
 {
-    wmem_array_t *messages = (wmem_array_t *)p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
+    wmem_array_t *messages = watched_messages(pinfo);
     unsigned count = messages ? wmem_array_get_count(messages) : 0;
 
     for (unsigned i = 0; i < count; i++) {
@@ -316,6 +324,23 @@ watched_message(packet_info *pinfo, const oxc_http_message_t *hint)
             return message;
     }
     return NULL;
+}
+
+/* The message that begins at an offset where one was found before. */
+static oxc_http_message_t *
+message_at(packet_info *pinfo, bool is_request, int offset)
+{
+    wmem_array_t *messages = watched_messages(pinfo);
+    unsigned count = messages ? wmem_array_get_count(messages) : 0;
+    oxc_http_message_t *message;
+
+    for (unsigned i = 0; i < count; i++) {
+        message = *(oxc_http_message_t **)wmem_array_index(messages, i);
+        if (!message->dissected && message->offset == offset)
+            return message;
+    }
+    message = count ? NULL : find_message(pinfo, is_request);
+    return message && message->offset == offset ? message : NULL;
 }
 
 /* Called for every message until the connection is ours: who suspects something else in it may take it back once. */
@@ -338,13 +363,59 @@ watch_connection(packet_info *pinfo)
     }
 }
 
+/*
+ * Which message a body is of is told by the headers that come with it, on the first visit of the frame: not every release of
+ * Wireshark has them on later ones. Kept by frame and ordinal of the message, as the records of proto_mapihttp are.
+ */
+typedef struct {
+    oxc_http_message_t *headers;    /* in file scope; NULL when the message can be read again */
+    int offset;                     /* of the message, then */
+} body_owner_t;
+
+static oxc_http_message_t *
+meet_message(packet_info *pinfo, const media_content_info_t *content)
+{
+    body_owner_t *owner = wmem_new0(wmem_file_scope(), body_owner_t);
+    oxc_http_message_t *message = oxc_http_from_map(pinfo, content->type == MEDIA_CONTAINER_HTTP_REQUEST,
+                                                    (wmem_map_t *)content->data);
+    oxc_http_message_t *known = watched_message(pinfo, message);
+
+    if (!known) {
+        watch_connection(pinfo);
+        known = find_message(pinfo, message->is_request);
+        if (known && !same_message(known, message))
+            known = NULL;
+    }
+    if (known)
+        owner->offset = known->offset;
+    else
+        owner->headers = oxc_http_keep(message);
+    p_set_proto_data(wmem_file_scope(), pinfo, proto_connection, *next_ordinal(pinfo), owner);
+    return known ? known : message;
+}
+
+static oxc_http_message_t *
+recall_message(packet_info *pinfo, const media_content_info_t *content)
+{
+    bool is_request = content->type == MEDIA_CONTAINER_HTTP_REQUEST;
+    const body_owner_t *owner = (const body_owner_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_connection,
+                                                                       *next_ordinal(pinfo));
+    oxc_http_message_t *message = NULL;
+
+    if (owner)
+        message = owner->headers ? owner->headers : message_at(pinfo, is_request, owner->offset);
+    return message ? message : oxc_http_from_map(pinfo, is_request, (wmem_map_t *)content->data);
+}
+
 static int
 dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     const media_content_info_t *content = (const media_content_info_t *)data;
-    oxc_http_message_t *message, *known;
+    oxc_http_message_t *message;
 
     if (!content || (content->type != MEDIA_CONTAINER_HTTP_REQUEST && content->type != MEDIA_CONTAINER_HTTP_RESPONSE)) {
+        oxc_http_message_t *known;
+
         /* HTTP/2 keeps the headers to itself; only a response begins with a meta-tag. */
         message = oxc_http_without_headers(pinfo, tvb_strneql(tvb, 0, "PROCESSING", 10) != 0);
         known = watched_message(pinfo, message);
@@ -355,18 +426,8 @@ dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
         dissect_message(pinfo, tree, message, tvb);
         return (int)tvb_captured_length(tvb);
     }
-    message = oxc_http_from_map(pinfo, content->type == MEDIA_CONTAINER_HTTP_REQUEST, (wmem_map_t *)content->data);
-    known = watched_message(pinfo, message);
-    if (!known) {
-        watch_connection(pinfo);
-        known = find_message(pinfo, message->is_request);
-        if (known && !same_message(known, message))
-            known = NULL;
-    }
-    if (known) {
-        known->dissected = true;
-        message = known;
-    }
+    message = PINFO_FD_VISITED(pinfo) ? recall_message(pinfo, content) : meet_message(pinfo, content);
+    message->dissected = true;
     dissect_message(pinfo, tree, message, tvb);
     return (int)tvb_captured_length(tvb);
 }
