@@ -18,7 +18,8 @@ CASES, BY_NAME = reader.read_all()
 MODEL, _, _ = compiler.compile_definitions(sorted((reader.FOLDER.parent / "ropdefs").glob("*.def")),
                                            reader.FOLDER.parent / "ropdefs")
 # What says that bytes could not be read, or not as the specification has it: only where a case names it.
-EXPERTS = {"rop.truncated", "rop.malformed", "rop.too_deep", "rop.undecoded", "rop.not_terminated", "rop.deviation",
+EXPERTS = {"rop.handle_index.echo",
+           "rop.truncated", "rop.malformed", "rop.too_deep", "rop.undecoded", "rop.not_terminated", "rop.deviation",
            "rop.store_unknown", "rop.columns_unknown", "rop.chain_lost", "rop.recovered", "rop.not_asked", "rop.id.undefined",
            "rop.rop_size.too_small", "rop.rop_size.beyond_buffer", "rop.handle_index.outside", "rop.handle.incomplete",
            "mapihttp.body_truncated", "mapihttp.size_wrong", "mapihttp.trailing_data", "mapihttp.string_unterminated",
