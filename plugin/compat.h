@@ -86,6 +86,22 @@ compat_http_request_method(const http_conv_t *http)
 #endif
 }
 
+/* From this frame on, what HTTP carries is not HTTP any more but the dissector's. First pass only. */
+static inline void
+compat_http_set_upgrade(http_conv_t *http, uint32_t frame, dissector_handle_t handle)
+{
+    http->startframe = frame;
+    http->startoffset = 0;
+    http->next_handle = handle;
+#if OXC_WIRESHARK_VERSION >= 406
+    if (!http->upgrade_info) {
+        http->upgrade_info = wmem_new0(wmem_file_scope(), http_upgrade_info_t);
+        http->upgrade_info->server_port = http->server_port;
+        http->upgrade_info->http_version = 1;
+    }
+#endif
+}
+
 /* A heuristic below TLS says who shall get the session's data. data: what the heuristic was given. */
 static inline void
 compat_tls_set_app_handle(void *data, dissector_handle_t handle)

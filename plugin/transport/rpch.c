@@ -62,6 +62,13 @@ dissect_rpch_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
     return rpch_dissect(tvb, pinfo, tree, data, http_tls_handle, NULL);
 }
 
+/* As HTTP calls it, with data of its own or none. */
+static int
+dissect_rpch_after_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    return dissect_rpch_tls(tvb, pinfo, tree, NULL);
+}
+
 /* Whether the last request of the connection is for a channel. First pass only. */
 static rpch_channel_t
 requested_channel(const http_conv_t *http)
@@ -191,9 +198,7 @@ watch_http(tvbuff_t *tvb _U_, packet_info *pinfo, proto_tree *tree _U_, void *da
             rpch_set_use(connection, pinfo->num, channel, NULL);
     }
     if (tls) {
-        http->startframe = pinfo->num + 1;
-        http->startoffset = 0;
-        http->next_handle = rpch_upgrade_handle;
+        compat_http_set_upgrade(http, pinfo->num + 1, rpch_upgrade_handle);
     } else {
         connection->before = conversation_get_dissector(conversation, pinfo->num);
         conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, rpch_tcp_handle);
@@ -207,7 +212,7 @@ proto_register_rpch(void)
     proto_rpch = proto_register_protocol("RPC over HTTP", "RPCH", "rpch");
     rpch_tcp_handle = register_dissector("rpch-over-tcp", dissect_rpch_tcp, proto_rpch);
     rpch_tls_handle = register_dissector("rpch-over-tls", dissect_rpch_tls, proto_rpch);
-    rpch_upgrade_handle = register_dissector("rpch-after-http", dissect_rpch_tls, proto_rpch);
+    rpch_upgrade_handle = register_dissector("rpch-after-http", dissect_rpch_after_http, proto_rpch);
 
     rpch_register_connections(proto_rpch);
     rpch_register_stream(proto_rpch);
