@@ -152,11 +152,12 @@ def add(score: Score, rows: list[dict], truth: dict[str, list[dict]]) -> None:
     _superseded(score, shown, wakeups, strict)
     _outcomes(score, shown, truth)
     _sessions(score, shown, wakeups, requests)
-    # The response says the same as the request.
+    # The response says the same as the request. Behind a gap another of Wireshark's heuristics may take a stream and wait
+    # for more of it in vain: with lost packets, only responses that are dissected at all are looked at.
     for fetch in truth["fetch"]:
         request, response = shown.get(fetch["request"]), shown.get(fetch["response"])
         if fetch["answered"] and request and request["wakeup"] and \
-                (response is None or not set(request["wakeup"]) <= set(response["wakeup"])):
+                (not strict if response is None else not set(request["wakeup"]) <= set(response["wakeup"])):
             score.one_way += 1
             score.note(f"fetch {fetch['request']} says wakeup_in, its response {fetch['response']} does not")
 
