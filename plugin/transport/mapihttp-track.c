@@ -18,6 +18,12 @@
 /* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
 #define CUT_OFF_KEY     0xFFFFFFFF
 
+/*
+ * Requests of a connection whose responses are waited for. A session has one besides its wait (X-ResponseCode 15), and HTTP/1.1
+ * does not overtake; of HTTP/2 servers allow about 100 streams a connection. Of more than this the oldest are forgotten.
+ */
+#define MAX_OPEN        256
+
 /* What is known of a TCP connection; first pass, except watched_from. */
 typedef struct {
     uint32_t watched_from;
@@ -462,9 +468,12 @@ static mapihttp_exchange_t *
 exchange_new(packet_info *pinfo, bool ours)
 {
     mapihttp_exchange_t *exchange = wmem_new0(wmem_file_scope(), mapihttp_exchange_t);
+    wmem_list_t *open = connection_get(pinfo)->open;
 
     exchange->ours = ours;
-    wmem_list_append(connection_get(pinfo)->open, exchange);
+    wmem_list_append(open, exchange);
+    if (wmem_list_count(open) > MAX_OPEN)
+        wmem_list_remove_frame(open, wmem_list_head(open));
     return exchange;
 }
 

@@ -1,0 +1,321 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What limits work and memory (docs/bounds.md), each limit under attack: cost grows with the size of the capture, not with its
+square and not with the numbers that stand in it.
+
+Time is CPU time, and compared with that of a quarter of the capture: linear is 4, quadratic 16.  OXCNOTIF_LONG=1 tries the
+sizes that take minutes, a million handles among them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import pathlib
+import resource
+import struct
+import subprocess
+import tempfile
+
+import cases
+import mapihttp
+import pytest
+import rpc_streams
+import tshark as tools
+from mapihttp import COMPRESSED, LAST, Http, ext, u32
+from rpch_streams import Capture
+
+LONG = bool(os.environ.get("OXCNOTIF_LONG"))
+SANITIZED = bool(os.environ.get("OXCNOTIF_SANITIZE"))
+PER_BYTE, BASE = 64, 32 << 20
+LEAST_SECONDS = 0.15            # less says nothing of how it grows
+GROWTH = 8
+CPU_SECONDS = 120
+
+
+@dataclasses.dataclass
+class Cost:
+    seconds: float
+    memory: int
+    size: int
+    output: str
+
+
+def run(path: pathlib.Path, *args: str) -> Cost:
+    """tshark over the file, with its CPU time and the memory that it needed at most."""
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        process = subprocess.Popen(
+            ["tshark", "-n", "-r", str(path), *args], cwd=tools.scratch() / "home", env=tools.environment(), stdout=out, stderr=err,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS)), **tools.identity())
+        _, status, used = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        err.seek(0)
+        output, said = out.read().decode(errors="replace"), err.read().decode(errors="replace")
+    assert process.returncode == 0, said[-3000:]
+    assert "Dissector bug" not in output + said
+    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, path.stat().st_size, output)
+
+
+@pytest.fixture(scope="module")
+def nothing(tshark):
+    """What tshark costs before the first packet."""
+    path = Capture().write(folder() / "empty.pcap")
+    return run(path)
+
+
+def folder() -> pathlib.Path:
+    path = pathlib.Path(tempfile.mkdtemp(dir=tools.scratch() / "captures"))
+    path.chmod(0o755)
+    return path
+
+
+def fetch(*buffers: tuple[bytes, bytes]) -> pathlib.Path:
+    """Execute calls of one session, given their RopBuffers."""
+    capture = Http()
+    client = capture.client()
+    client.link.send = functools.partial(client.link.send, size=32000)
+    client.connect()
+    for request, response in buffers:
+        client.call("Execute", mapihttp.execute(request), mapihttp.executed(response), "MapiContext=c1")
+    return capture.write("fetch")
+
+
+def rop_buffer(rops: bytes, *handles: int) -> bytes:
+    return struct.pack("<H", 2 + len(rops)) + rops + u32(*handles)
+
+
+NONE = ext(mapihttp.rops())
+FIELDS = ("-T", "fields", "-e", "rop.id", "-e", "_ws.expert.message")
+
+
+# ---- captures of any size -------------------------------------------------------------------------------------------------
+
+def handles(n: int) -> pathlib.Path:
+    """256 folders opened with every call; all handles differ and none is released."""
+    opened = b"".join(b"\x02\0\0" + bytes([at]) + bytes(7) + b"\1\0" for at in range(256))
+    answers = b"".join(b"\x02" + bytes([at]) + bytes(6) for at in range(256))
+    return fetch(*((ext(rop_buffer(opened, *[1] + [0xFFFFFFFF] * 255)),
+                    ext(rop_buffer(answers, *range(call * 256, call * 256 + 256)))) for call in range(n)))
+
+
+def sessions(n: int) -> pathlib.Path:
+    """Every Connect makes a session, and no Disconnect ends one."""
+    capture = Http()
+    client = capture.client()
+    for number in range(n):
+        client.connect([f"MapiContext=c{number}", f"MapiSequence=s{number}"])
+    return capture.write("sessions")
+
+
+def unanswered(n: int) -> pathlib.Path:
+    """Requests that wait for ever on one connection, and answers to others, which have to be looked for."""
+    capture = Http()
+    client = capture.client()
+    client.connect()
+    for _ in range(n):
+        client.request("NotificationWait", mapihttp.WAIT, "MapiContext=c1")
+    for number in range(n):
+        client.response("NotificationWait", mapihttp.waited(1), answers=number + 10 * n)
+    return capture.write("unanswered")
+
+
+def rpc_waits(n: int) -> pathlib.Path:
+    """EcDoAsyncWaitEx calls on one connection, none of which ends."""
+    capture = Capture()
+    link = capture.link(6001)
+    link.send(0, rpc_streams.bind(1, rpc_streams.ASYNCEMSMDB))
+    link.send(1, rpc_streams.bind_ack(1))
+    for call in range(2, n + 2):
+        link.send(0, rpc_streams.pdus.request(call, 0, rpc_streams.CXH + u32(0)))
+    link.segment(1, b"", flags=0x14)
+    return capture.write(folder() / "waits.pcap")
+
+
+def gaps(n: int) -> pathlib.Path:
+    """Connections that take turns, each with the beginning of a message, a lost segment, and more that never completes it."""
+    capture = Http()
+    clients = [capture.client() for _ in range(n)]
+    body = mapihttp.execute(ext(rop_buffer(b"\x01\0\0" * 400, 1)))
+    head = (f"POST /mapi/emsmdb/ HTTP/1.1\r\nContent-Type: application/mapi-http\r\nX-RequestType: Execute\r\n"
+            f"Content-Length: {len(body)}\r\n\r\n").encode()
+    for client in clients:
+        client.link.send(0, head + body[:300])
+    for client in clients:
+        client.link.lose(0, body[300:600])
+    for client in clients:
+        client.link.send(0, body[600:900])
+    return capture.write("gaps")
+
+
+def renamed(n: int) -> pathlib.Path:
+    """One folder is created again and again, with another name each time."""
+    folder_id = bytes.fromhex("0100000000000205")
+    return fetch(*((ext(rop_buffer(b"\x1c\0\0\1\1\0\0\0" + f"name {number}\0\0".encode(), 1, 0xFFFFFFFF)),
+                    ext(rop_buffer(b"\x1c\1" + bytes(4) + folder_id + b"\0", 1, number + 2))) for number in range(n)))
+
+
+def headers(n: int) -> pathlib.Path:
+    """One message with many headers."""
+    capture = Http()
+    client = capture.client()
+    client.connect()
+    client.call("Execute", mapihttp.execute(), mapihttp.executed(), "MapiContext=c1",
+                headers={f"X-More-{number}": "of it" for number in range(n)})
+    return capture.write("headers")
+
+
+GROWING = {
+    "handles": (handles, 100, 1000),
+    "sessions": (sessions, 500, 5000),
+    "unanswered requests": (unanswered, 1000, 5000),
+    "waits without an end": (rpc_waits, 2000, 10000),
+    "gaps": (gaps, 300, 2000),
+    "names of a folder": (renamed, 500, 4000),
+    "headers": (headers, 300, 800),
+}
+
+
+@pytest.mark.parametrize("what", GROWING)
+@pytest.mark.parametrize("passes", [(), ("-2",)], ids=["one pass", "two passes"])
+def test_cost_is_linear(nothing, what, passes):
+    make, few, many = GROWING[what]
+    n = many if LONG else few
+    quarter, whole = make(n), make(4 * n)
+    args = (*passes, "-V")
+    small, big = run(quarter, *args), run(whole, *args)
+    seconds = max(small.seconds - nothing.seconds, LEAST_SECONDS)
+    assert big.seconds - nothing.seconds <= GROWTH * seconds, (small.seconds, big.seconds)
+    assert SANITIZED or passes or big.memory <= nothing.memory + PER_BYTE * big.size + BASE, (big.memory, big.size)
+
+
+@pytest.mark.skipif(not LONG, reason="takes minutes")
+def test_a_million_handles(nothing):
+    cost = run(handles(3907), *FIELDS)
+    assert SANITIZED or cost.memory <= nothing.memory + PER_BYTE * cost.size + BASE, (cost.memory, cost.size)
+
+
+# ---- messages that would make too much of themselves ----------------------------------------------------------------------
+
+def lz77(front: bytes, period: int, total: int) -> bytes:
+    """A stream (MS-XCA 2.3) of at most 30 bytes whose last ones are repeated up to the total, in one match."""
+    mask = (1 << 32 - len(front)) - 1
+    return u32(mask) + front + struct.pack("<HBBH", (period - 1) << 3 | 7, 15, 255, total - len(front) - 3)
+
+
+FULL = 0xFFFE
+RELEASE = b"\1\0\0"
+SMALL = lz77(struct.pack("<H", FULL) + RELEASE, 3, FULL)
+HANDLE_BOMB = lz77(struct.pack("<H", 2) + u32(7), 4, FULL)
+
+
+def packed(stream: bytes, flags: int = LAST) -> bytes:
+    return ext(stream, flags | COMPRESSED, size_actual=FULL)
+
+
+def columns(count: int, tag: int) -> bytes:
+    return b"\x12\0\0\0" + struct.pack("<H", count) + u32(tag) * min(count, 16300)
+
+
+def rows(count: int, size: int) -> bytes:
+    """RopQueryRows that returns rows of size zero bytes each, without flagged values."""
+    return b"\x15\0" + bytes(4) + b"\2" + struct.pack("<H", count) + bytes(size)
+
+
+NOT = b"\2"
+MESSAGES = {
+    "a buffer full of ROPs": ((ext(rop_buffer(RELEASE * 21000, 1)), NONE), "rop.too_much"),
+    "a few bytes that decompress to 64 KB of ROPs": ((packed(SMALL), NONE), "rop.too_much"),
+    "96 times 64 KB of ROPs": ((packed(SMALL, 0) * 95 + packed(SMALL), NONE), "rop.too_much"),
+    "96 times 64 KB of handles": ((NONE, packed(HANDLE_BOMB, 0) * 95 + packed(HANDLE_BOMB)), "rop.too_much"),
+    "96 payloads": ((ext(mapihttp.rops(1), 0) * 95 + ext(mapihttp.rops(1)), NONE), None),
+    "10,000 payloads": ((ext(mapihttp.rops(1), 0) * 9999 + ext(mapihttp.rops(1)), NONE), "rop.ext.too_many"),
+    "yields what is allowed and one byte": ((packed(lz77(mapihttp.rops(1), 4, 0x10001)), NONE), "rop.ext.decompressed_size"),
+    "restrictions 1,000 deep": ((ext(rop_buffer(b"\x14\0\0\0" + struct.pack("<H", 1005) + NOT * 1000 + b"\x08\x1f\0\1\x30\0", 1)), NONE),
+                                "rop.too_deep"),
+    "65,535 columns, of which 16,300 are there": ((ext(rop_buffer(columns(65535, 0x3001001F))), NONE), "rop.truncated"),
+    "16,300 columns": ((ext(rop_buffer(columns(16300, 0x3001001F), 1)), ext(rop_buffer(b"\x12\0" + bytes(5), 1))), None),
+}
+
+
+@pytest.mark.parametrize("what", MESSAGES)
+@pytest.mark.parametrize("passes", [(), ("-2",)], ids=["one pass", "two passes"])
+def test_message_stays_small(nothing, what, passes):
+    buffers, expert = MESSAGES[what]
+    path = fetch(buffers)
+    cost = run(path, *passes, "-V")
+    assert cost.seconds - nothing.seconds < 4 * (5 if SANITIZED else 1), cost.seconds
+    assert SANITIZED or cost.memory <= nothing.memory + PER_BYTE * cost.size + BASE, (cost.memory - nothing.memory, cost.size)
+    if expert:
+        assert tools.fields(path, ["rop.id"], expert, two_pass=bool(passes)), f"{expert} is not said"
+
+
+@pytest.mark.parametrize("tag", [0x30010001, 0x30010000, 0x3001000B], ids=["PtypNull", "PtypUnspecified", "PtypBoolean"])
+@pytest.mark.parametrize("passes", [(), ("-2",)], ids=["one pass", "two passes"])
+def test_rows_of_many_columns(nothing, tag, passes):
+    """Columns of no size at all make a row of one byte sixteen thousand values."""
+    path = fetch((ext(rop_buffer(columns(16300, tag), 1)), ext(rop_buffer(b"\x12\0" + bytes(5), 1))),
+                 (ext(rop_buffer(b"\x15\0\0\0\1\xff\xff", 1)), ext(rop_buffer(rows(65000, 65000), 1))))
+    cost = run(path, *passes, "-V")
+    assert cost.seconds - nothing.seconds < 4 * (5 if SANITIZED else 1), cost.seconds
+    assert SANITIZED or cost.memory <= nothing.memory + PER_BYTE * cost.size + BASE, (cost.memory - nothing.memory, cost.size)
+
+
+def test_notifications_with_rows_of_many_columns(nothing):
+    """The same in RowData of notifications, which are tried by their shape before they are read."""
+    notification = b"\x2a" + u32(1) + b"\0" + struct.pack("<HH", 0x0100, 3) + bytes(8) + bytes(8) + struct.pack("<H", 1) + b"\0"
+    path = fetch((ext(rop_buffer(columns(16300, 0x30010001), 1)), ext(rop_buffer(b"\x12\0" + bytes(5), 1))),
+                 (NONE, ext(rop_buffer(b"\xee" + notification * 2200, 1))))
+    cost = run(path, "-2", "-V")
+    assert cost.seconds - nothing.seconds < 4 * (5 if SANITIZED else 1), cost.seconds
+
+
+@pytest.mark.parametrize("count", [10, 5000])
+def test_endless_pending(nothing, count):
+    """A server that says PENDING every minute for days."""
+    capture = Http()
+    client = capture.client()
+    client.connect()
+    client.request("NotificationWait", mapihttp.WAIT, "MapiContext=c1")
+    client.response("NotificationWait", mapihttp.waited(1), preamble=b"PROCESSING\r\n" + b"PENDING\r\n" * count + b"DONE\r\n\r\n")
+    path = capture.write("pending")
+    cost = run(path, "-V")
+    assert cost.seconds - nothing.seconds < 4 * (5 if SANITIZED else 1)
+    assert SANITIZED or cost.memory <= nothing.memory + PER_BYTE * cost.size + BASE, (cost.memory - nothing.memory, cost.size)
+    assert [row["oxcnotif.wakeup.outcome"] for row in tools.fields(path, ["oxcnotif.wakeup.outcome"], "oxcnotif.wakeup")] == [["1"]]
+
+
+# ---- every length and count ------------------------------------------------------------------------------------------------
+
+def numbers(data: bytes) -> list[bytes]:
+    """The bytes with each of their 16-bit numbers in turn being 0, 1, one less, one more, and as large as can be."""
+    variants = []
+    for at in range(len(data) - 1):
+        value, = struct.unpack_from("<H", data, at)
+        if value > 0x200:       # an identifier, not a count of anything in a message this short
+            continue
+        for other in {0, 1, value - 1, value + 1, 0x7FFF, 0xFFFF}:
+            if 0 <= other != value:
+                variants.append(data[:at] + struct.pack("<H", other) + data[at + 2:])
+    return variants
+
+
+@pytest.mark.parametrize("direction", [0, 1], ids=["requests", "responses"])
+@pytest.mark.parametrize("part", range(16 if LONG else 4))
+def test_every_length_and_count(tshark, part, direction):
+    """Of every ROP and body that there is a case for (a quarter of the numbers of each, unless all are asked for)."""
+    every, by_name = cases.read_all()
+    capture = Http()
+    client = capture.client()
+    wrong = 0
+    for case in every:
+        calls = cases.calls_of(case, by_name)
+        data = calls[-1][direction].data
+        for variant in numbers(data)[part::16 if LONG else 64]:
+            pair = [calls[-1][0].data, calls[-1][1].data]
+            pair[direction] = variant
+            kind, request, response = cases.bodies(case, *pair)
+            client.call(kind, request, response, "MapiContext=c1")
+            wrong += 1
+    assert wrong > 100
+    cost = run(capture.write("numbers"), "-2", "-V")
+    assert "Exception occurred" not in cost.output
