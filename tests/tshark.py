@@ -34,6 +34,9 @@ TIMEOUT = 300                   # seconds; no capture of the tests needs a tenth
 # something of the kind of every start line, that of later releases does not.
 PI_CHAT = 0x200000
 
+# What a program with sanitizers ends with when it has something to report.
+REPORTED = 86
+
 # Characters that no field value of the captures holds.
 _SEPARATOR, _AGGREGATOR = "\x1d", "\x1f"
 
@@ -91,13 +94,14 @@ def sanitizer() -> dict[str, str]:
         return {}
     runtime = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
     # Programs that tshark starts to find interfaces hang when the sanitizer is in them.
-    return {"LD_PRELOAD": runtime.stdout.strip(), "ASAN_OPTIONS": "detect_leaks=0", "UBSAN_OPTIONS": "print_stacktrace=1",
+    return {"LD_PRELOAD": runtime.stdout.strip(), "ASAN_OPTIONS": f"detect_leaks=0:exitcode={REPORTED}",
+            "UBSAN_OPTIONS": f"print_stacktrace=1:exitcode={REPORTED}",
             "WIRESHARK_EXTCAP_DIR": "/nonexistent"}
 
 
 def environment() -> dict[str, str]:
     """No setting of the person who runs the tests reaches the tools, except
-    what a sanitizer or coverage build needs."""
+    what a coverage build needs."""
     keep = {name: value for name, value in os.environ.items()
             if name in ("PATH", "LD_PRELOAD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
                         "LLVM_PROFILE_FILE")}
@@ -126,11 +130,11 @@ def readable(capture: os.PathLike[str] | str) -> pathlib.Path:
 def run(args: Sequence[str], check: bool = True, program: str = "tshark",
         timeout: float = TIMEOUT) -> subprocess.CompletedProcess[str]:
     """Run a tool of Wireshark with the plugin; its working directory is the
-    scratch directory."""
+    scratch directory.  A report of a sanitizer is an error without check, too."""
     done = subprocess.run(
         [program, *args], cwd=scratch() / "home", env=environment(), capture_output=True, text=True,
         encoding="utf-8", errors="replace", timeout=timeout, check=False, **identity())
-    if check and done.returncode:
+    if done.returncode and (check or done.returncode == REPORTED):
         raise AssertionError(f"{program} {' '.join(args)} ended with {done.returncode}:\n{done.stderr}")
     return done
 
@@ -244,7 +248,7 @@ class Sharkd:
         while True:
             line = self.process.stdout.readline()
             if not line:
-                raise AssertionError(f"sharkd ended while it was asked {request}")
+                raise AssertionError(f"sharkd ended with {self.process.wait(timeout=30)} when it was asked {request}")
             if not line.startswith("{"):
                 continue
             answer = json.loads(line)
