@@ -94,7 +94,7 @@ typedef struct {
 struct near {
     near_t *next;
     oxc_wakeup_t *wakeup; /* NULL: it may be none */
-    double time;
+    double when;
     oxc_channel_t *channel;
     unsigned count;
     fetcher_t fetchers[FETCHERS];
@@ -431,7 +431,7 @@ ratio_of(const near_t *near, const oxc_session_t *session, double now)
     for (unsigned i = 0; near && i < near->count; i++)
         if (near->fetchers[i].session == session)
             return near->fetchers[i].ratio;
-    return near ? later_share(now - near->time) : 1.0;
+    return near ? later_share(now - near->when) : 1.0;
 }
 
 typedef struct {
@@ -532,7 +532,7 @@ retire_oldest(peers_t *peers)
 static void
 retire(peers_t *peers, double now)
 {
-    while (peers->oldest && (peers->near_count >= NEAR || now - peers->oldest->time > NEARBY))
+    while (peers->oldest && (peers->near_count >= NEAR || now - peers->oldest->when > NEARBY))
         retire_oldest(peers);
 }
 
@@ -561,7 +561,7 @@ add_near(oxc_channel_t *channel, oxc_wakeup_t *wakeup, double now)
     near_t *near = wmem_new0(wmem_file_scope(), near_t);
 
     near->wakeup = wakeup;
-    near->time = now;
+    near->when = now;
     near->channel = channel;
     channel->near = near;
     if (peers->newest)
@@ -622,7 +622,7 @@ ratio_at(const peers_t *peers, const near_t *near, const oxc_pdu_t *request, dou
     double elapsed = now - peers->began + 60.0;
     double background = MAX(peers->fetches / elapsed / MAX(peers->sessions, 1), 0.005);
 
-    double ratio = follow_density(now - near->time) / background;
+    double ratio = follow_density(now - near->when) / background;
 
     if (request->call->session->sealed)
         return ratio;

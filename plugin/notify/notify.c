@@ -76,12 +76,6 @@ static const value_string match_vals[] = {
     { 0, NULL }
 };
 
-int
-oxc_tap(void)
-{
-    return tap_oxcnotif;
-}
-
 static void
 tell_tap(packet_info *pinfo, const oxc_tap_t *event)
 {

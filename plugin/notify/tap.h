@@ -30,7 +30,4 @@ typedef struct {
     unsigned notifications;
 } oxc_tap_t;
 
-/* The tap's number, once registered. */
-int oxc_tap(void);
-
 #endif /* OXCNOTIF_TAP_H */

@@ -47,22 +47,23 @@ static expert_field ei_failed;
 /* ---- handles ---- */
 
 uint32_t
-oxc_buffer_handle_at(const oxc_buffer_t *b, unsigned index)
+oxc_buffer_handle_at(const oxc_buffer_t *b, unsigned place)
 {
-    if (index >= b->handles)
+    if (place >= b->handles)
         return OXC_NO_HANDLE;
-    return tvb_get_letohl(b->tvb, b->table + (int)index * 4);
+    return tvb_get_letohl(b->tvb, b->table + (int)place * 4);
 }
 
 void
-oxc_buffer_remember(oxc_buffer_t *b, unsigned index, oxc_object_t *object)
+oxc_buffer_remember(oxc_buffer_t *b, unsigned place, oxc_object_t *object)
 {
-    if (index < OXC_MAX_HANDLES)
-        b->opened[index] = object;
+    if (place < OXC_MAX_HANDLES)
+        b->opened[place] = object;
 }
 
-const char *
-oxc_object_text(const oxc_read_t *r, const oxc_object_t *object)
+/* What a server object is, "contents table of Inbox, opened in frame 12"; in pinfo->pool. */
+static const char *
+object_text(const oxc_read_t *r, const oxc_object_t *object)
 {
     wmem_strbuf_t *text = wmem_strbuf_new(r->pinfo->pool, object->kind);
 
@@ -81,29 +82,29 @@ static void
 show_object(oxc_read_t *r, proto_tree *tree, int offset, int length, const oxc_object_t *object)
 {
     if (tree && object)
-        proto_item_set_generated(proto_tree_add_string(tree, hf_object, r->tvb, offset, length, oxc_object_text(r, object)));
+        proto_item_set_generated(proto_tree_add_string(tree, hf_object, r->tvb, offset, length, object_text(r, object)));
 }
 
 oxc_object_t *
-oxc_buffer_input(const oxc_read_t *r, unsigned index)
+oxc_buffer_input(const oxc_read_t *r, unsigned place)
 {
     const oxc_rop_t *rop = r->rop;
     const oxc_rop_t *peer = r->is_response ? rop->peer : NULL;
     const oxc_session_t *session = r->pdu->call->session;
-    uint32_t handle = oxc_buffer_handle_at(r->buffer, index);
+    uint32_t handle = oxc_buffer_handle_at(r->buffer, place);
 
     if (!session)
         return NULL;
     if (peer && peer->handle != OXC_NO_HANDLE)
         return peer->object ? peer->object : oxc_object_find(session, rop->logon_id, peer->handle);
-    if (r->is_response && index < OXC_MAX_HANDLES && r->buffer->opened[index])
-        return r->buffer->opened[index];
+    if (r->is_response && place < OXC_MAX_HANDLES && r->buffer->opened[place])
+        return r->buffer->opened[place];
     return handle != OXC_NO_HANDLE ? oxc_object_find(session, rop->logon_id, handle) : NULL;
 }
 
 /* The index that an answer has to echo (MS-OXCROPS 2.2.2, "HandleIndex"): that of its request, if it was captured. */
 static uint16_t
-echoed_index(const oxc_read_t *r, const ropdef_field_t *f, unsigned index)
+echoed_index(const oxc_read_t *r, const ropdef_field_t *f, unsigned place)
 {
     const oxc_rop_t *peer = r->is_response && r->rop ? r->rop->peer : NULL;
     uint16_t expected = OXC_NO_INDEX;
@@ -112,22 +113,22 @@ echoed_index(const oxc_read_t *r, const ropdef_field_t *f, unsigned index)
         expected = peer->out_index;
     else if (peer && f->flags & ROPDEF_HANDLE_IN)
         expected = peer->in_index;
-    return expected != OXC_NO_INDEX ? expected : (uint16_t)index;
+    return expected != OXC_NO_INDEX ? expected : (uint16_t)place;
 }
 
 /* A server that echoes another index still means the request's: the handles in the table are where the request wants them. */
 static void
-check_echo(oxc_read_t *r, proto_item *item, const ropdef_field_t *f, unsigned index)
+check_echo(oxc_read_t *r, proto_item *item, const ropdef_field_t *f, unsigned place)
 {
-    unsigned expected = echoed_index(r, f, index);
+    unsigned expected = echoed_index(r, f, place);
 
-    if (expected != index)
-        expert_add_info_format(r->pinfo, item, &ei_echo, "The answer echoes handle index %u, but %s of the request is %u", index,
+    if (expected != place)
+        expert_add_info_format(r->pinfo, item, &ei_echo, "The answer echoes handle index %u, but %s of the request is %u", place,
                                f->name, expected);
 }
 
 void
-oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, unsigned index)
+oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, unsigned place)
 {
     proto_item *item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, 1, ENC_NA);
     oxc_buffer_t *b = r->buffer;
@@ -140,28 +141,28 @@ oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int 
     if (f->kind)
         b->out_kind = f->kind;
     if (r->is_response)
-        check_echo(r, item, f, index);
+        check_echo(r, item, f, place);
     if (f->flags & ROPDEF_HANDLE_OUT) {
         if (first)
-            r->rop->out_index = echoed_index(r, f, index);
+            r->rop->out_index = echoed_index(r, f, place);
     } else if (f->flags & ROPDEF_HANDLE_IN) {
         if (first) {
-            r->rop->in_index = (uint16_t)index;
-            r->rop->handle = oxc_buffer_handle_at(b, index);
+            r->rop->in_index = (uint16_t)place;
+            r->rop->handle = oxc_buffer_handle_at(b, place);
             /* The answer to S,D and R,I ROPs names its input object by another index than the request. */
-            r->rop->object = oxc_buffer_input(r, r->is_response && r->rop->peer ? r->rop->peer->in_index : index);
+            r->rop->object = oxc_buffer_input(r, r->is_response && r->rop->peer ? r->rop->peer->in_index : place);
             oxc_keep_find_columns(r, r->def);
         }
         object = r->rop ? r->rop->object : NULL;
     }
 
-    handle = oxc_buffer_handle_at(b, index);
+    handle = oxc_buffer_handle_at(b, place);
     if (handle != OXC_NO_HANDLE)
         proto_item_append_text(item, " (handle 0x%08x)", handle);
     /* An answer may leave entries out that nobody needs any more (MS-OXCROPS 2.2.1.2). */
-    else if (!r->is_response && index >= b->handles)
+    else if (!r->is_response && place >= b->handles)
         proto_tree_add_expert_format(tree, r->pinfo, &ei_handle_outside, r->tvb, offset, 1,
-                                     "%s %u is outside the server object handle table of %u entries", f->name, index,
+                                     "%s %u is outside the server object handle table of %u entries", f->name, place,
                                      b->handles);
     show_object(r, tree, offset, 1, object);
 }

@@ -20,12 +20,9 @@ void oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
 void oxc_show_call_links(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_pdu_t *pdu);
 
 /* For the engine: the field holding a handle index was read. */
-void oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, unsigned index);
+void oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, unsigned place);
 
 /* For expressions: does a ROP, or the list, end n bytes behind offset, as far as can be told from what follows? */
 bool oxc_buffer_is_boundary(const oxc_read_t *r, int offset, uint64_t n);
-
-/* What a server object is, "contents table of Inbox, opened in frame 12"; in pinfo->pool. */
-const char *oxc_object_text(const oxc_read_t *r, const oxc_object_t *object);
 
 #endif /* OXCNOTIF_BUFFER_H */

@@ -122,7 +122,7 @@ peek(const oxc_read_t *r, int offset, int size)
 }
 
 static uint64_t
-evaluate(const oxc_read_t *r, form_state_t *s, unsigned index, int offset)
+evaluate(const oxc_read_t *r, form_state_t *s, unsigned expression, int offset)
 {
     uint64_t stack[ROPDEF_STACK];
     unsigned top = 0;
@@ -132,7 +132,7 @@ evaluate(const oxc_read_t *r, form_state_t *s, unsigned index, int offset)
     stack[top - 1] = stack[top - 1] op stack[top]; \
     break
 
-    for (const ropdef_op_t *op = &ropdef_ops[index];; op++) {
+    for (const ropdef_op_t *op = &ropdef_ops[expression];; op++) {
         switch (op->opcode) {
         case ROPDEF_OP_END:
             return stack[0];

@@ -349,24 +349,6 @@ oxc_server_id(oxc_read_t *r, proto_tree *tree, int offset, int size, oxc_text_t 
     }
 }
 
-int
-oxc_type_server_id(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg)
-{
-    proto_item *item;
-    proto_tree *sub = oxc_subtree(r, tree, hf, offset, &item);
-    oxc_text_t *text = oxc_text_new(r, sub);
-    int start = offset;
-    uint32_t size = (uint32_t)(r->end - offset);
-
-    if (arg == 0)
-        offset = oxc_number(r, sub, hf_server_size, offset, 2, &size);
-    if (offset < 0 || !oxc_fits(r, sub, offset, size))
-        return -1;
-    oxc_server_id(r, sub, offset, (int)size, text);
-    oxc_text_show(item, text, false);
-    return oxc_subtree_end(item, start, offset + (int)size);
-}
-
 /* ---- XID (MS-OXCFXICS 2.2.2.2): a namespace, and what names something in it ---- */
 
 static void

@@ -21,12 +21,6 @@ find_message(const char *request_type)
     return NULL;
 }
 
-bool
-oxc_message_is_defined(const char *request_type)
-{
-    return find_message(request_type) != NULL;
-}
-
 void
 oxc_message_register(void)
 {

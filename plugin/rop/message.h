@@ -21,7 +21,4 @@ int oxc_dissect_message(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, con
 /* Registers the fields with the protocol of MAPI/HTTP, which must be registered. */
 void oxc_message_register(void);
 
-/* Whether there is a definition for the request type. */
-bool oxc_message_is_defined(const char *request_type);
-
 #endif /* OXCNOTIF_MESSAGE_H */

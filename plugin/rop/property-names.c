@@ -58,8 +58,9 @@ static const value_string property_type_vals[] = {
 };
 value_string_ext oxc_property_type_vals_ext = VALUE_STRING_EXT_INIT(property_type_vals);
 
-const char *
-oxc_property_type_name(uint16_t type)
+/* Name of a property type, also of arrays (0x1000) and instances (0x2000) of one; NULL for no known type. */
+static const char *
+property_type_name(uint16_t type)
 {
     return try_val_to_str_ext(type, &oxc_property_type_vals_ext);
 }
@@ -89,7 +90,7 @@ oxc_property_name(oxc_read_t *r, uint32_t tag)
 const char *
 oxc_property_tag_name(oxc_read_t *r, uint32_t tag)
 {
-    const char *type = oxc_property_type_name(OXC_TYPE_OF(tag));
+    const char *type = property_type_name(OXC_TYPE_OF(tag));
 
     if (r->counts == OXC_COUNTS_STREAM && OXC_TYPE_OF(tag) & OXC_PTYP_CODE_PAGE)
         return wmem_strdup_printf(r->pinfo->pool, "%s (string of code page %u)", oxc_property_name(r, tag),

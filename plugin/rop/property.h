@@ -71,14 +71,8 @@ int oxc_type_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t a
 /* One restriction with all it contains (MS-OXCDATA 2.12). */
 int oxc_type_restriction(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
 
-/* RuleAction structure (MS-OXORULE 2.2.5). */
-int oxc_type_rule_actions(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
-
 /* RecipientRow (MS-OXCDATA 2.8.3.2); its properties are the first of r->rop->columns. */
 int oxc_type_recipient_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
-
-/* ServerId (MS-OXCDATA 2.11.1.4): arg 0 with its 16-bit size in front, 1 without one, up to r->end. */
-int oxc_type_server_id(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
 
 /* A piece of a FastTransfer stream (MS-OXCFXICS 2.2.4), up to r->end; goes on where the object's last piece ended. */
 int oxc_type_fast_transfer(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
@@ -159,8 +153,6 @@ const char *oxc_property_tag_name(oxc_read_t *r, uint32_t tag);
 /* Name of what looks like a property in a FastTransfer stream and is none, e.g. "IncrSyncChg"; else NULL. */
 const char *oxc_meta_tag_name(uint32_t tag);
 
-/* Name of a property type, also of arrays (0x1000) and instances (0x2000) of one; NULL for no known type. */
-const char *oxc_property_type_name(uint16_t type);
 
 /* All names of property types, sorted. */
 extern value_string_ext oxc_property_type_vals_ext;

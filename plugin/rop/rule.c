@@ -279,18 +279,6 @@ oxc_rule_actions(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     return offset;
 }
 
-int
-oxc_type_rule_actions(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg _U_)
-{
-    proto_item *item;
-    proto_tree *sub = oxc_subtree(r, tree, hf, offset, &item);
-    oxc_text_t *text = oxc_text_new(r, sub);
-    int end = oxc_rule_actions(r, sub, offset, text);
-
-    oxc_text_show(item, text, false);
-    return oxc_subtree_end(item, offset, end);
-}
-
 /* NamedPropertyInformation (MS-OXORULE 2.2.4.2): nothing behind a count of zero. */
 static int
 read_named_properties(oxc_read_t *r, proto_tree *tree, int offset)

@@ -19,7 +19,6 @@ typedef struct {
 } session_key_t;
 
 static wmem_map_t *sessions_by_key;     /* session_key_t -> oxc_session_t */
-static wmem_map_t *sessions_by_number;
 static wmem_map_t *requests;            /* frame and discriminator -> oxc_pdu_t */
 static wmem_map_t *responses;
 static unsigned session_count;
@@ -74,7 +73,6 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     session->folder_names = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     session->named_props = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
     memset(session->store, OXC_STORE_UNKNOWN, sizeof session->store);
-    wmem_map_insert(sessions_by_number, GUINT_TO_POINTER(session->number), session);
     oxc_session_add_key(pinfo, session, kind, key, len);
     return session;
 }
@@ -119,18 +117,6 @@ oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how)
     session->ended_in = pinfo->num;
     session->end = (uint8_t)how;
     wmem_map_foreach(session->objects, count_lost, session);
-}
-
-unsigned
-oxc_session_count(void)
-{
-    return session_count;
-}
-
-oxc_session_t *
-oxc_session_nth(unsigned number)
-{
-    return (oxc_session_t *)wmem_map_lookup(sessions_by_number, GUINT_TO_POINTER(number));
 }
 
 /* ---- calls ---- */
@@ -419,8 +405,6 @@ void
 proto_register_oxc_session(void)
 {
     sessions_by_key = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), session_key_hash, session_key_equal);
-    sessions_by_number =
-        wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     requests = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     responses = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     register_init_routine(session_forget);

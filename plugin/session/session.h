@@ -106,10 +106,6 @@ void oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how);
 #define OXC_INDEX_KEY_SIZE 18
 size_t oxc_session_index_key(uint16_t session_index, const address *server, uint8_t key[OXC_INDEX_KEY_SIZE]);
 
-/* Number of sessions met so far, and the session with a number (1...). */
-unsigned oxc_session_count(void);
-oxc_session_t *oxc_session_nth(unsigned number);
-
 /* ---- calls ---- */
 
 typedef enum {

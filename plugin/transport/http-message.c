@@ -341,8 +341,8 @@ oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body)
     return message;
 }
 
-const oxc_http_header_t *
-oxc_http_header(const oxc_http_message_t *message, const char *name)
+static const oxc_http_header_t *
+find_header(const oxc_http_message_t *message, const char *name)
 {
     unsigned count = wmem_array_get_count(message->headers);
 
@@ -358,7 +358,7 @@ oxc_http_header(const oxc_http_message_t *message, const char *name)
 const char *
 oxc_http_value(const oxc_http_message_t *message, const char *name)
 {
-    const oxc_http_header_t *header = oxc_http_header(message, name);
+    const oxc_http_header_t *header = find_header(message, name);
 
     return header ? header->value : NULL;
 }

@@ -59,10 +59,7 @@ tvbuff_t *oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message);
  */
 oxc_http_message_t *oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body);
 
-/* First header of that (lower-case) name, NULL when there is none. */
-const oxc_http_header_t *oxc_http_header(const oxc_http_message_t *message, const char *name);
-
-/* Its value, NULL when there is none. */
+/* The value of the first header of that (lower-case) name, NULL when there is none. */
 const char *oxc_http_value(const oxc_http_message_t *message, const char *name);
 
 /* Is the media type (case-insensitive, whatever its parameters) that of the message? */

@@ -108,14 +108,6 @@ void oxc_asyncemsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, 
 
 /* ---- connections ---- */
 
-/*
- * Dissects DCE/RPC PDUs of a byte stream: by Wireshark's own dissector, then what that leaves out. It tells interfaces
- * neither of faults nor of stubs it cannot decrypt, nor of calls whose bind or request was not captured. Returns
- * whether these are PDUs. For use on streams that are no TCP connections too (RPC over HTTP), with the conversation
- * that pinfo then names.
- */
-bool oxc_rpc_dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
-
 /* The stub of a fragmented PDU without the padding that was between the fragments' stubs; mostly stub itself. */
 tvbuff_t *oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype);
 

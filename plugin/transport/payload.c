@@ -234,10 +234,10 @@ unwrap(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offset, ext_head
 
 /* An exception inside one payload (a capture with short frames) must not cost what comes behind the buffer. */
 static void
-dissect_rops_safely(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, unsigned index)
+dissect_rops_safely(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, unsigned number)
 {
     TRY {
-        oxc_dissect_rop_buffer(tvb, pinfo, tree, pdu, index);
+        oxc_dissect_rop_buffer(tvb, pinfo, tree, pdu, number);
     }
     CATCH_NONFATAL_ERRORS {
         show_exception(tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
@@ -258,11 +258,11 @@ void
 oxc_dissect_rop_chain(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu)
 {
     ext_header_t header = { 0 };
-    unsigned index;
+    unsigned number;
     int offset = 0;
 
     oxc_pdu_allow(pdu, tvb_reported_length(tvb));
-    for (index = 0; index < MAX_PAYLOADS; index++) {
+    for (number = 0; number < MAX_PAYLOADS; number++) {
         tvbuff_t *payload;
         int left = tvb_reported_length_remaining(tvb, offset);
 
@@ -277,7 +277,7 @@ oxc_dissect_rop_chain(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_p
         }
         payload = unwrap(tvb, pinfo, tree, offset, &header);
         if (payload)
-            dissect_rops_safely(payload, pinfo, header.tree, pdu, index);
+            dissect_rops_safely(payload, pinfo, header.tree, pdu, number);
         offset += HEADER_SIZE + header.size;
         if (header.flags & FLAG_LAST) {
             if (tvb_reported_length_remaining(tvb, offset) > 0)

@@ -585,8 +585,14 @@ note_fragments(packet_info *pinfo, tvbuff_t *tvb)
     }
 }
 
-bool
-oxc_rpc_dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+/*
+ * Dissects DCE/RPC PDUs of a byte stream: by Wireshark's own dissector, then what that leaves out. It tells interfaces
+ * neither of faults nor of stubs it cannot decrypt, nor of calls whose bind or request was not captured. Returns
+ * whether these are PDUs. For use on streams that are no TCP connections too (RPC over HTTP), with the conversation
+ * that pinfo then names.
+ */
+static bool
+dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     wmem_array_t *volatile outer = handed;
     wmem_array_t *volatile list = wmem_array_new(pinfo->pool, sizeof(handed_t));
@@ -618,14 +624,14 @@ dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
     /* Cheap for everything that is none, and for those who disabled DCE/RPC's heuristic. */
     if (!dcerpc_over_tcp->enabled || !oxc_rpc_read_header(tvb, 0, &pdu))
         return false;
-    return oxc_rpc_dissect_stream(tvb, pinfo, tree, data);
+    return dissect_stream(tvb, pinfo, tree, data);
 }
 
 /* A connection that was claimed: whatever is no PDU in it is at least not another protocol's. */
 static int
 dissect_rpc_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    if (!oxc_rpc_dissect_stream(tvb, pinfo, tree, data))
+    if (!dissect_stream(tvb, pinfo, tree, data))
         call_data_dissector(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
 }

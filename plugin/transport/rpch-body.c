@@ -22,8 +22,12 @@ rpch_pdu_length(tvbuff_t *tvb, int offset)
     return pdu.length;
 }
 
-rpch_result_t
-rpch_get_line(tvbuff_t *tvb, int offset, int limit, int *length, int *next)
+/*
+ * A line of at most limit bytes from offset on: its length without its end, and where the next one begins.
+ * RPCH_NEED_MORE if its end is not there, RPCH_GIVE_UP if it cannot come any more.
+ */
+static rpch_result_t
+get_line(tvbuff_t *tvb, int offset, int limit, int *length, int *next)
 {
     int there = MIN(tvb_reported_length_remaining(tvb, offset), limit);
 
@@ -37,7 +41,7 @@ rpch_result_t
 rpch_get_chunk_size(tvbuff_t *tvb, int offset, uint64_t *size, int *next)
 {
     int length, digits = 0;
-    rpch_result_t result = rpch_get_line(tvb, offset, MAX_CHUNK_LINE, &length, next);
+    rpch_result_t result = get_line(tvb, offset, MAX_CHUNK_LINE, &length, next);
 
     *size = 0;
     if (result == RPCH_NEED_MORE && tvb_reported_length_remaining(tvb, offset) > 0
@@ -84,7 +88,7 @@ rpch_step(tvbuff_t *tvb, int *offset, rpch_position_t *at, uint64_t *size)
         at->chunk = RPCH_CHUNK_END;
         break;
     case RPCH_CHUNK_END:
-        result = rpch_get_line(tvb, *offset, 2, &length, &next);
+        result = get_line(tvb, *offset, 2, &length, &next);
         if (result == RPCH_GO_ON && length != 0)
             result = RPCH_GIVE_UP;
         if (result == RPCH_GO_ON)
@@ -98,7 +102,7 @@ rpch_step(tvbuff_t *tvb, int *offset, rpch_position_t *at, uint64_t *size)
         }
         break;
     case RPCH_CHUNK_TRAILER:
-        result = rpch_get_line(tvb, *offset, RPCH_MAX_HEAD, &length, &next);
+        result = get_line(tvb, *offset, RPCH_MAX_HEAD, &length, &next);
         if (result == RPCH_GO_ON && length == 0)
             at->mode = RPCH_AT_MESSAGE;
         break;
@@ -168,7 +172,7 @@ rpch_get_head(tvbuff_t *tvb, wmem_allocator_t *scope, int offset, rpch_head_t *h
 
     memset(head, 0, sizeof *head);
     for (;;) {
-        rpch_result_t result = rpch_get_line(tvb, at, RPCH_MAX_HEAD - (at - offset), &length, &next);
+        rpch_result_t result = get_line(tvb, at, RPCH_MAX_HEAD - (at - offset), &length, &next);
         char *line;
 
         if (!is_text(tvb, at, result == RPCH_GO_ON ? length : tvb_captured_length_remaining(tvb, at)))

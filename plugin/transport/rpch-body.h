@@ -64,12 +64,9 @@ typedef struct {
 uint16_t rpch_pdu_length(tvbuff_t *tvb, int offset);
 
 /*
- * A line of at most limit bytes from offset on: its length without its end, and where the next one begins.
- * RPCH_NEED_MORE if its end is not there, RPCH_GIVE_UP if it cannot come any more.
+ * The line before a chunk (RFC 9112 7.1): its size, and where its data begin. RPCH_NEED_MORE if the line's end is not there,
+ * RPCH_GIVE_UP if it cannot come any more.
  */
-rpch_result_t rpch_get_line(tvbuff_t *tvb, int offset, int limit, int *length, int *next);
-
-/* The line before a chunk (RFC 9112 7.1): its size, and where its data begin. Results as of rpch_get_line(). */
 rpch_result_t rpch_get_chunk_size(tvbuff_t *tvb, int offset, uint64_t *size, int *next);
 
 /*
