@@ -54,9 +54,9 @@ typedef bool ws_bool;
 #endif
 
 /*
- * Takes the registration of a DCE/RPC interface away. dcerpc_init_uuid() cannot replace one: dcerpc_uuids frees the new key
- * of a second insertion, which the table of dissectors then goes on to use. The table borrows its key from dcerpc_uuids,
- * so it is emptied first.
+ * Takes the registration of a DCE/RPC interface away. dcerpc_init_uuid() cannot replace one: dcerpc_uuids frees the new
+ * key of a second insertion, which the table of dissectors then goes on to use. The table borrows its key from
+ * dcerpc_uuids, so it is emptied first.
  */
 static inline void
 compat_dcerpc_delete_uuid(const e_guid_t *uuid, uint16_t version)
@@ -126,8 +126,8 @@ compat_tls_data(void *data)
 }
 
 /*
- * Flow graphs are open to plugins, but the header is not installed in any of the releases. What it would declare, as far as it
- * is used: Wireshark allocates both structures and has more behind these fields.
+ * Flow graphs are open to plugins, but the header is not installed in any of the releases. What it would declare, as
+ * far as it is used: Wireshark allocates both structures and has more behind these fields.
  */
 #if __has_include(<epan/sequence_analysis.h>)
 #include <epan/sequence_analysis.h>
@@ -152,8 +152,8 @@ typedef struct {
     GQueue *items;
 } seq_analysis_info_t;
 
-WS_DLL_PUBLIC void register_seq_analysis(const char *name, const char *ui_name, const int proto_id, const char *tap_listener,
-                                         unsigned tap_flags, tap_packet_cb tap_func);
+WS_DLL_PUBLIC void register_seq_analysis(const char *name, const char *ui_name, const int proto_id,
+                                         const char *tap_listener, unsigned tap_flags, tap_packet_cb tap_func);
 WS_DLL_PUBLIC register_analysis_t *sequence_analysis_find_by_name(const char *name);
 WS_DLL_PUBLIC tap_packet_cb sequence_analysis_get_packet_func(register_analysis_t *analysis);
 #endif

@@ -19,8 +19,8 @@ OXC_EXPORT const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
 OXC_EXPORT void plugin_register(void);
 
 /*
- * A room registers after the rooms it uses, and hands off after them. Wireshark takes plugins of one file in no order that is
- * promised (it is the reverse), so to Wireshark this is one.
+ * A room registers after the rooms it uses, and hands off after them. Wireshark takes plugins of one file in no order
+ * that is promised (it is the reverse), so to Wireshark this is one.
  */
 static const proto_plugin rooms[] = {
     { proto_register_oxc_session, NULL },

@@ -10,9 +10,10 @@
 #include "notify/tap.h"
 
 /*
- * A statistic is told of a wake-up in the frame of the wake-up, when a single pass does not know yet what becomes of it. Its
- * tables are drawn by Wireshark, which asks nobody before it draws: so each later event settles what it decides, and the
- * numbers are right after the last event. In a second pass most wake-ups are settled at once, with the same result.
+ * A statistic is told of a wake-up in the frame of the wake-up, when a single pass does not know yet what becomes of
+ * it. Its tables are drawn by Wireshark, which asks nobody before it draws: so each later event settles what it
+ * decides, and the numbers are right after the last event. In a second pass most wake-ups are settled at once, with the
+ * same result.
  *
  * A display filter must let the later events through, too: else a single pass leaves wake-ups open that were followed.
  *
@@ -21,12 +22,14 @@
 typedef struct oxc_fates oxc_fates_t;
 
 /*
- * fate is never OXC_FATE_OPEN; each wake-up that announced notifications is told at most once. counted_as is its session as
- * it was when its event came (NULL: not known).
+ * fate is never OXC_FATE_OPEN; each wake-up that announced notifications is told at most once. counted_as is its
+ * session as it was when its event came (NULL: not known).
  */
 typedef void (*oxc_fate_cb)(const oxc_wakeup_t *wakeup, oxc_fate_t fate, const oxc_session_t *counted_as, void *user);
 
-/* The session of a wake-up: its own, else that of the call which is believed to have followed it; NULL while not known. */
+/*
+ * The session of a wake-up: its own, else that of the call which is believed to have followed it; NULL while not known.
+ */
 const oxc_session_t *oxc_wakeup_session(const oxc_wakeup_t *wakeup);
 
 /* Owned by the caller; NULL is never returned. */

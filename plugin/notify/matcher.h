@@ -18,10 +18,11 @@
  * Kept of a session are the wake-up that is open, the latest datagram and the latest wait: constant time and memory for
  * each event, whatever the session has behind it. circumstance.h says what is kept where no key shows the session.
  *
- * Confidence is measured, not felt (docs/matching.md has the tables and how they are made): 100 for keys of the session,
- * 97 for registered bytes at another address, the share of the session among all that may be meant where it was learnt
- * (0 to 99), less 5 for each further session in a sealed association. Where packets are known to be missing and a wait
- * of the session should have ended, the link is as sure as it is likely that the server took the events back.
+ * Confidence is measured, not felt (docs/matching.md has the tables and how they are made): 100 for keys of the
+ * session, 97 for registered bytes at another address, the share of the session among all that may be meant where it
+ * was learnt (0 to 99), less 5 for each further session in a sealed association. Where packets are known to be missing
+ * and a wait of the session should have ended, the link is as sure as it is likely that the server took the events
+ * back.
  */
 
 /* oxcnotif.match */

@@ -96,15 +96,17 @@ static void
 show_end(packet_info *pinfo, proto_item *item, const oxc_session_t *session)
 {
     if (session->ended_in == pinfo->num && session->end == OXC_END_LOST)
-        expert_add_info_format(pinfo, item, &ei_session_lost,
-                               "The server does not know the session any more: %u subscriptions and %u tables are gone, and "
-                               "nothing is notified until the client has connected and subscribed again",
-                               session->lost_subscriptions, session->lost_tables);
+        expert_add_info_format(
+            pinfo, item, &ei_session_lost,
+            "The server does not know the session any more: %u subscriptions and %u tables are gone, and "
+            "nothing is notified until the client has connected and subscribed again",
+            session->lost_subscriptions, session->lost_tables);
     if (session->replaces && session->replaces->ended_in == pinfo->num)
-        expert_add_info_format(pinfo, item, &ei_session_replaced,
-                               "The client connected again: %u subscriptions and %u tables of session %u are gone and must be made "
-                               "again (MS-OXCMAPIHTTP 3.2.5.6)",
-                               session->replaces->lost_subscriptions, session->replaces->lost_tables, session->replaces->number);
+        expert_add_info_format(
+            pinfo, item, &ei_session_replaced,
+            "The client connected again: %u subscriptions and %u tables of session %u are gone and must be made "
+            "again (MS-OXCMAPIHTTP 3.2.5.6)",
+            session->replaces->lost_subscriptions, session->replaces->lost_tables, session->replaces->number);
 }
 
 void
@@ -143,14 +145,16 @@ show_fate(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item,
     } else if (wakeup->superseded_in) {
         add_generated_uint(tree, hf_superseded_in, tvb, wakeup->superseded_in);
     } else if (wakeup->late_fetch) {
-        expert_add_info_format(pinfo, item, &ei_never_followed,
-                               "No call of the session fetched the notifications within %u s; the next one is in frame %u",
-                               oxc_matcher_window(), wakeup->late_fetch->frame);
+        expert_add_info_format(
+            pinfo, item, &ei_never_followed,
+            "No call of the session fetched the notifications within %u s; the next one is in frame %u",
+            oxc_matcher_window(), wakeup->late_fetch->frame);
     } else if (PINFO_FD_VISITED(pinfo) && wakeup->outcome == OXC_OUTCOME_PENDING &&
                oxc_matcher_fate(wakeup) == OXC_FATE_MISSED) {
-        expert_add_info_format(pinfo, item, &ei_never_followed,
-                               "No call of the session fetched the notifications; the capture goes on for more than %u s",
-                               oxc_matcher_window());
+        expert_add_info_format(
+            pinfo, item, &ei_never_followed,
+            "No call of the session fetched the notifications; the capture goes on for more than %u s",
+            oxc_matcher_window());
     }
 }
 
@@ -160,21 +164,24 @@ show_outcome(packet_info *pinfo, proto_item *item, const oxc_wakeup_t *wakeup)
     const char *waited = wakeup->request_frame ? rel_time_to_secs_str(pinfo->pool, &wakeup->waited) : NULL;
 
     if (wakeup->outcome == OXC_OUTCOME_CUT_OFF)
-        expert_add_info_format(pinfo, item, &ei_cut_off,
-                               "The wait was cut off %s%s%s before its answer: the server does not end a wait like this. Load balancers "
-                               "and proxies do, often after 60, 120 or 300 s without traffic",
-                               waited ? "after " : "", waited ? waited : "", waited ? " s" : "");
+        expert_add_info_format(
+            pinfo, item, &ei_cut_off,
+            "The wait was cut off %s%s%s before its answer: the server does not end a wait like this. Load balancers "
+            "and proxies do, often after 60, 120 or 300 s without traffic",
+            waited ? "after " : "", waited ? waited : "", waited ? " s" : "");
     if (wakeup->outcome == OXC_OUTCOME_REJECTED)
-        expert_add_info_format(pinfo, item, &ei_rejected,
-                               "The wait was refused or failed: the client learns of events by other means only until it waits again");
+        expert_add_info_format(
+            pinfo, item, &ei_rejected,
+            "The wait was refused or failed: the client learns of events by other means only until it waits again");
     if (wakeup->repeats > 0) {
         nstime_t since;
 
         nstime_delta(&since, &wakeup->time, &wakeup->first_time);
-        expert_add_info_format(pinfo, item, &ei_repeated,
-                               "The datagram was sent %u times since frame %u, %s s ago, and nothing was fetched: it does not reach the "
-                               "client, or the client does not act on it",
-                               wakeup->repeats + 1, wakeup->first_frame, rel_time_to_secs_str(pinfo->pool, &since));
+        expert_add_info_format(
+            pinfo, item, &ei_repeated,
+            "The datagram was sent %u times since frame %u, %s s ago, and nothing was fetched: it does not reach the "
+            "client, or the client does not act on it",
+            wakeup->repeats + 1, wakeup->first_frame, rel_time_to_secs_str(pinfo->pool, &since));
     }
 }
 
@@ -215,15 +222,16 @@ oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t 
 }
 
 void
-oxc_notify_wakeup_through(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which, oxc_wakeup_method_t method,
-                          oxc_wakeup_outcome_t outcome, oxc_channel_t *channel, const oxc_pdu_t *request)
+oxc_notify_wakeup_through(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which,
+                          oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome, oxc_channel_t *channel,
+                          const oxc_pdu_t *request)
 {
     show_wakeup(tvb, pinfo, tree, oxc_matcher_wakeup_through(pinfo, which, method, outcome, channel, request));
 }
 
 /*
- * The index may name a session that is linked to this one (MS-OXCNOTIF 3.1.5.6); MAPI/HTTP gives no indexes out. NULL if the
- * call that gave the index out was not captured.
+ * The index may name a session that is linked to this one (MS-OXCNOTIF 3.1.5.6); MAPI/HTTP gives no indexes out. NULL
+ * if the call that gave the index out was not captured.
  */
 static oxc_session_t *
 pending_session(packet_info *pinfo, oxc_session_t *own, const oxc_rop_t *rop)
@@ -242,8 +250,8 @@ pending_channel(packet_info *pinfo, const oxc_rop_t *rop)
 {
     uint8_t key[OXC_INDEX_KEY_SIZE];
 
-    return oxc_channel_find(OXC_CHANNEL_INDEX, key, oxc_session_index_key(rop->session_index, &pinfo->src, key), &pinfo->dst,
-                            &pinfo->src);
+    return oxc_channel_find(OXC_CHANNEL_INDEX, key, oxc_session_index_key(rop->session_index, &pinfo->src, key),
+                            &pinfo->dst, &pinfo->src);
 }
 
 void
@@ -355,9 +363,10 @@ oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
                                      "LogonId is %u, but the handle was opened with LogonId %u", rop->logon_id,
                                      object->logon_id);
     else if (object->released_in && object->released_in <= pinfo->num)
-        proto_tree_add_expert_format(tree, pinfo, &ei_released_handle, tvb, 0, 0,
-                                     "The handle was released in frame %u: the client must ignore this (MS-OXCNOTIF 3.2.5.7)",
-                                     object->released_in);
+        proto_tree_add_expert_format(
+            tree, pinfo, &ei_released_handle, tvb, 0, 0,
+            "The handle was released in frame %u: the client must ignore this (MS-OXCNOTIF 3.2.5.7)",
+            object->released_in);
     tell_tap(pinfo, &event);
 }
 
@@ -373,51 +382,70 @@ static void
 register_fields(void)
 {
     static hf_register_info hf[] = {
-        { &hf_wakeup, { "Wake-up", "oxcnotif.wakeup", FT_NONE, BASE_NONE, NULL, 0,
+        { &hf_wakeup,
+          { "Wake-up", "oxcnotif.wakeup", FT_NONE, BASE_NONE, NULL, 0,
             "The client is told that notifications are waiting, or its wait ends", HFILL } },
         { &hf_method, { "Method", "oxcnotif.wakeup.method", FT_UINT8, BASE_DEC, VALS(method_vals), 0, NULL, HFILL } },
-        { &hf_outcome, { "Outcome", "oxcnotif.wakeup.outcome", FT_UINT8, BASE_DEC, VALS(outcome_vals), 0, NULL, HFILL } },
-        { &hf_wait_in, { "Wait began in", "oxcnotif.wakeup.wait_in", FT_FRAMENUM, BASE_NONE,
-            FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0, NULL, HFILL } },
-        { &hf_waited, { "Waited", "oxcnotif.wakeup.wait_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0,
+        { &hf_outcome,
+          { "Outcome", "oxcnotif.wakeup.outcome", FT_UINT8, BASE_DEC, VALS(outcome_vals), 0, NULL, HFILL } },
+        { &hf_wait_in,
+          { "Wait began in", "oxcnotif.wakeup.wait_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0,
+            NULL, HFILL } },
+        { &hf_waited,
+          { "Waited", "oxcnotif.wakeup.wait_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0,
             "Five minutes without an event are healthy", HFILL } },
-        { &hf_repeats, { "Repeats", "oxcnotif.wakeup.repeats", FT_UINT32, BASE_DEC, NULL, 0,
+        { &hf_repeats,
+          { "Repeats", "oxcnotif.wakeup.repeats", FT_UINT32, BASE_DEC, NULL, 0,
             "Equal datagrams before this one, with no fetch between", HFILL } },
-        { &hf_session, { "Session", "oxcnotif.session", FT_UINT32, BASE_DEC, NULL, 0,
-            "Number of the session context", HFILL } },
-        { &hf_followup_in, { "Followed up in", "oxcnotif.followup_in", FT_FRAMENUM, BASE_NONE,
-            FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0, "Request of the call that fetched the notifications", HFILL } },
-        { &hf_followup_time, { "Follow-up time", "oxcnotif.followup_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0,
+        { &hf_session,
+          { "Session", "oxcnotif.session", FT_UINT32, BASE_DEC, NULL, 0, "Number of the session context", HFILL } },
+        { &hf_followup_in,
+          { "Followed up in", "oxcnotif.followup_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0,
+            "Request of the call that fetched the notifications", HFILL } },
+        { &hf_followup_time,
+          { "Follow-up time", "oxcnotif.followup_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0,
             "From the wake-up to the request that fetched", HFILL } },
-        { &hf_superseded_in, { "Superseded in", "oxcnotif.superseded_in", FT_FRAMENUM, BASE_NONE, NULL, 0,
+        { &hf_superseded_in,
+          { "Superseded in", "oxcnotif.superseded_in", FT_FRAMENUM, BASE_NONE, NULL, 0,
             "A later wake-up of the session that came before any fetch", HFILL } },
-        { &hf_wakeup_in, { "Woken in", "oxcnotif.wakeup_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0,
+        { &hf_wakeup_in,
+          { "Woken in", "oxcnotif.wakeup_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0,
             "Wake-up that this call follows up", HFILL } },
-        { &hf_match, { "Match", "oxcnotif.match", FT_UINT8, BASE_DEC, VALS(match_vals), 0,
+        { &hf_match,
+          { "Match", "oxcnotif.match", FT_UINT8, BASE_DEC, VALS(match_vals), 0,
             "Why wake-up and follow-up belong together", HFILL } },
-        { &hf_confidence, { "Confidence", "oxcnotif.match.confidence", FT_UINT8, BASE_DEC, NULL, 0,
+        { &hf_confidence,
+          { "Confidence", "oxcnotif.match.confidence", FT_UINT8, BASE_DEC, NULL, 0,
             "Of links shown with this number, about as many in 100 are right", HFILL } },
     };
     static int *ett[] = { &ett_wakeup };
     static ei_register_info ei[] = {
         { &ei_never_followed, { "oxcnotif.never_followed", PI_SEQUENCE, PI_WARN, "Wake-up never followed", EXPFILL } },
         { &ei_slow, { "oxcnotif.followup.slow", PI_SEQUENCE, PI_NOTE, "Slow follow-up", EXPFILL } },
-        { &ei_empty, { "oxcnotif.followup.empty", PI_SEQUENCE, PI_NOTE,
+        { &ei_empty,
+          { "oxcnotif.followup.empty", PI_SEQUENCE, PI_NOTE,
             "The follow-up brought no notification: another call had fetched them, or there were none", EXPFILL } },
         { &ei_repeated, { "oxcnotif.push.repeated", PI_SEQUENCE, PI_WARN, "Push datagram repeated", EXPFILL } },
         { &ei_cut_off, { "oxcnotif.wait.cut_off", PI_SEQUENCE, PI_WARN, "Wait cut off", EXPFILL } },
         { &ei_rejected, { "oxcnotif.wait.rejected", PI_RESPONSE_CODE, PI_WARN, "Wait rejected", EXPFILL } },
-        { &ei_unknown_handle, { "oxcnotif.handle.unknown", PI_SEQUENCE, PI_NOTE, "Notification on an unknown handle", EXPFILL } },
-        { &ei_released_handle, { "oxcnotif.handle.released", PI_SEQUENCE, PI_NOTE, "Notification on a released handle", EXPFILL } },
-        { &ei_other_logon, { "oxcnotif.handle.other_logon", PI_PROTOCOL, PI_NOTE,
+        { &ei_unknown_handle,
+          { "oxcnotif.handle.unknown", PI_SEQUENCE, PI_NOTE, "Notification on an unknown handle", EXPFILL } },
+        { &ei_released_handle,
+          { "oxcnotif.handle.released", PI_SEQUENCE, PI_NOTE, "Notification on a released handle", EXPFILL } },
+        { &ei_other_logon,
+          { "oxcnotif.handle.other_logon", PI_PROTOCOL, PI_NOTE,
             "Notification with another LogonId than its handle was opened with", EXPFILL } },
         { &ei_session_lost, { "oxcnotif.session.lost", PI_SEQUENCE, PI_WARN, "Session lost", EXPFILL } },
-        { &ei_session_replaced, { "oxcnotif.session.replaced", PI_SEQUENCE, PI_WARN, "Session replaced by a new one", EXPFILL } },
-        { &ei_session_before, { "oxcnotif.session.before_capture", PI_SEQUENCE, PI_NOTE,
+        { &ei_session_replaced,
+          { "oxcnotif.session.replaced", PI_SEQUENCE, PI_WARN, "Session replaced by a new one", EXPFILL } },
+        { &ei_session_before,
+          { "oxcnotif.session.before_capture", PI_SEQUENCE, PI_NOTE,
             "The session began before the capture: its subscriptions, columns and user are not known", EXPFILL } },
-        { &ei_no_event, { "oxcnotif.subscription.no_event", PI_SEQUENCE, PI_CHAT,
+        { &ei_no_event,
+          { "oxcnotif.subscription.no_event", PI_SEQUENCE, PI_CHAT,
             "No notification for this subscription in the capture", EXPFILL } },
-        { &ei_other_session, { "oxcnotif.pending.other_session", PI_SEQUENCE, PI_CHAT, "RopPending for a linked session", EXPFILL } },
+        { &ei_other_session,
+          { "oxcnotif.pending.other_session", PI_SEQUENCE, PI_CHAT, "RopPending for a linked session", EXPFILL } },
     };
 
     proto_register_field_array(proto_oxcnotif, hf, G_N_ELEMENTS(hf));
@@ -436,9 +464,9 @@ proto_register_oxc_notify(void)
     oxc_circumstance_register();
     tap_oxcnotif = register_tap("oxcnotif");
     module = prefs_register_protocol(proto_oxcnotif, apply_preferences);
-    prefs_register_uint_preference(module, "window", "Follow-up window (s)",
-                                   "A wake-up that no call of its session follows within this time counts as never followed", 10,
-                                   &pref_window);
+    prefs_register_uint_preference(
+        module, "window", "Follow-up window (s)",
+        "A wake-up that no call of its session follows within this time counts as never followed", 10, &pref_window);
     prefs_register_uint_preference(module, "slow_followup", "Slow follow-up (ms)",
                                    "A follow-up that takes longer than this is marked", 10, &pref_slow);
 }

@@ -27,8 +27,8 @@ typedef enum {
 } oxc_wakeup_outcome_t;
 
 /*
- * Shows which session a PDU belongs to and, where the session ends without being asked to, what ends with it. NULL shows
- * nothing. The functions below show the session themselves.
+ * Shows which session a PDU belongs to and, where the session ends without being asked to, what ends with it. NULL
+ * shows nothing. The functions below show the session themselves.
  */
 void oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session);
 
@@ -47,12 +47,15 @@ void oxc_notify_wakeup_through(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tr
                                const oxc_pdu_t *request);
 
 /*
- * Shows, on the request and the response of a fetch, which wake-up it answers; to be called by the transport for every PDU
- * of kind OXC_CALL_FETCH once the session is known, after the ROP buffers.
+ * Shows, on the request and the response of a fetch, which wake-up it answers; to be called by the transport for every
+ * PDU of kind OXC_CALL_FETCH once the session is known, after the ROP buffers.
  */
 void oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu);
 
-/* Every other call, and the request of a wait: for statistics only. After the session is known, and has ended if it does. */
+/*
+ * Every other call, and the request of a wait: for statistics only. After the session is known, and has ended if it
+ * does.
+ */
 void oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu);
 
 /* A RopRegisterNotification succeeded: object is the subscription. */

@@ -10,8 +10,8 @@
 #include <epan/srt_table.h>
 
 /*
- * How long a server takes for a fetch says how it is doing. How long a wait takes says when something happened in the mailbox:
- * five minutes are healthy (MS-OXCMAPIHTTP 3.2.2, MS-OXCRPC 3.3.4.1). So they never share a table.
+ * How long a server takes for a fetch says how it is doing. How long a wait takes says when something happened in the
+ * mailbox: five minutes are healthy (MS-OXCMAPIHTTP 3.2.2, MS-OXCRPC 3.3.4.1). So they never share a table.
  */
 enum { FETCHES, ASYNC_WAITS, HTTP_WAITS, TABLES };
 
@@ -61,8 +61,8 @@ wait_table(GArray *tables, const char *title, const char *method, const char *co
 static void
 srt_init(struct register_srt *srt _U_, GArray *tables)
 {
-    srt_stat_table *table = init_srt_table("Calls that carry ROPs", "Fetches", tables, 2 * G_N_ELEMENTS(calls), "Call", NULL,
-                                           NULL);
+    srt_stat_table *table =
+        init_srt_table("Calls that carry ROPs", "Fetches", tables, 2 * G_N_ELEMENTS(calls), "Call", NULL, NULL);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(calls); i++) {
         char *name = g_strdup_printf("%s, follow-up", calls[i]);

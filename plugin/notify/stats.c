@@ -120,7 +120,8 @@ count_notification(tree_t *t, packet_info *pinfo, const oxc_tap_t *event)
         const char *table_event = oxc_value_name("oxcnotif.table_event_type", rop->table_event);
 
         type = tick_stat_node(t->tree, name, t->by_type, TRUE);
-        tick(t, table_event ? table_event : wmem_strdup_printf(pinfo->pool, "TableEventType %u", rop->table_event), type);
+        tick(t, table_event ? table_event : wmem_strdup_printf(pinfo->pool, "TableEventType %u", rop->table_event),
+             type);
     } else {
         tick(t, name, t->by_type);
     }
@@ -194,5 +195,6 @@ void
 proto_reg_handoff_oxc_stats(void)
 {
     trees = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, free_tree);
-    stats_tree_register_plugin("oxcnotif", "oxcnotif", "Exchange Notifications", 0, tree_packet, tree_init, tree_cleanup);
+    stats_tree_register_plugin("oxcnotif", "oxcnotif", "Exchange Notifications", 0, tree_packet, tree_init,
+                               tree_cleanup);
 }

@@ -108,8 +108,8 @@ oxc_row_set_text(oxc_row_t *row, unsigned column, const char *text)
 }
 
 /*
- * The rows of another filter or file are others. A window of Wireshark points to the cells it shows, and several windows
- * show one table: with more than one, cells are emptied and kept.
+ * The rows of another filter or file are others. A window of Wireshark points to the cells it shows, and several
+ * windows show one table: with more than one, cells are emptied and kept.
  */
 void
 oxc_rows_reset(oxc_rows_t *rows, stat_tap_table *table)

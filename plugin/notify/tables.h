@@ -12,8 +12,8 @@
 #include <epan/stat_tap_ui.h>
 
 /*
- * Wireshark draws a table from its cells at any time and asks nobody before, so a cell must be right after each event. A
- * table grows by one row for each thing that is counted.
+ * Wireshark draws a table from its cells at any time and asks nobody before, so a cell must be right after each event.
+ * A table grows by one row for each thing that is counted.
  */
 typedef struct oxc_rows oxc_rows_t;
 

@@ -34,8 +34,8 @@ void oxc_buffer_remember(oxc_buffer_t *b, unsigned index, oxc_object_t *object);
 
 /*
  * The object that a ROP works on, by its handle index; NULL when its opening was not captured. A request may name it by
- * 0xFFFFFFFF when an earlier ROP of the same buffer opens it: then only the answers tell (MS-OXCROPS 3.1.4.1). First visit
- * only.
+ * 0xFFFFFFFF when an earlier ROP of the same buffer opens it: then only the answers tell (MS-OXCROPS 3.1.4.1). First
+ * visit only.
  */
 oxc_object_t *oxc_buffer_input(const oxc_read_t *r, unsigned index);
 

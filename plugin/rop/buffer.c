@@ -82,7 +82,8 @@ static void
 show_object(oxc_read_t *r, proto_tree *tree, int offset, int length, const oxc_object_t *object)
 {
     if (tree && object)
-        proto_item_set_generated(proto_tree_add_string(tree, hf_object, r->tvb, offset, length, object_text(r, object)));
+        proto_item_set_generated(
+            proto_tree_add_string(tree, hf_object, r->tvb, offset, length, object_text(r, object)));
 }
 
 oxc_object_t *
@@ -116,15 +117,19 @@ echoed_index(const oxc_read_t *r, const ropdef_field_t *f, unsigned place)
     return expected != OXC_NO_INDEX ? expected : (uint16_t)place;
 }
 
-/* A server that echoes another index still means the request's: the handles in the table are where the request wants them. */
+/*
+ * A server that echoes another index still means the request's: the handles in the table are where the request wants
+ * them.
+ */
 static void
 check_echo(oxc_read_t *r, proto_item *item, const ropdef_field_t *f, unsigned place)
 {
     unsigned expected = echoed_index(r, f, place);
 
     if (expected != place)
-        expert_add_info_format(r->pinfo, item, &ei_echo, "The answer echoes handle index %u, but %s of the request is %u", place,
-                               f->name, expected);
+        expert_add_info_format(r->pinfo, item, &ei_echo,
+                               "The answer echoes handle index %u, but %s of the request is %u", place, f->name,
+                               expected);
 }
 
 void
@@ -268,8 +273,8 @@ find_request(oxc_buffer_t *b, oxc_rop_t *rop)
 }
 
 /*
- * Can requests be read from here on? One byte alone would often look like a RopId, so a few ROPs are read; inside of that
- * the byte has to do, or this would never end.
+ * Can requests be read from here on? One byte alone would often look like a RopId, so a few ROPs are read; inside of
+ * that the byte has to do, or this would never end.
  */
 #define REQUESTS_AHEAD 8
 
@@ -282,7 +287,8 @@ requests_follow(const oxc_read_t *r, int offset)
     ahead.rop = NULL;
     ahead.info = NULL;
     for (unsigned i = 0; i < REQUESTS_AHEAD && offset >= 0 && offset < r->end; i++) {
-        const ropdef_rop_t *def = tvb_bytes_exist(r->tvb, offset, 1) ? ropdef_rops[tvb_get_uint8(r->tvb, offset)] : NULL;
+        const ropdef_rop_t *def =
+            tvb_bytes_exist(r->tvb, offset, 1) ? ropdef_rops[tvb_get_uint8(r->tvb, offset)] : NULL;
 
         if (!def || def->request < 0)
             return false;
@@ -335,8 +341,8 @@ read_init(oxc_read_t *r, oxc_buffer_t *b, bool measure)
 }
 
 /*
- * Do the bytes from offset on read as trailing ROPs exactly to the end of the list? Starts that were found to fail are marked
- * in failed (a bit for every offset), so that trying every offset costs no more than reading the list once.
+ * Do the bytes from offset on read as trailing ROPs exactly to the end of the list? Starts that were found to fail are
+ * marked in failed (a bit for every offset), so that trying every offset costs no more than reading the list once.
  */
 static bool
 trailers_fit(oxc_buffer_t *b, int offset, unsigned deviations, uint8_t *failed)
@@ -365,8 +371,8 @@ trailers_fit(oxc_buffer_t *b, int offset, unsigned deviations, uint8_t *failed)
 }
 
 /*
- * Correct bytes always fit without a deviation, so that is tried first; a deviation is believed only when it alone makes the
- * rest of the list fit to the byte.
+ * Correct bytes always fit without a deviation, so that is tried first; a deviation is believed only when it alone
+ * makes the rest of the list fit to the byte.
  */
 static void
 find_deviations(oxc_buffer_t *b, int offset)
@@ -488,7 +494,8 @@ show_effects(oxc_read_t *r, proto_tree *tree, const ropdef_rop_t *def, int offse
     if (def->does & ROPDEF_DOES_PENDING)
         oxc_notify_rop_pending(r->tvb, r->pinfo, tree, r->pdu, r->rop);
     if (r->return_value != 0)
-        proto_tree_add_expert_format(tree, r->pinfo, &ei_failed, r->tvb, offset, next - offset, "%s failed: %s", def->name,
+        proto_tree_add_expert_format(tree, r->pinfo, &ei_failed, r->tvb, offset, next - offset, "%s failed: %s",
+                                     def->name,
                                      val_to_str_ext_const(r->return_value, &ropdef_error_vals_ext, "unknown error"));
 }
 
@@ -576,8 +583,10 @@ read_undefined(oxc_buffer_t *b, proto_tree *tree, int offset, summary_t *summary
         if (b->pdu->is_response)
             find_request(b, r.rop);
     }
-    if (b->pdu->is_response && left >= 6 && tvb_get_letohl(b->tvb, offset + 2) != 0 && oxc_buffer_is_boundary(&r, offset, 6)) {
-        proto_tree_add_item(sub, proto_registrar_get_id_byname("rop.input_handle_index"), b->tvb, offset + 1, 1, ENC_NA);
+    if (b->pdu->is_response && left >= 6 && tvb_get_letohl(b->tvb, offset + 2) != 0 &&
+        oxc_buffer_is_boundary(&r, offset, 6)) {
+        proto_tree_add_item(sub, proto_registrar_get_id_byname("rop.input_handle_index"), b->tvb, offset + 1, 1,
+                            ENC_NA);
         proto_tree_add_item(sub, proto_registrar_get_id_byname("rop.return_value"), b->tvb, offset + 2, 4,
                             ENC_LITTLE_ENDIAN);
         proto_item_set_len(item, 6);
@@ -594,7 +603,9 @@ read_undefined(oxc_buffer_t *b, proto_tree *tree, int offset, summary_t *summary
 
 /* ---- the list ---- */
 
-/* Behind the place where the chain was lost, notifications can still be found: they fit to the end of the list exactly. */
+/*
+ * Behind the place where the chain was lost, notifications can still be found: they fit to the end of the list exactly.
+ */
 static int
 search_trailers(oxc_buffer_t *b, int offset)
 {
@@ -691,7 +702,8 @@ read_rop_size(oxc_buffer_t *b, proto_tree *tree, int length)
         return 2;
     }
     if (size > length) {
-        expert_add_info_format(b->pinfo, item, &ei_size_beyond, "RopSize %d is beyond the buffer of %d bytes", size, length);
+        expert_add_info_format(b->pinfo, item, &ei_size_beyond, "RopSize %d is beyond the buffer of %d bytes", size,
+                               length);
         return length;
     }
     return size;
@@ -760,14 +772,18 @@ proto_register_oxc_rop(void)
 {
     static hf_register_info hf[] = {
         { &hf_rop_size, { "RopSize", "rop.rop_size", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_rop_id, { "RopId", "rop.id", FT_UINT8, BASE_HEX | BASE_EXT_STRING, &ropdef_rop_vals_ext, 0, NULL, HFILL } },
+        { &hf_rop_id,
+          { "RopId", "rop.id", FT_UINT8, BASE_HEX | BASE_EXT_STRING, &ropdef_rop_vals_ext, 0, NULL, HFILL } },
         { &hf_handle, { "Handle", "rop.handle", FT_UINT32, BASE_HEX, NULL, 0, "Server object handle", HFILL } },
         { &hf_object, { "Object", "rop.object", FT_STRING, BASE_NONE, NULL, 0, "What the handle is", HFILL } },
-        { &hf_request_in, { "Request in", "rop.request_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0,
-            NULL, HFILL } },
-        { &hf_response_in, { "Response in", "rop.response_in", FT_FRAMENUM, BASE_NONE,
-            FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0, NULL, HFILL } },
-        { &hf_answer_in, { "Time from request", "rop.response_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_request_in,
+          { "Request in", "rop.request_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0, NULL,
+            HFILL } },
+        { &hf_response_in,
+          { "Response in", "rop.response_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0, NULL,
+            HFILL } },
+        { &hf_answer_in,
+          { "Time from request", "rop.response_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_unparsed, { "Unread bytes", "rop.unread", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
     };
     static hf_register_info hf_notif[] = {
@@ -777,16 +793,18 @@ proto_register_oxc_rop(void)
     static int *ett[] = { &ett_buffer, &ett_rop, &ett_handles };
     static ei_register_info ei[] = {
         { &ei_size_too_small, { "rop.rop_size.too_small", PI_MALFORMED, PI_ERROR, "RopSize below 2", EXPFILL } },
-        { &ei_size_beyond, { "rop.rop_size.beyond_buffer", PI_MALFORMED, PI_ERROR, "RopSize beyond the buffer", EXPFILL } },
-        { &ei_handle_outside, { "rop.handle_index.outside", PI_PROTOCOL, PI_WARN,
-            "Handle index outside the server object handle table", EXPFILL } },
-        { &ei_echo, { "rop.handle_index.echo", PI_PROTOCOL, PI_WARN,
-            "Not the handle index of the request", EXPFILL } },
+        { &ei_size_beyond,
+          { "rop.rop_size.beyond_buffer", PI_MALFORMED, PI_ERROR, "RopSize beyond the buffer", EXPFILL } },
+        { &ei_handle_outside,
+          { "rop.handle_index.outside", PI_PROTOCOL, PI_WARN, "Handle index outside the server object handle table",
+            EXPFILL } },
+        { &ei_echo, { "rop.handle_index.echo", PI_PROTOCOL, PI_WARN, "Not the handle index of the request", EXPFILL } },
         { &ei_table_odd, { "rop.handle.incomplete", PI_MALFORMED, PI_WARN, "Incomplete handle table entry", EXPFILL } },
         { &ei_unknown_rop, { "rop.id.undefined", PI_UNDECODED, PI_WARN, "ROP without definition", EXPFILL } },
         { &ei_chain_lost, { "rop.chain_lost", PI_UNDECODED, PI_WARN, "ROPs that cannot be followed", EXPFILL } },
-        { &ei_recovered, { "rop.recovered", PI_UNDECODED, PI_NOTE,
-            "Found by its shape behind ROPs that could not be followed", EXPFILL } },
+        { &ei_recovered,
+          { "rop.recovered", PI_UNDECODED, PI_NOTE, "Found by its shape behind ROPs that could not be followed",
+            EXPFILL } },
         { &ei_unasked, { "rop.not_asked", PI_SEQUENCE, PI_WARN, "The request has no ROP that this answers", EXPFILL } },
         { &ei_failed, { "rop.failed", PI_RESPONSE_CODE, PI_NOTE, "A ROP failed", EXPFILL } },
     };

@@ -10,8 +10,8 @@
 #include "rop/tables.h"
 
 /*
- * One unwrapped payload: RopSize, ROPs, server object handle table. payload_index counts the payloads of the PDU from 0.
- * Uses up the whole tvb; what cannot be followed is said in the tree.
+ * One unwrapped payload: RopSize, ROPs, server object handle table. payload_index counts the payloads of the PDU from
+ * 0. Uses up the whole tvb; what cannot be followed is said in the tree.
  */
 void oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu,
                             unsigned payload_index);

@@ -99,7 +99,8 @@ oxc_leave(oxc_read_t *r)
 int
 oxc_type_unreadable(oxc_read_t *r, proto_tree *tree, int hf _U_, int offset, uint64_t arg _U_)
 {
-    return oxc_malformed(r, tree, offset, r->end - offset, "A value above has no defined layout, so the rest cannot be read");
+    return oxc_malformed(r, tree, offset, r->end - offset,
+                         "A value above has no defined layout, so the rest cannot be read");
 }
 
 /* ---- expressions ---- */
@@ -239,9 +240,11 @@ is_met(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, unsigned conditi
         }
         s->supposed = NULL;
         if (if_store[0] != if_store[1])
-            proto_tree_add_expert_format(s->tree, r->pinfo, &ei_store_unknown, r->tvb, offset, 0,
-                                         "Whether %s is here depends on the RopLogon of this LogonId, which is missing; "
-                                         "that it %s is told by what follows", f->name, met ? "is" : "is not");
+            proto_tree_add_expert_format(
+                s->tree, r->pinfo, &ei_store_unknown, r->tvb, offset, 0,
+                "Whether %s is here depends on the RopLogon of this LogonId, which is missing; "
+                "that it %s is told by what follows",
+                f->name, met ? "is" : "is not");
     }
     if (deviations == 0 && !s->asked_left_out)
         return met;
@@ -258,7 +261,8 @@ is_met(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, unsigned conditi
                                      "ReturnValue)", f->name);
     for (unsigned i = 0; i < ROPDEF_DEVIATION_COUNT && !s->asked_left_out; i++) {
         if (((deviations & ~s->said) >> i) & 1)
-            proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s", ropdef_deviations[i]);
+            proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s",
+                                         ropdef_deviations[i]);
     }
     s->said |= deviations;
     return met;
@@ -449,15 +453,19 @@ oxc_engine_register(int proto)
 {
     static ei_register_info ei[] = {
         { &ei_truncated, { "rop.truncated", PI_MALFORMED, PI_ERROR, "Bytes are missing", EXPFILL } },
-        { &ei_malformed, { "rop.malformed", PI_MALFORMED, PI_ERROR, "Bytes that cannot be what they should be", EXPFILL } },
-        { &ei_too_much, { "rop.too_much", PI_UNDECODED, PI_WARN,
+        { &ei_malformed,
+          { "rop.malformed", PI_MALFORMED, PI_ERROR, "Bytes that cannot be what they should be", EXPFILL } },
+        { &ei_too_much,
+          { "rop.too_much", PI_UNDECODED, PI_WARN,
             "More fields than one PDU of this size can have: the rest is not shown", EXPFILL } },
-        { &ei_too_deep, { "rop.too_deep", PI_MALFORMED, PI_ERROR,
-            "Structures are nested deeper than is followed", EXPFILL } },
+        { &ei_too_deep,
+          { "rop.too_deep", PI_MALFORMED, PI_ERROR, "Structures are nested deeper than is followed", EXPFILL } },
         { &ei_undecoded, { "rop.undecoded", PI_UNDECODED, PI_WARN, "Bytes that belong to no field", EXPFILL } },
-        { &ei_store_unknown, { "rop.store_unknown", PI_UNDECODED, PI_NOTE,
+        { &ei_store_unknown,
+          { "rop.store_unknown", PI_UNDECODED, PI_NOTE,
             "Whether the store is private or public is not known: the RopLogon is missing", EXPFILL } },
-        { &ei_deviation, { "rop.deviation", PI_PROTOCOL, PI_WARN, "The server deviates from the specification", EXPFILL } },
+        { &ei_deviation,
+          { "rop.deviation", PI_PROTOCOL, PI_WARN, "The server deviates from the specification", EXPFILL } },
     };
 
     expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));

@@ -50,8 +50,9 @@ typedef struct oxc_read {
 bool oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size);
 
 /*
- * Takes so many fields from what the PDU may still show (see oxc_pdu_spend()). If there are not so many, that is said, once a
- * PDU, and false is returned: nothing more is to be read then. Always true while measuring and outside of ROP buffers.
+ * Takes so many fields from what the PDU may still show (see oxc_pdu_spend()). If there are not so many, that is said,
+ * once a PDU, and false is returned: nothing more is to be read then. Always true while measuring and outside of ROP
+ * buffers.
  */
 bool oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields);
 
@@ -63,9 +64,9 @@ bool oxc_enter(oxc_read_t *r, proto_tree *tree, int offset);
 void oxc_leave(oxc_read_t *r);
 
 /*
- * A type that a table cannot say, named in the definitions: reads at offset, at most to r->end, adds to tree and returns
- * the offset behind it, or -1 when the bytes cannot be followed (said in the tree unless measuring).
- * hf is the field of the definition line (never -1), arg what the definition gives (0 if nothing).
+ * A type that a table cannot say, named in the definitions: reads at offset, at most to r->end, adds to tree and
+ * returns the offset behind it, or -1 when the bytes cannot be followed (said in the tree unless measuring). hf is the
+ * field of the definition line (never -1), arg what the definition gives (0 if nothing).
  */
 typedef int (*oxc_type_fn)(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
 

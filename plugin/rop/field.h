@@ -10,8 +10,8 @@
 #include "rop/tables.h"
 
 /*
- * Each reads the field at offset, shows it in the tree (which may be NULL) and returns the offset behind it, or -1 if its bytes
- * are not all there, which is said in the tree then. value is what expressions see.
+ * Each reads the field at offset, shows it in the tree (which may be NULL) and returns the offset behind it, or -1 if
+ * its bytes are not all there, which is said in the tree then. value is what expressions see.
  */
 int oxc_field_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value);
 int oxc_field_terminated(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset);

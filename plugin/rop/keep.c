@@ -61,8 +61,8 @@ property_name_text(const oxc_read_t *r, int offset)
     if (kind == 0)
         return wmem_strdup_printf(wmem_file_scope(), "%s 0x%04x", set, tvb_get_letohl(r->tvb, offset + 17));
     return wmem_strdup_printf(wmem_file_scope(), "%s %s", set,
-                              tvb_get_string_enc(r->pinfo->pool, r->tvb, offset + 18, tvb_get_uint8(r->tvb, offset + 17),
-                                                 ENC_UTF_16 | ENC_LITTLE_ENDIAN));
+                              tvb_get_string_enc(r->pinfo->pool, r->tvb, offset + 18,
+                                                 tvb_get_uint8(r->tvb, offset + 17), ENC_UTF_16 | ENC_LITTLE_ENDIAN));
 }
 
 /* Columns that nothing behind this message is read by. */
@@ -70,7 +70,8 @@ static const oxc_columns_t *
 row_columns(const oxc_read_t *r, int offset, int next)
 {
     unsigned count = (unsigned)(next - offset) / 4;
-    oxc_columns_t *columns = (oxc_columns_t *)wmem_alloc(r->pinfo->pool, sizeof *columns + count * sizeof columns->tags[0]);
+    oxc_columns_t *columns =
+        (oxc_columns_t *)wmem_alloc(r->pinfo->pool, sizeof *columns + count * sizeof columns->tags[0]);
 
     columns->frame = r->pinfo->num;
     columns->count = count;
@@ -267,7 +268,9 @@ oxc_keep_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind)
     if (!keeps(r))
         return;
     if (def->does & ROPDEF_DOES_END_OF_ANSWERS) {
-        /* The requests behind were not carried out: nothing answers them, and they release nothing (MS-OXCROPS 2.2.15). */
+        /*
+         * The requests behind were not carried out: nothing answers them, and they release nothing (MS-OXCROPS 2.2.15).
+         */
         while (oxc_pdu_rop(r->pdu->call->request, r->pdu->call->next_answer))
             r->pdu->call->next_answer++;
     }

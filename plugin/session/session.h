@@ -25,8 +25,8 @@ typedef struct oxc_rop oxc_rop_t;
 typedef struct oxc_channel oxc_channel_t;
 
 /*
- * Hash of a uint64_t key. Not g_int64_hash(), which looks at the low half only: that is the same for most keys here (frame
- * and ordinal, identifiers with their counter in the high half), and a map becomes a list.
+ * Hash of a uint64_t key. Not g_int64_hash(), which looks at the low half only: that is the same for most keys here
+ * (frame and ordinal, identifiers with their counter in the high half), and a map becomes a list.
  */
 static inline unsigned
 oxc_uint64_hash(const void *key)
@@ -63,7 +63,8 @@ typedef enum {
 struct oxc_session {
     uint32_t number;            /* 1, 2, ... in the order of appearance */
     uint32_t first_frame;
-    uint32_t answered_in;       /* first frame in which the server answered ROPs of a session whose Connect was not captured */
+    uint32_t
+        answered_in; /* first frame in which the server answered ROPs of a session whose Connect was not captured */
     uint32_t ended_in;          /* frame of Disconnect or loss; 0 while alive */
     uint8_t end;                /* oxc_end_t; 0 while alive */
     unsigned lost_subscriptions;        /* open when the session ended */
@@ -126,7 +127,7 @@ struct oxc_pdu {
     bool is_response;
     oxc_call_t *call;           /* never NULL */
     wmem_array_t *rops;         /* oxc_rop_t * in wire order, over all payloads of the PDU; NULL when there is none */
-    wmem_map_t *recovered;      /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
+    wmem_map_t *recovered; /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
     unsigned next_rop;          /* ordinal of the next ROP of this visit; see oxc_pdu_next_rop() */
     unsigned work_left;         /* of this visit; see oxc_pdu_spend() */
     bool exhausted;             /* it was not enough, which was said */
@@ -154,8 +155,9 @@ oxc_pdu_t *oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_
 oxc_pdu_t *oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call);
 
 /*
- * What a PDU may make of itself. A few bytes can decompress to megabytes, and bytes can be ROPs that cost a thousand times their
- * size, so a visit shows so many fields of ROPs and not more: OXC_WORK_BASE, and one for every 8 bytes on the wire.
+ * What a PDU may make of itself. A few bytes can decompress to megabytes, and bytes can be ROPs that cost a thousand
+ * times their size, so a visit shows so many fields of ROPs and not more: OXC_WORK_BASE, and one for every 8 bytes on
+ * the wire.
  */
 #define OXC_WORK_BASE 32768
 #define OXC_WORK_ROP 8          /* a ROP costs as much as so many fields */

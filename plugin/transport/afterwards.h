@@ -10,9 +10,9 @@
 #include "compat.h"
 
 /*
- * Calls fn for every frame after Wireshark's dissectors, in the order of registration. The plugin has one post-dissector for
- * all of these, since each costs captures without Exchange traffic time for every frame: fn must find out quickly that it
- * has nothing to do. What fn returns is not used.
+ * Calls fn for every frame after Wireshark's dissectors, in the order of registration. The plugin has one
+ * post-dissector for all of these, since each costs captures without Exchange traffic time for every frame: fn must
+ * find out quickly that it has nothing to do. What fn returns is not used.
  */
 void oxc_afterwards_add(dissector_t fn);
 

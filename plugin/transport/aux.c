@@ -196,10 +196,8 @@ static const aux_field_t perf_clientinfo[] = {
     STRING_AT(adapter_name_offset, adapter_name), DATA(mac_address), U16(client_mode), RESERVED(2), END
 };
 
-static const aux_field_t perf_serverinfo[] = {
-    U16(server_id), U16(server_type), STRING_AT(server_dn_offset, server_dn), STRING_AT(server_name_offset, server_name),
-    END
-};
+static const aux_field_t perf_serverinfo[] = { U16(server_id), U16(server_type), STRING_AT(server_dn_offset, server_dn),
+                                               STRING_AT(server_name_offset, server_name), END };
 
 static const aux_field_t perf_sessioninfo[] = { U16(session_id), RESERVED(2), GUID(session_guid), END };
 
@@ -380,8 +378,8 @@ utf16_size(tvbuff_t *tvb, int offset)
 }
 
 /*
- * What the offset at a field leads to; offsets count from the AUX_HEADER, 0 says that there is nothing. Returns the first
- * offset behind it, 0 if there is nothing.
+ * What the offset at a field leads to; offsets count from the AUX_HEADER, 0 says that there is nothing. Returns the
+ * first offset behind it, 0 if there is nothing.
  */
 static int
 aux_target(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item, const aux_field_t *field, int at,
@@ -483,7 +481,8 @@ oxc_dissect_aux_blocks(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
             /* Nothing tells where the next block begins. */
             expert_add_info(pinfo, size_item, &ei_aux_size);
             if (left > AUX_HEADER_SIZE)
-                proto_tree_add_item(block_tree, hf_aux_data, tvb, offset + AUX_HEADER_SIZE, left - AUX_HEADER_SIZE, ENC_NA);
+                proto_tree_add_item(block_tree, hf_aux_data, tvb, offset + AUX_HEADER_SIZE, left - AUX_HEADER_SIZE,
+                                    ENC_NA);
             return;
         }
         block = aux_block_find(version, type);
@@ -493,7 +492,8 @@ oxc_dissect_aux_blocks(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         } else {
             expert_add_info(pinfo, item, &ei_aux_unknown);
             if (size > AUX_HEADER_SIZE)
-                proto_tree_add_item(block_tree, hf_aux_data, tvb, offset + AUX_HEADER_SIZE, size - AUX_HEADER_SIZE, ENC_NA);
+                proto_tree_add_item(block_tree, hf_aux_data, tvb, offset + AUX_HEADER_SIZE, size - AUX_HEADER_SIZE,
+                                    ENC_NA);
         }
         offset += size;
     }
@@ -590,8 +590,8 @@ oxc_register_aux(int proto)
           { "OffsetConnectionContextInfo", "rop.aux.offset_connection_context_info", FT_UINT16, BASE_DEC, NULL, 0,
             "counted from the start of the block, 0: absent", HFILL } },
         { &hf_offset_server_session_context_info,
-          { "OffsetServerSessionContextInfo",
-            "rop.aux.offset_server_session_context_info", FT_UINT16, BASE_DEC, NULL, 0, "counted from the start of the block, 0: absent", HFILL } },
+          { "OffsetServerSessionContextInfo", "rop.aux.offset_server_session_context_info", FT_UINT16, BASE_DEC, NULL,
+            0, "counted from the start of the block, 0: absent", HFILL } },
         { &hf_org_flags, { "OrgFlags", "rop.aux.org_flags", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_os_version_info_size,
           { "OSVersionInfoSize", "rop.aux.os_version_info_size", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
@@ -619,8 +619,8 @@ oxc_register_aux(int proto)
           { "ServerNameOffset", "rop.aux.server_name_offset", FT_UINT16, BASE_DEC, NULL, 0,
             "counted from the start of the block, 0: absent", HFILL } },
         { &hf_server_session_context_info,
-          { "ServerSessionContextInfo", "rop.aux.server_session_context_info", FT_STRINGZ, BASE_NONE, NULL, 0,
-            NULL, HFILL } },
+          { "ServerSessionContextInfo", "rop.aux.server_session_context_info", FT_STRINGZ, BASE_NONE, NULL, 0, NULL,
+            HFILL } },
         { &hf_server_type,
           { "ServerType", "rop.aux.server_type", FT_UINT16, BASE_DEC, VALS(server_types), 0, NULL, HFILL } },
         { &hf_service_pack_major,
@@ -630,14 +630,14 @@ oxc_register_aux(int proto)
         { &hf_session_guid, { "SessionGuid", "rop.aux.session_guid", FT_GUID, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_session_id, { "SessionID", "rop.aux.session_id", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_time_since_request,
-          { "TimeSinceRequest", "rop.aux.time_since_request", FT_UINT32, BASE_DEC, NULL, 0,
-            "in milliseconds", HFILL } },
+          { "TimeSinceRequest", "rop.aux.time_since_request", FT_UINT32, BASE_DEC, NULL, 0, "in milliseconds",
+            HFILL } },
         { &hf_time_to_complete_request,
           { "TimeToCompleteRequest", "rop.aux.time_to_complete_request", FT_UINT32, BASE_DEC, NULL, 0,
             "in milliseconds", HFILL } },
         { &hf_time_to_fail_request,
-          { "TimeToFailRequest", "rop.aux.time_to_fail_request", FT_UINT32, BASE_DEC, NULL, 0,
-            "in milliseconds", HFILL } },
+          { "TimeToFailRequest", "rop.aux.time_to_fail_request", FT_UINT32, BASE_DEC, NULL, 0, "in milliseconds",
+            HFILL } },
         { &hf_user_name, { "UserName", "rop.aux.user_name", FT_STRINGZ, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_user_name_offset,
           { "UserNameOffset", "rop.aux.user_name_offset", FT_UINT16, BASE_DEC, NULL, 0,
@@ -649,32 +649,35 @@ oxc_register_aux(int proto)
           { "ENABLE_PERF_SENDTOMAILBOX", "rop.aux.enable_flags.enable_perf_sendtomailbox", FT_BOOLEAN, 32, NULL, 0x02,
             NULL, HFILL } },
         { &hf_enable_flags_bits[2],
-          { "ENABLE_COMPRESSION", "rop.aux.enable_flags.enable_compression", FT_BOOLEAN, 32, NULL, 0x04,
-            NULL, HFILL } },
+          { "ENABLE_COMPRESSION", "rop.aux.enable_flags.enable_compression", FT_BOOLEAN, 32, NULL, 0x04, NULL,
+            HFILL } },
         { &hf_enable_flags_bits[3],
-          { "ENABLE_HTTP_TUNNELING", "rop.aux.enable_flags.enable_http_tunneling", FT_BOOLEAN, 32, NULL, 0x08,
-            NULL, HFILL } },
+          { "ENABLE_HTTP_TUNNELING", "rop.aux.enable_flags.enable_http_tunneling", FT_BOOLEAN, 32, NULL, 0x08, NULL,
+            HFILL } },
         { &hf_enable_flags_bits[4],
-          { "ENABLE_PERF_SENDGCDATA", "rop.aux.enable_flags.enable_perf_sendgcdata", FT_BOOLEAN, 32, NULL, 0x10,
-            NULL, HFILL } },
+          { "ENABLE_PERF_SENDGCDATA", "rop.aux.enable_flags.enable_perf_sendgcdata", FT_BOOLEAN, 32, NULL, 0x10, NULL,
+            HFILL } },
         { &hf_org_flags_bits[0],
-          { "PUBLIC_FOLDERS_ENABLED", "rop.aux.org_flags.public_folders_enabled", FT_BOOLEAN, 32, NULL, 0x01,
-            NULL, HFILL } },
+          { "PUBLIC_FOLDERS_ENABLED", "rop.aux.org_flags.public_folders_enabled", FT_BOOLEAN, 32, NULL, 0x01, NULL,
+            HFILL } },
         { &hf_org_flags_bits[1],
           { "USE_AUTODISCOVER_FOR_PUBLIC_FOLDER_CONFIGURATION",
-            "rop.aux.org_flags.use_autodiscover_for_public_folder_configuration", FT_BOOLEAN, 32, NULL, 0x02, NULL, HFILL } },
+            "rop.aux.org_flags.use_autodiscover_for_public_folder_configuration", FT_BOOLEAN, 32, NULL, 0x02, NULL,
+            HFILL } },
         { &hf_server_capability_bits[0],
           { "PACKED_FAST_TRANSFER_UPLOAD_BUFFERS",
-            "rop.aux.server_capability_flags.packed_fast_transfer_upload_buffers", FT_BOOLEAN, 32, NULL, 0x01, NULL, HFILL } },
+            "rop.aux.server_capability_flags.packed_fast_transfer_upload_buffers", FT_BOOLEAN, 32, NULL, 0x01, NULL,
+            HFILL } },
         { &hf_server_capability_bits[1],
-          { "PACKED_WRITE_STREAM_UPLOAD_BUFFERS",
-            "rop.aux.server_capability_flags.packed_write_stream_upload_buffers", FT_BOOLEAN, 32, NULL, 0x02, NULL, HFILL } },
+          { "PACKED_WRITE_STREAM_UPLOAD_BUFFERS", "rop.aux.server_capability_flags.packed_write_stream_upload_buffers",
+            FT_BOOLEAN, 32, NULL, 0x02, NULL, HFILL } },
         { &hf_server_capability_bits[2],
           { "ULTRA_LARGE_PACKED_DOWNLOAD_BUFFERS",
-            "rop.aux.server_capability_flags.ultra_large_packed_download_buffers", FT_BOOLEAN, 32, NULL, 0x08, NULL, HFILL } },
+            "rop.aux.server_capability_flags.ultra_large_packed_download_buffers", FT_BOOLEAN, 32, NULL, 0x08, NULL,
+            HFILL } },
         { &hf_endpoint_capability_bits[0],
-          { "ENDPOINT_CAPABILITIES_SINGLE_ENDPOINT",
-            "rop.aux.endpoint_capability_flag.single_endpoint", FT_BOOLEAN, 32, NULL, 0x01, NULL, HFILL } },
+          { "ENDPOINT_CAPABILITIES_SINGLE_ENDPOINT", "rop.aux.endpoint_capability_flag.single_endpoint", FT_BOOLEAN, 32,
+            NULL, 0x01, NULL, HFILL } },
         { &hf_connection_flags_bits[0],
           { "Cached mode", "rop.aux.connection_flags.cached", FT_BOOLEAN, 32, NULL, 0x01, NULL, HFILL } },
     };
@@ -684,7 +687,8 @@ oxc_register_aux(int proto)
           { "rop.aux.header_truncated", PI_PROTOCOL, PI_ERROR, "Fewer bytes left than an AUX_HEADER has", EXPFILL } },
         { &ei_aux_size,
           { "rop.aux.size_wrong", PI_PROTOCOL, PI_ERROR,
-            "Size of the auxiliary block is less than its header or more than what is left; further blocks cannot be found",
+            "Size of the auxiliary block is less than its header or more than what is left; further blocks cannot be "
+            "found",
             EXPFILL } },
         { &ei_aux_block_truncated,
           { "rop.aux.block_truncated", PI_PROTOCOL, PI_WARN, "The auxiliary block is shorter than its type asks for",
@@ -692,8 +696,8 @@ oxc_register_aux(int proto)
         { &ei_aux_offset,
           { "rop.aux.offset_wrong", PI_PROTOCOL, PI_WARN, "The offset leads out of the auxiliary block", EXPFILL } },
         { &ei_aux_unknown,
-          { "rop.aux.unknown", PI_UNDECODED, PI_NOTE, "Unknown type or version of an auxiliary block, skipped by its Size",
-            EXPFILL } },
+          { "rop.aux.unknown", PI_UNDECODED, PI_NOTE,
+            "Unknown type or version of an auxiliary block, skipped by its Size", EXPFILL } },
     };
 
     proto_register_field_array(proto, hf, array_length(hf));

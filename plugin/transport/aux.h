@@ -10,8 +10,8 @@
 #include "compat.h"
 
 /*
- * The blocks of one unwrapped auxiliary payload, one behind the other; uses up the whole tvb. Blocks whose Size cannot be
- * right end the list with an expert item, unknown ones are shown as bytes.
+ * The blocks of one unwrapped auxiliary payload, one behind the other; uses up the whole tvb. Blocks whose Size cannot
+ * be right end the list with an expert item, unknown ones are shown as bytes.
  */
 void oxc_dissect_aux_blocks(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree);
 

@@ -10,7 +10,10 @@
 
 #include <wsutil/str_util.h>
 
-/* Statuses that end a call otherwise than with its answer (RFC 9110 15), as the servers and what stands before them send them. */
+/*
+ * Statuses that end a call otherwise than with its answer (RFC 9110 15), as the servers and what stands before them
+ * send them.
+ */
 static const value_string status_names[] = {
     { 100, "Continue" },
     { 101, "Switching Protocols" },
@@ -124,8 +127,8 @@ add_header(packet_info *pinfo, oxc_http_message_t *message, const char *line, in
 }
 
 /*
- * Offset behind a chunked body (RFC 9112 7.1), or -1 when it does not end in the tvb. What the chunks hold goes to data, unless
- * that is NULL.
+ * Offset behind a chunked body (RFC 9112 7.1), or -1 when it does not end in the tvb. What the chunks hold goes to
+ * data, unless that is NULL.
  */
 static int
 chunked_end(packet_info *pinfo, tvbuff_t *tvb, int offset, wmem_array_t *data)

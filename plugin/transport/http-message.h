@@ -37,7 +37,8 @@ typedef struct {
 } oxc_http_message_t;
 
 /*
- * The message that begins at offset of the tvb, in pinfo->pool; NULL when there is none, or its headers are not all there.
+ * The message that begins at offset of the tvb, in pinfo->pool; NULL when there is none, or its headers are not all
+ * there.
  */
 oxc_http_message_t *oxc_http_read(packet_info *pinfo, tvbuff_t *tvb, int offset);
 
@@ -54,8 +55,8 @@ oxc_http_message_t *oxc_http_without_headers(packet_info *pinfo, bool is_request
 tvbuff_t *oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message);
 
 /*
- * The rest of a chunked response (RFC 9112 7.1): the tvb begins with a chunk and ends behind the last one. The message has
- * no headers; body becomes what the chunks hold, a data source of the frame. NULL if it is anything else.
+ * The rest of a chunked response (RFC 9112 7.1): the tvb begins with a chunk and ends behind the last one. The message
+ * has no headers; body becomes what the chunks hold, a data source of the frame. NULL if it is anything else.
  */
 oxc_http_message_t *oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body);
 
@@ -65,7 +66,10 @@ const char *oxc_http_value(const oxc_http_message_t *message, const char *name);
 /* Is the media type (case-insensitive, whatever its parameters) that of the message? */
 bool oxc_http_is_type(const oxc_http_message_t *message, const char *media_type);
 
-/* What a status is called (RFC 9110 15), never NULL. Not every release of Wireshark lets plugins see the http dissector's list. */
+/*
+ * What a status is called (RFC 9110 15), never NULL. Not every release of Wireshark lets plugins see the http
+ * dissector's list.
+ */
 const char *oxc_http_status_name(unsigned status);
 
 #endif /* OXCNOTIF_HTTP_MESSAGE_H */

@@ -253,7 +253,8 @@ oxc_mapihttp_guess_type(tvbuff_t *tvb, bool is_request)
         const oxc_request_type_t *type = &mailbox_types[i];
 
         /* StatusCode and ErrorCode are in front of a response. */
-        if (type->request != nothing && (is_request ? fields_fit(tvb, 0, type->request) : fields_fit(tvb, 8, type->response)))
+        if (type->request != nothing &&
+            (is_request ? fields_fit(tvb, 0, type->request) : fields_fit(tvb, 8, type->response)))
             return type;
     }
     return NULL;
@@ -311,17 +312,20 @@ read_string(reader_t *r, const body_field_t *field)
     int length;
 
     for (length = 0; length + (int)unit <= left; length += (int)unit) {
-        if (unit == 2 ? tvb_get_letohs(r->tvb, r->offset + length) == 0 : tvb_get_uint8(r->tvb, r->offset + length) == 0)
+        if (unit == 2 ? tvb_get_letohs(r->tvb, r->offset + length) == 0
+                      : tvb_get_uint8(r->tvb, r->offset + length) == 0)
             break;
     }
     if (length + (int)unit > left) {
         item = proto_tree_add_item(r->tree, hf_data, r->tvb, r->offset, left, ENC_NA);
-        expert_add_info_format(r->pinfo, left > 0 ? item : r->tree, &ei_string, "%s has no NUL at its end", field->name);
+        expert_add_info_format(r->pinfo, left > 0 ? item : r->tree, &ei_string, "%s has no NUL at its end",
+                               field->name);
         r->offset += left;
         return false;
     }
     length += (int)unit;
-    item = proto_tree_add_item_ret_string(r->tree, *field->hf, r->tvb, r->offset, length, encoding, r->pinfo->pool, &value);
+    item = proto_tree_add_item_ret_string(r->tree, *field->hf, r->tvb, r->offset, length, encoding, r->pinfo->pool,
+                                          &value);
     (void)item;
     if (field->hf == &hf_user_dn)
         r->body->user_dn = (const char *)value;
@@ -346,7 +350,8 @@ read_buffer(reader_t *r, const body_field_t *field)
         return false;
     left = tvb_reported_length_remaining(r->tvb, r->offset);
     if (size > (uint32_t)left) {
-        expert_add_info_format(r->pinfo, item, &ei_size, "%s is %u, but only %d bytes are left", field->name, size, left);
+        expert_add_info_format(r->pinfo, item, &ei_size, "%s is %u, but only %d bytes are left", field->name, size,
+                               left);
         size = (uint32_t)left;
         whole = false;
     }
@@ -441,8 +446,8 @@ oxc_mapihttp_request_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, c
 }
 
 /*
- * A failure body has no more than the auxiliary buffer (MS-OXCMAPIHTTP 2.2.4.1.3 and its likes), but that of Unbind has an
- * ErrorCode as well (2.2.5.2.3): its length tells.
+ * A failure body has no more than the auxiliary buffer (MS-OXCMAPIHTTP 2.2.4.1.3 and its likes), but that of Unbind has
+ * an ErrorCode as well (2.2.5.2.3): its length tells.
  */
 static bool
 failure_has_error_code(tvbuff_t *tvb)
@@ -473,7 +478,8 @@ oxc_mapihttp_response_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, 
         return;
     body->has_status_code = true;
     if (body->status_code != 0) {
-        expert_add_info_format(pinfo, item, &ei_status_code, "StatusCode 0x%08x: the request failed", body->status_code);
+        expert_add_info_format(pinfo, item, &ei_status_code, "StatusCode 0x%08x: the request failed",
+                               body->status_code);
         if (!failure_has_error_code(tvb)) {
             read_fields(&r, aux_only);
             return;
@@ -513,7 +519,8 @@ oxc_register_mapihttp_body(int proto)
         { &hf_lcid_sort, { "LcidSort", "mapihttp.lcid_sort", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_lcid_string, { "LcidString", "mapihttp.lcid_string", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_polls_max,
-          { "PollsMax", "mapihttp.polls_max", FT_UINT32, BASE_DEC, NULL, 0, "Polling interval in milliseconds", HFILL } },
+          { "PollsMax", "mapihttp.polls_max", FT_UINT32, BASE_DEC, NULL, 0, "Polling interval in milliseconds",
+            HFILL } },
         { &hf_retry_count, { "RetryCount", "mapihttp.retry_count", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_retry_delay,
           { "RetryDelay", "mapihttp.retry_delay", FT_UINT32, BASE_DEC, NULL, 0, "in milliseconds", HFILL } },
@@ -523,7 +530,8 @@ oxc_register_mapihttp_body(int proto)
           { "RopBufferSize", "mapihttp.rop_buffer_size", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_max_rop_out, { "MaxRopOut", "mapihttp.max_rop_out", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_event_pending,
-          { "EventPending", "mapihttp.event_pending", FT_UINT32, BASE_DEC, VALS(event_pending_values), 0, NULL, HFILL } },
+          { "EventPending", "mapihttp.event_pending", FT_UINT32, BASE_DEC, VALS(event_pending_values), 0, NULL,
+            HFILL } },
         { &hf_auxiliary_buffer_size,
           { "AuxiliaryBufferSize", "mapihttp.auxiliary_buffer_size", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_data, { "Data", "mapihttp.data", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
@@ -534,12 +542,14 @@ oxc_register_mapihttp_body(int proto)
           { "mapihttp.body_truncated", PI_PROTOCOL, PI_ERROR, "The body ends before its fields do", EXPFILL } },
         { &ei_size,
           { "mapihttp.size_wrong", PI_PROTOCOL, PI_ERROR, "The buffer is said to be larger than the body", EXPFILL } },
-        { &ei_trailing, { "mapihttp.trailing_data", PI_PROTOCOL, PI_WARN, "Bytes behind the end of the body", EXPFILL } },
-        { &ei_string, { "mapihttp.string_unterminated", PI_PROTOCOL, PI_ERROR, "A string has no NUL at its end", EXPFILL } },
+        { &ei_trailing,
+          { "mapihttp.trailing_data", PI_PROTOCOL, PI_WARN, "Bytes behind the end of the body", EXPFILL } },
+        { &ei_string,
+          { "mapihttp.string_unterminated", PI_PROTOCOL, PI_ERROR, "A string has no NUL at its end", EXPFILL } },
         { &ei_status_code,
-          { "mapihttp.status_code_failure", PI_RESPONSE_CODE, PI_WARN, "StatusCode says that the request failed", EXPFILL } },
-        { &ei_error_code,
-          { "mapihttp.error_code_failure", PI_RESPONSE_CODE, PI_NOTE, "ErrorCode is not 0", EXPFILL } },
+          { "mapihttp.status_code_failure", PI_RESPONSE_CODE, PI_WARN, "StatusCode says that the request failed",
+            EXPFILL } },
+        { &ei_error_code, { "mapihttp.error_code_failure", PI_RESPONSE_CODE, PI_NOTE, "ErrorCode is not 0", EXPFILL } },
         { &ei_unknown_type,
           { "mapihttp.request_type_unknown", PI_UNDECODED, PI_NOTE, "Unknown request type, the body is shown as bytes",
             EXPFILL } },

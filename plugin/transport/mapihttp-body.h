@@ -13,8 +13,8 @@
 /* ---- headers (MS-OXCMAPIHTTP 2.2.3.3) ---- */
 
 /*
- * Shows a header of the protocol (lower-case name) as its field, at offset of the tvb if the bytes are there (offset >= 0).
- * Other headers are shown only if all is set.
+ * Shows a header of the protocol (lower-case name) as its field, at offset of the tvb if the bytes are there (offset >=
+ * 0). Other headers are shown only if all is set.
  */
 void oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *name, const char *value,
                          int offset, int length, bool all);

@@ -97,8 +97,8 @@ header_field(const char *name)
 }
 
 void
-oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *name, const char *value, int offset,
-                    int length, bool all)
+oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *name, const char *value,
+                    int offset, int length, bool all)
 {
     const header_field_t *field = header_field(name);
     proto_item *item;

@@ -19,8 +19,9 @@
 #define CUT_OFF_KEY     0xFFFFFFFF
 
 /*
- * Requests of a connection whose responses are waited for. A session has one besides its wait (X-ResponseCode 15), and HTTP/1.1
- * does not overtake; of HTTP/2 servers allow about 100 streams a connection. Of more than this the oldest are forgotten.
+ * Requests of a connection whose responses are waited for. A session has one besides its wait (X-ResponseCode 15), and
+ * HTTP/1.1 does not overtake; of HTTP/2 servers allow about 100 streams a connection. Of more than this the oldest are
+ * forgotten.
  */
 #define MAX_OPEN        256
 
@@ -567,8 +568,8 @@ match_response(packet_info *pinfo, const oxc_http_message_t *message)
 }
 
 /*
- * The same without headers: streams end in any order, but of one type there is one call at a time in a session. A body that
- * fits no type (type is NULL then) is taken for the answer to the oldest request.
+ * The same without headers: streams end in any order, but of one type there is one call at a time in a session. A body
+ * that fits no type (type is NULL then) is taken for the answer to the oldest request.
  */
 static mapihttp_exchange_t *
 match_by_type(packet_info *pinfo, const oxc_request_type_t *type)

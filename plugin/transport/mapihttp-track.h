@@ -40,9 +40,9 @@ typedef struct {
 bool oxc_mapihttp_is_request(const oxc_http_message_t *message);
 
 /*
- * The record of a message; ordinal counts the messages of the protocol in the frame. The first visit matches responses to
- * requests and requests to sessions. body is what the type is guessed from when no headers are known. NULL for a response
- * that has nothing to do with the protocol.
+ * The record of a message; ordinal counts the messages of the protocol in the frame. The first visit matches responses
+ * to requests and requests to sessions. body is what the type is guessed from when no headers are known. NULL for a
+ * response that has nothing to do with the protocol.
  */
 mapihttp_record_t *oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, tvbuff_t *body,
                                        uint32_t ordinal);
@@ -56,7 +56,10 @@ void oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const ox
 
 /* ---- the connection ---- */
 
-/* The first frame whose HTTP messages are looked at by oxc_mapihttp_watch(); 0 when the connection is not known to carry any. */
+/*
+ * The first frame whose HTTP messages are looked at by oxc_mapihttp_watch(); 0 when the connection is not known to
+ * carry any.
+ */
 uint32_t oxc_mapihttp_watched_from(packet_info *pinfo);
 
 /* From the next frame on the connection is watched. */

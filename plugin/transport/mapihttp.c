@@ -25,14 +25,17 @@
 #include <wsutil/str_util.h>
 
 /*
- * The http dissector hands over bodies of type application/mapi-http. It says nothing of messages without a body (PING, and
- * answers of proxies) and of refusals, which are text/html (MS-OXCMAPIHTTP 3.2.5.1), and nothing of a connection that ends
- * while a response is awaited. So once a connection has carried MAPI/HTTP, its dissector becomes one that calls the http
- * dissector and then shows the messages of which that made nothing; and a post-dissector looks at the ends of such
- * connections.
+ * The http dissector hands over bodies of type application/mapi-http. It says nothing of messages without a body (PING,
+ * and answers of proxies) and of refusals, which are text/html (MS-OXCMAPIHTTP 3.2.5.1), and nothing of a connection
+ * that ends while a response is awaited. So once a connection has carried MAPI/HTTP, its dissector becomes one that
+ * calls the http dissector and then shows the messages of which that made nothing; and a post-dissector looks at the
+ * ends of such connections.
  */
 
-/* packet-tls-utils.h declares it, and wants headers of libgcrypt that Wireshark's development packages do not bring along. */
+/*
+ * packet-tls-utils.h declares it, and wants headers of libgcrypt that Wireshark's development packages do not bring
+ * along.
+ */
 WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info *pinfo, dissector_handle_t app);
 
 static int proto_mapihttp = -1;
@@ -59,7 +62,10 @@ static dissector_handle_t tls_handle;
 static dissector_handle_t connection_tcp_handle;
 static dissector_handle_t connection_tls_handle;
 
-/* An HTTP message that is not reassembled stands in the frame behind this much at most (Ethernet, IP and TCP with options). */
+/*
+ * An HTTP message that is not reassembled stands in the frame behind this much at most (Ethernet, IP and TCP with
+ * options).
+ */
 #define MAX_LINK_HEADERS 256
 
 /* Tells the wake-ups of lost waits from those of the messages in the frame, which have their ordinal. */
@@ -105,15 +111,15 @@ show_headers(packet_info *pinfo, proto_tree *tree, tvbuff_t *tvb, const oxc_http
     proto_tree *headers;
 
     if (message->tvb)
-        headers = proto_tree_add_subtree(tree, message->tvb, message->offset, message->body - message->offset, ett_headers,
-                                         NULL, "HTTP headers");
+        headers = proto_tree_add_subtree(tree, message->tvb, message->offset, message->body - message->offset,
+                                         ett_headers, NULL, "HTTP headers");
     else
         headers = proto_tree_add_subtree(tree, tvb, 0, 0, ett_headers, NULL, "HTTP headers");
     for (unsigned i = 0; i < count; i++) {
         const oxc_http_header_t *header = (const oxc_http_header_t *)wmem_array_index(message->headers, i);
 
-        oxc_mapihttp_header(message->tvb ? message->tvb : tvb, pinfo, headers, header->name, header->value, header->offset,
-                            header->length, false);
+        oxc_mapihttp_header(message->tvb ? message->tvb : tvb, pinfo, headers, header->name, header->value,
+                            header->offset, header->length, false);
     }
 }
 
@@ -143,7 +149,8 @@ summarize_result(packet_info *pinfo, proto_item *item, uint32_t status, uint32_t
 
 /* How a NotificationWait ended (MS-OXCMAPIHTTP 2.2.4.4, 3.1.5.5). */
 static oxc_wakeup_outcome_t
-wait_outcome(const oxc_http_message_t *message, const oxc_preamble_t *preamble, uint32_t response_code, const oxc_body_t *body)
+wait_outcome(const oxc_http_message_t *message, const oxc_preamble_t *preamble, uint32_t response_code,
+             const oxc_body_t *body)
 {
     if (response_code == 0 && body->has_event_pending && body->error_code == 0)
         return body->event_pending ? OXC_OUTCOME_PENDING : OXC_OUTCOME_TIMEOUT;
@@ -171,8 +178,8 @@ read_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, bool is_request, 
 }
 
 static void
-dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *message, tvbuff_t *body_tvb,
-                mapihttp_record_t *record)
+dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *message,
+                tvbuff_t *body_tvb, mapihttp_record_t *record)
 {
     oxc_body_t body = { 0 };
 
@@ -184,8 +191,8 @@ dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_h
 }
 
 static void
-dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item, const oxc_http_message_t *message,
-                 tvbuff_t *body_tvb, mapihttp_record_t *record, uint32_t ordinal)
+dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item,
+                 const oxc_http_message_t *message, tvbuff_t *body_tvb, mapihttp_record_t *record, uint32_t ordinal)
 {
     oxc_preamble_t preamble = { 0 };
     oxc_body_t body = { 0 };
@@ -237,7 +244,8 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
 
     if (!record)
         return;
-    text = wmem_strdup_printf(pinfo->pool, "%s %s", type_text(record->type_name), message->is_request ? "request" : "response");
+    text = wmem_strdup_printf(pinfo->pool, "%s %s", type_text(record->type_name),
+                              message->is_request ? "request" : "response");
     col_set_str(pinfo->cinfo, COL_PROTOCOL, "MAPI/HTTP");
     /* The http dissector fences what it says of each message: one behind others is appended, the first one replaced. */
     if (!body_tvb && ordinal == 0)
@@ -247,7 +255,8 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
     if (body_tvb)
         item = proto_tree_add_item(tree, proto_mapihttp, body_tvb, 0, -1, ENC_NA);
     else
-        item = proto_tree_add_item(tree, proto_mapihttp, message->tvb, message->offset, message->body - message->offset, ENC_NA);
+        item = proto_tree_add_item(tree, proto_mapihttp, message->tvb, message->offset, message->body - message->offset,
+                                   ENC_NA);
     proto_item_append_text(item, ", %s", text);
     tree = proto_item_add_subtree(item, ett_mapihttp);
 
@@ -267,7 +276,8 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
     if (!message->is_request && !record->exchange)
         expert_add_info(pinfo, item, &ei_request_unknown);
     /* Fetches and wake-ups show their session themselves. */
-    if (record->pdu->call->kind != OXC_CALL_FETCH && (record->pdu->call->kind != OXC_CALL_WAIT || message->is_request)) {
+    if (record->pdu->call->kind != OXC_CALL_FETCH &&
+        (record->pdu->call->kind != OXC_CALL_WAIT || message->is_request)) {
         oxc_notify_session(tvb, pinfo, tree, record->session);
         oxc_notify_call(pinfo, record->pdu);
     }
@@ -364,8 +374,9 @@ watch_connection(packet_info *pinfo)
 }
 
 /*
- * Which message a body is of is told by the headers that come with it, on the first visit of the frame: not every release of
- * Wireshark has them on later ones. Kept by frame and ordinal of the message, as the records of proto_mapihttp are.
+ * Which message a body is of is told by the headers that come with it, on the first visit of the frame: not every
+ * release of Wireshark has them on later ones. Kept by frame and ordinal of the message, as the records of
+ * proto_mapihttp are.
  */
 typedef struct {
     oxc_http_message_t *headers;    /* in file scope; NULL when the message can be read again */
@@ -597,10 +608,11 @@ show_silence(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
     item = proto_tree_add_item(tree, proto_mapihttp, tvb, 0, 0, ENC_NA);
     proto_item_set_generated(item);
     proto_item_append_text(item, ", silence on the NotificationWait of frame %u", silence->wait_in);
-    expert_add_info_format(pinfo, item, &ei_no_pending,
-                           "The server said nothing for %s s, although X-PendingPeriod promises a PENDING every %u ms: devices on the "
-                           "way may take the connection for idle and cut it",
-                           rel_time_to_secs_str(pinfo->pool, &silence->lasted), silence->period);
+    expert_add_info_format(
+        pinfo, item, &ei_no_pending,
+        "The server said nothing for %s s, although X-PendingPeriod promises a PENDING every %u ms: devices on the "
+        "way may take the connection for idle and cut it",
+        rel_time_to_secs_str(pinfo->pool, &silence->lasted), silence->period);
 }
 
 static int
@@ -628,20 +640,23 @@ proto_register_mapihttp(void)
     static int *ett[] = { &ett_mapihttp, &ett_headers };
     static ei_register_info ei[] = {
         { &ei_no_preamble,
-          { "mapihttp.no_preamble", PI_PROTOCOL, PI_NOTE, "The response body has no PROCESSING and DONE in front", EXPFILL } },
-        { &ei_refused,
-          { "mapihttp.http_failure", PI_RESPONSE_CODE, PI_WARN, "The HTTP status is not 200", EXPFILL } },
+          { "mapihttp.no_preamble", PI_PROTOCOL, PI_NOTE, "The response body has no PROCESSING and DONE in front",
+            EXPFILL } },
+        { &ei_refused, { "mapihttp.http_failure", PI_RESPONSE_CODE, PI_WARN, "The HTTP status is not 200", EXPFILL } },
         { &ei_no_pending,
           { "mapihttp.no_pending", PI_SEQUENCE, PI_NOTE, "No PENDING within X-PendingPeriod", EXPFILL } },
         { &ei_cut_off,
-          { "mapihttp.cut_off", PI_SEQUENCE, PI_WARN, "The connection ends before the response was complete", EXPFILL } },
+          { "mapihttp.cut_off", PI_SEQUENCE, PI_WARN, "The connection ends before the response was complete",
+            EXPFILL } },
         { &ei_request_unknown,
           { "mapihttp.request_not_captured", PI_SEQUENCE, PI_NOTE, "The request was not captured", EXPFILL } },
         { &ei_rest,
-          { "mapihttp.beginning_not_captured", PI_SEQUENCE, PI_NOTE, "The beginning of the response was not captured", EXPFILL } },
+          { "mapihttp.beginning_not_captured", PI_SEQUENCE, PI_NOTE, "The beginning of the response was not captured",
+            EXPFILL } },
         { &ei_no_headers,
           { "mapihttp.no_headers", PI_ASSUMPTION, PI_NOTE,
-            "Wireshark hands HTTP/2 bodies over without their headers: request type and session are inferred", EXPFILL } },
+            "Wireshark hands HTTP/2 bodies over without their headers: request type and session are inferred",
+            EXPFILL } },
     };
 
     proto_mapihttp = proto_register_protocol("MAPI over HTTP", "MAPI/HTTP", "mapihttp");

@@ -217,7 +217,8 @@ oxc_rpc_new_session(oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle)
         oxc_call_bind(rpc->pinfo, rpc->pdu->call, session, OXC_BOUND_BY_KEY);
         return session;
     }
-    /* A server may give out a handle again that it gave out before: the key of the birth is the handle with its call.
+    /*
+     * A server may give out a handle again that it gave out before: the key of the birth is the handle with its call.
      */
     memcpy(key, handle->bytes, OXC_NDR_HANDLE_SIZE);
     memcpy(key + OXC_NDR_HANDLE_SIZE, &rpc->pinfo->num, 4);

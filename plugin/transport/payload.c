@@ -22,7 +22,10 @@
 #define FLAG_LAST       0x0004
 #define FLAGS_KNOWN     (FLAG_COMPRESSED | FLAG_XOR_MAGIC | FLAG_LAST)
 
-/* A server packs no more payloads into one buffer (MS-OXCRPC 3.1.4.2.1.2); it also bounds what one packet can make of itself. */
+/*
+ * A server packs no more payloads into one buffer (MS-OXCRPC 3.1.4.2.1.2); it also bounds what one packet can make of
+ * itself.
+ */
 #define MAX_PAYLOADS    96
 /* SizeActual has 16 bits: a stream that yields more is wrong whatever SizeActual says. */
 #define MAX_INFLATED    0x10000
@@ -79,8 +82,8 @@ xor_payload(tvbuff_t *tvb, packet_info *pinfo)
 }
 
 /*
- * Whether an LZ77 stream (MS-OXCRPC 3.1.4.1.1.2) yields no more than limit bytes. A match of six bytes can stand for 64 KB,
- * and the decompressor takes any amount: this keeps what a packet costs in proportion. Nothing else is judged here.
+ * Whether an LZ77 stream (MS-OXCRPC 3.1.4.1.1.2) yields no more than limit bytes. A match of six bytes can stand for 64
+ * KB, and the decompressor takes any amount: this keeps what a packet costs in proportion. Nothing else is judged here.
  */
 static bool
 lz77_stays_within(const uint8_t *in, unsigned size, unsigned limit)
@@ -175,8 +178,8 @@ inflate_payload(tvbuff_t *tvb, packet_info *pinfo, const ext_header_t *header)
 }
 
 /*
- * Shows the RPC_HEADER_EXT at offset and unwraps its payload. The tree and flags are left in *header. NULL when there is
- * nothing to dissect; that is shown then.
+ * Shows the RPC_HEADER_EXT at offset and unwraps its payload. The tree and flags are left in *header. NULL when there
+ * is nothing to dissect; that is shown then.
  */
 static tvbuff_t *
 unwrap(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offset, ext_header_t *header)
@@ -204,13 +207,15 @@ unwrap(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offset, ext_head
     item = proto_tree_add_item(header->tree, hf_ext_version, tvb, offset, 2, ENC_LITTLE_ENDIAN);
     if (version != 0)
         expert_add_info(pinfo, item, &ei_ext_version);
-    item = proto_tree_add_bitmask(header->tree, tvb, offset + 2, hf_ext_flags, ett_ext_flags, flag_fields, ENC_LITTLE_ENDIAN);
+    item = proto_tree_add_bitmask(header->tree, tvb, offset + 2, hf_ext_flags, ett_ext_flags, flag_fields,
+                                  ENC_LITTLE_ENDIAN);
     if (header->flags & ~FLAGS_KNOWN)
         expert_add_info(pinfo, item, &ei_ext_flags);
     item = proto_tree_add_item(header->tree, hf_ext_size, tvb, offset + 4, 2, ENC_LITTLE_ENDIAN);
     if (size > left)
         expert_add_info_format(pinfo, item, &ei_ext_size, "Size is %u, but only %d bytes are left", size, left);
-    header->size_actual_item = proto_tree_add_item(header->tree, hf_ext_size_actual, tvb, offset + 6, 2, ENC_LITTLE_ENDIAN);
+    header->size_actual_item =
+        proto_tree_add_item(header->tree, hf_ext_size_actual, tvb, offset + 6, 2, ENC_LITTLE_ENDIAN);
     if (!(header->flags & FLAG_COMPRESSED) && header->size_actual != size)
         expert_add_info_format(pinfo, header->size_actual_item, &ei_ext_size_actual,
                                "SizeActual is %u, but Size of a payload that is not compressed is %u",
@@ -349,17 +354,20 @@ proto_register_oxc_payload(void)
         { &hf_ext_size,
           { "Size", "rop.ext.size", FT_UINT16, BASE_DEC, NULL, 0, "of the payload, without this header", HFILL } },
         { &hf_ext_size_actual,
-          { "SizeActual", "rop.ext.size_actual", FT_UINT16, BASE_DEC, NULL, 0, "of the payload before compression", HFILL } },
+          { "SizeActual", "rop.ext.size_actual", FT_UINT16, BASE_DEC, NULL, 0, "of the payload before compression",
+            HFILL } },
         { &hf_ext_payload, { "Payload", "rop.ext.payload", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
     };
     static int *ett[] = { &ett_ext, &ett_ext_flags, &ett_aux };
     static ei_register_info ei[] = {
         { &ei_ext_header_truncated,
-          { "rop.ext.header_truncated", PI_PROTOCOL, PI_ERROR, "Fewer bytes left than an RPC_HEADER_EXT has", EXPFILL } },
+          { "rop.ext.header_truncated", PI_PROTOCOL, PI_ERROR, "Fewer bytes left than an RPC_HEADER_EXT has",
+            EXPFILL } },
         { &ei_ext_version,
           { "rop.ext.version_wrong", PI_PROTOCOL, PI_WARN, "Version of RPC_HEADER_EXT is not 0", EXPFILL } },
         { &ei_ext_flags,
-          { "rop.ext.flags_unknown", PI_PROTOCOL, PI_WARN, "Flags of RPC_HEADER_EXT that mean nothing are set", EXPFILL } },
+          { "rop.ext.flags_unknown", PI_PROTOCOL, PI_WARN, "Flags of RPC_HEADER_EXT that mean nothing are set",
+            EXPFILL } },
         { &ei_ext_size,
           { "rop.ext.size_wrong", PI_PROTOCOL, PI_ERROR, "Size is more than what is left of the buffer", EXPFILL } },
         { &ei_ext_empty, { "rop.ext.empty", PI_PROTOCOL, PI_WARN, "The payload is empty", EXPFILL } },
@@ -369,14 +377,16 @@ proto_register_oxc_payload(void)
         { &ei_ext_decompression,
           { "rop.ext.decompression_failed", PI_PROTOCOL, PI_ERROR, "The payload cannot be decompressed", EXPFILL } },
         { &ei_ext_inflated,
-          { "rop.ext.decompressed_size", PI_PROTOCOL, PI_ERROR, "Decompression does not yield SizeActual bytes", EXPFILL } },
+          { "rop.ext.decompressed_size", PI_PROTOCOL, PI_ERROR, "Decompression does not yield SizeActual bytes",
+            EXPFILL } },
         { &ei_ext_no_last,
-          { "rop.ext.no_last", PI_PROTOCOL, PI_ERROR, "The buffer ends, but no RPC_HEADER_EXT has the Last flag", EXPFILL } },
+          { "rop.ext.no_last", PI_PROTOCOL, PI_ERROR, "The buffer ends, but no RPC_HEADER_EXT has the Last flag",
+            EXPFILL } },
         { &ei_ext_after_last,
           { "rop.ext.after_last", PI_PROTOCOL, PI_WARN, "Bytes behind the payload that is marked Last", EXPFILL } },
         { &ei_ext_too_many,
-          { "rop.ext.too_many", PI_PROTOCOL, PI_ERROR, "More payloads than a buffer may have; the rest is not dissected",
-            EXPFILL } },
+          { "rop.ext.too_many", PI_PROTOCOL, PI_ERROR,
+            "More payloads than a buffer may have; the rest is not dissected", EXPFILL } },
     };
     int proto = proto_get_id_by_filter_name("rop");
 

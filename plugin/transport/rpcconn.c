@@ -332,8 +332,8 @@ note_sealed(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_
 }
 
 static void
-learn_request(packet_info *pinfo, conversation_t *conversation, connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu,
-              oxc_rpc_state_t *state)
+learn_request(packet_info *pinfo, conversation_t *conversation, connection_t *connection, uint32_t key,
+              oxc_rpc_pdu_t *pdu, oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
     oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
@@ -523,10 +523,11 @@ show_finding(packet_info *pinfo, proto_tree *tree, conversation_t *conversation,
         if (finding->sealed)
             oxc_rpc_sealed_show(pinfo, tree, pdu, finding->sealed);
         if (finding->first)
-            proto_tree_add_expert_format(tree, pinfo, &ei_sealed, pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub,
-                                     "The stubs of this connection are encrypted. What decrypts them: %s; and the capture "
-                                     "must hold the connection's bind",
-                                     what_decrypts(pdu->auth_type));
+            proto_tree_add_expert_format(
+                tree, pinfo, &ei_sealed, pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub,
+                "The stubs of this connection are encrypted. What decrypts them: %s; and the capture "
+                "must hold the connection's bind",
+                what_decrypts(pdu->auth_type));
         break;
     case FAULT:
         if (pdu->length >= 28) {

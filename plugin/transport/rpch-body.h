@@ -64,8 +64,8 @@ typedef struct {
 uint16_t rpch_pdu_length(tvbuff_t *tvb, int offset);
 
 /*
- * The line before a chunk (RFC 9112 7.1): its size, and where its data begin. RPCH_NEED_MORE if the line's end is not there,
- * RPCH_GIVE_UP if it cannot come any more.
+ * The line before a chunk (RFC 9112 7.1): its size, and where its data begin. RPCH_NEED_MORE if the line's end is not
+ * there, RPCH_GIVE_UP if it cannot come any more.
  */
 rpch_result_t rpch_get_chunk_size(tvbuff_t *tvb, int offset, uint64_t *size, int *next);
 
