@@ -63,8 +63,8 @@ typedef enum {
 struct oxc_session {
     uint32_t number;            /* 1, 2, ... in the order of appearance */
     uint32_t first_frame;
-    uint32_t
-        answered_in; /* first frame in which the server answered ROPs of a session whose Connect was not captured */
+    /* First frame in which the server answered ROPs of a session whose Connect was not captured. */
+    uint32_t answered_in;
     uint32_t ended_in;          /* frame of Disconnect or loss; 0 while alive */
     uint8_t end;                /* oxc_end_t; 0 while alive */
     unsigned lost_subscriptions;        /* open when the session ended */
