@@ -11,15 +11,18 @@ import dataclasses
 import functools
 import os
 import pathlib
+import re
 import resource
 import struct
 import subprocess
 import tempfile
 
+import carrier
 import cases
 import mapihttp
 import pytest
 import rpc_streams
+import test_fasttransfer as fasttransfer
 import tshark as tools
 from mapihttp import COMPRESSED, LAST, Http, ext, u32
 from rpch_streams import Capture
@@ -164,7 +167,54 @@ def headers(n: int) -> pathlib.Path:
     return capture.write("headers")
 
 
+def registrations(n: int) -> pathlib.Path:
+    """Every client behind one address registers the same port, and datagrams come that belong to none of them."""
+    capture = Capture()
+    link = capture.link(6001)
+    link.send(0, rpc_streams.bind(1, rpc_streams.EMSMDB))
+    link.send(1, rpc_streams.bind_ack(1))
+    for call in range(n):
+        cxh = bytes(4) + struct.pack("<I", call + 1) + bytes(12)
+        context = struct.pack("<Q", call)
+        callback = struct.pack("<H", 2) + struct.pack(">H", 4000) + bytes((192, 0, 2, 100)) + bytes(8)
+        stub = cxh + u32(0) + u32(len(context)) + context + struct.pack("<Hxx", len(context)) + u32(0xFFFFFFFF) + \
+            u32(len(callback)) + callback + struct.pack("<H", len(callback))
+        link.send(0, rpc_streams.pdus.request(call + 2, 4, stub))
+        link.send(1, rpc_streams.pdus.response(call + 2, cxh + u32(0, 1)))
+    for number in range(n):
+        data = b"nobody's" + u32(number)
+        udp = struct.pack(">HHHH", 5000, 4000, 8 + len(data), 0) + data
+        header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 0, 0x4000, 64, 17, 0, bytes((192, 0, 2, 1)), bytes((192, 0, 2, 100)))
+        capture.frames.append(b"\x02" + bytes(5) + b"\x02" + bytes(4) + b"\1" + b"\x08\x00" + header + udp)
+    return capture.write(folder() / "registrations.pcap")
+
+
+def halves(n: int) -> pathlib.Path:
+    """FastTransfer streams that break off in the middle of a value, which is kept for the rest that never comes."""
+    capture = carrier.Capture()
+    for number in range(n):
+        fasttransfer.open_source(capture, handle=number + 100)
+        fasttransfer.get_buffer(capture, u32(0x37010102, 9000) + bytes(4000), handle=number + 100)
+    return capture.write("halves.pcap")
+
+
+def fragments(n: int) -> pathlib.Path:
+    """The first fragments of requests whose last ones never come."""
+    capture = Capture()
+    link = capture.link(6001)
+    link.send(0, rpc_streams.bind(1, rpc_streams.EMSMDB))
+    link.send(1, rpc_streams.bind_ack(1))
+    for call in range(n):
+        one = bytearray(rpc_streams.pdus.request(call + 2, 11, bytes(1000)))
+        one[3] = 1              # first, not last
+        link.send(0, bytes(one))
+    return capture.write(folder() / "fragments.pcap")
+
+
 GROWING = {
+    "registrations": (registrations, 500, 4000),
+    "FastTransfer streams that break off": (halves, 150, 1000),
+    "fragments": (fragments, 500, 4000),
     "handles": (handles, 100, 1000),
     "sessions": (sessions, 500, 5000),
     "unanswered requests": (unanswered, 1000, 5000),
@@ -267,6 +317,30 @@ def test_notifications_with_rows_of_many_columns(nothing):
                  (NONE, ext(rop_buffer(b"\xee" + notification * 2200, 1))))
     cost = run(path, "-2", "-V")
     assert cost.seconds - nothing.seconds < 4 * (5 if SANITIZED else 1), cost.seconds
+
+
+def test_markers_nested_deeply(nothing):
+    """Messages in messages, 5,000 deep, over several buffers of a FastTransfer stream; all of them are shown."""
+    capture = carrier.Capture()
+    fasttransfer.open_source(capture)
+    for _ in range(5):
+        fasttransfer.get_buffer(capture, u32(0x40010003) * 1000)
+    path = capture.write("nested.pcap")
+    cost = run(path, "-2", "-V")
+    assert cost.seconds - nothing.seconds < 4 * (5 if SANITIZED else 1), cost.seconds
+    shown = [marker for row in tools.fields(path, ["rop.fast_transfer.marker"]) for marker in row["rop.fast_transfer.marker"]]
+    assert len(shown) == 5000
+
+
+def test_notifications_of_many_folders(nothing):
+    """The counter tree names 500 folders and counts the rest together."""
+    deleted, parent = struct.pack("<H", 0x0008), bytes(8)        # ObjectDeleted, of folders
+    rops = [b"".join(b"\x2a" + u32(1) + b"\0" + deleted + struct.pack("<Q", at << 16 | 1) + parent for at in range(first, first + 100))
+            for first in range(1, 1001, 100)]
+    path = fetch(*((NONE, ext(rop_buffer(one, 1))) for one in rops))
+    tree = run(path, "-q", "-z", "oxcnotif,tree").output
+    assert len(re.findall(r"^ *\S*0x[0-9a-f]{16}", tree, re.M)) == 500, tree[:3000]
+    assert re.search(r"Further folders +500\b", tree)
 
 
 @pytest.mark.parametrize("count", [10, 5000])
