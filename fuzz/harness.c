@@ -74,21 +74,27 @@ static int64_t memory;          /* held by what the input made; tables that grow
 static int64_t memory_peak;
 static bool memory_counts;
 
-static void
-on_malloc(const volatile void *p G_GNUC_UNUSED, size_t size)
+void
+fuzz_count_memory(int64_t bytes)
 {
     if (!memory_counts)
         return;
-    memory += (int64_t)size;
+    memory += bytes;
     if (memory > memory_peak)
         memory_peak = memory;
+}
+
+static void
+on_malloc(const volatile void *p G_GNUC_UNUSED, size_t size)
+{
+    fuzz_count_memory((int64_t)size);
 }
 
 static void
 on_free(const volatile void *p)
 {
     if (memory_counts && p)
-        memory -= (int64_t)__sanitizer_get_allocated_size(p);
+        fuzz_count_memory(-(int64_t)__sanitizer_get_allocated_size(p));
 }
 
 static double
@@ -279,7 +285,7 @@ const char *__asan_default_options(void);
 __attribute__((visibility("default"))) const char *
 __asan_default_options(void)
 {
-    return "quarantine_size_mb=8:malloc_context_size=4:detect_leaks=0";
+    return "quarantine_size_mb=8:malloc_context_size=4:detect_leaks=0:check_printf=0";
 }
 
 /*
