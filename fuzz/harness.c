@@ -47,6 +47,7 @@ typedef struct {
     nstime_t time;
     uint8_t *bytes;             /* a copy of its own, so that reading behind the end is seen */
     uint32_t size;
+    uint32_t captured;
     int encapsulation;
     unsigned kind;
     bool from_server;
@@ -62,6 +63,7 @@ size_t __sanitizer_get_allocated_size(const volatile void *p) __attribute__((wea
 static frame_t *frames;
 static unsigned frame_count;
 static int64_t now;             /* microseconds */
+static size_t snaplen;          /* 0: no limit */
 static const frame_t *current;
 
 static epan_dissect_t *with_tree, *without_tree;
@@ -134,10 +136,13 @@ add_frame(int encapsulation, const uint8_t *data, size_t size)
         return NULL;
     frame = &frames[frame_count++];
     memset(frame, 0, sizeof *frame);
+    frame->size = (uint32_t)size;
+    if (snaplen)
+        size = MIN(size, snaplen);
     frame->bytes = (uint8_t *)malloc(size + !size);
     if (size)
         memcpy(frame->bytes, data, size);
-    frame->size = (uint32_t)size;
+    frame->captured = (uint32_t)size;
     frame->encapsulation = encapsulation;
     frame->time.secs = (time_t)(now / 1000000);
     frame->time.nsecs = (int)(now % 1000000) * 1000;
@@ -149,6 +154,12 @@ void
 fuzz_sleep(int64_t microseconds)
 {
     now = MAX(0, now + microseconds);
+}
+
+void
+fuzz_snaplen(size_t bytes)
+{
+    snaplen = bytes;
 }
 
 void
@@ -206,7 +217,7 @@ dissect(epan_dissect_t *edt, frame_t *frame)
     rec.rec_type = REC_TYPE_PACKET;
     rec.presence_flags = WTAP_HAS_TS | WTAP_HAS_CAP_LEN;
     rec.ts = frame->time;
-    rec.rec_header.packet_header.caplen = frame->size;
+    rec.rec_header.packet_header.caplen = frame->captured;
     rec.rec_header.packet_header.len = frame->size;
     rec.rec_header.packet_header.pkt_encap = frame->encapsulation;
     if (!frame->fd.visited) {
@@ -217,7 +228,7 @@ dissect(epan_dissect_t *edt, frame_t *frame)
         frame_data_set_before_dissect(&frame->fd, &elapsed, &reference, previous);
     }
     current = frame;
-    epan_dissect_run(edt, WTAP_FILE_TYPE_SUBTYPE_UNKNOWN, &rec, tvb_new_real_data(frame->bytes, frame->size, (int)frame->size),
+    epan_dissect_run(edt, WTAP_FILE_TYPE_SUBTYPE_UNKNOWN, &rec, tvb_new_real_data(frame->bytes, frame->captured, (int)frame->size),
                      &frame->fd, &columns);
     if (edt->tree)
         epan_dissect_fill_in_columns(edt, FALSE, TRUE);
@@ -250,6 +261,7 @@ run(const uint8_t *data, size_t size)
 
     frame_count = 0;
     now = INT64_C(1700000000000000);
+    snaplen = 0;
     memory = memory_peak = 0;
     memory_counts = __sanitizer_get_allocated_size != NULL;
     fuzz_target(data, size);
@@ -308,6 +320,7 @@ LLVMFuzzerInitialize(int *argc G_GNUC_UNUSED, char ***argv)
 {
     static const proto_plugin fuzz = { register_fuzz, handoff_fuzz };
     static const struct packet_provider_funcs functions = { .get_frame_ts = frame_time };
+    static char user_port[] = "oxcnotif.udp.port:4003";     /* what comes there is a notification because the user says so */
     char *problem;
     epan_t *session;
 
@@ -330,6 +343,9 @@ LLVMFuzzerInitialize(int *argc G_GNUC_UNUSED, char ***argv)
     proto_register_plugin(&fuzz);
     if (!epan_init(NULL, NULL, FALSE))
         return 1;
+    prefs_set_pref(user_port, &problem);
+    g_free(problem);
+    prefs_apply_all();
     build_column_format_array(&columns, epan_load_settings()->num_cols, TRUE);
     disable_name_resolution();
     fuzz_reset_prepare();

@@ -28,6 +28,9 @@ void fuzz_frame(unsigned kind, bool from_server, const uint8_t *data, size_t siz
 /* A frame that is an IPv4 packet; time passes between frames. */
 void fuzz_packet(const uint8_t *data, size_t size);
 
+/* Of the frames from here on no more than so many bytes are captured; 0: all. */
+void fuzz_snaplen(size_t bytes);
+
 /* The clock goes on (or back) by so many microseconds before the next frame. */
 void fuzz_sleep(int64_t microseconds);
 

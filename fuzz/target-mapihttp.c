@@ -13,6 +13,8 @@ static const char *const types[] = {
     "ResolveNames", "ResortRestriction", "SeekEntries", "UpdateStat", "GetMailboxUrl", "GetAddressBookUrl", "Unheard of"
 };
 
+#define KIND            0x3FFF  /* of a frame: both bytes, without what is about frames */
+
 /* Second byte of the input. */
 #define NO_REQUEST      0x01
 #define NO_HEADERS      0x02    /* HTTP/2 */
@@ -20,6 +22,8 @@ static const char *const types[] = {
 #define CODE            0x08    /* X-ResponseCode of a failure */
 #define COOKIES         0x10
 #define TWICE           0x20
+#define CUT             0x40
+#define SNAPLEN         100
 #define FROM_SERVER     0x100   /* of a frame */
 
 static void
@@ -56,11 +60,13 @@ fuzz_target(const uint8_t *data, size_t size)
     size_t length;
 
     request = fuzz_bytes(&input, &length);
+    if (flags & CUT)
+        fuzz_snaplen(SNAPLEN);
     if (!(flags & NO_REQUEST))
-        fuzz_frame(kind & 0x3FFF, false, request, length);
-    fuzz_frame((kind & 0x3FFF) | FROM_SERVER << 8, true, input.data, input.left);
+        fuzz_frame(kind & KIND, false, request, length);
+    fuzz_frame((kind & KIND) | FROM_SERVER << 8, true, input.data, input.left);
     if (flags & TWICE) {
-        fuzz_frame(kind & 0x3FFF, false, request, length);
-        fuzz_frame((kind & 0x3FFF) | FROM_SERVER << 8, true, input.data, input.left);
+        fuzz_frame(kind & KIND, false, request, length);
+        fuzz_frame((kind & KIND) | FROM_SERVER << 8, true, input.data, input.left);
     }
 }

@@ -12,6 +12,8 @@ void (*const fuzz_dissect)(tvbuff_t *, packet_info *, proto_tree *, unsigned) = 
 #define BIG_ENDIAN_NDR  0x02
 #define FAULT           0x04
 #define NO_REQUEST      0x08
+#define CUT             0x20    /* in the stubs */
+#define SNAPLEN         200
 #define TWICE           0x10    /* the call again, with all that the first one left behind */
 
 /* Flags, opnum, request with a 16-bit length in front, response. */
@@ -27,6 +29,8 @@ fuzz_target(const uint8_t *data, size_t size)
 
     request = fuzz_bytes(&input, &length);
     fuzz_bind(&tcp);
+    if (flags & CUT)
+        fuzz_snaplen(SNAPLEN);
     for (uint32_t call = 2; call < (flags & TWICE ? 4 : 3); call++) {
         if (!(flags & NO_REQUEST))
             fuzz_pdu(&tcp, 0, flags & BIG_ENDIAN_NDR, call, interface, opnum, request, length);

@@ -88,7 +88,10 @@ misfortune(connection_t *connection, uint8_t choice, const uint8_t *data, size_t
         fuzz_sleep(-(int64_t)size * 1000000);
         break;
     case 6:
-        fuzz_packet(data, size);
+        if (choice & 0x10)
+            fuzz_snaplen(size);
+        else
+            fuzz_packet(data, size);
         break;
     default:                    /* the same ports again */
         connection->tcp.next[0] = connection->tcp.next[1] = 1;

@@ -13,7 +13,14 @@ void (*const fuzz_dissect)(tvbuff_t *, packet_info *, proto_tree *, unsigned) = 
 #define PORT            4000    /* and a few more */
 #define MAX_CONTEXT     64
 
-static const uint8_t handle[20] = { 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 };
+/* Of two sessions. */
+static const uint8_t handles[2][20] = {
+    { 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
+    { 0, 0, 0, 0, 2, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16 },
+};
+
+/* EcRUnregisterPushNotification, EcDoDisconnect, EcDoRpcExt2, EcDoAsyncConnectEx */
+static const uint16_t opnums[] = { 5, 1, 11, 14 };
 
 static size_t
 le(uint8_t *at, unsigned bytes, uint32_t value)
@@ -25,7 +32,7 @@ le(uint8_t *at, unsigned bytes, uint32_t value)
 
 /* EcRRegisterPushNotification (MS-OXCRPC 3.1.4.5); the answer's result is given. */
 static void
-register_push(fuzz_tcp_t *tcp, uint32_t call, uint16_t port, bool elsewhere, uint32_t result, const uint8_t *context, size_t size)
+register_push(fuzz_tcp_t *tcp, uint32_t call, const uint8_t *handle, uint16_t port, bool elsewhere, uint32_t result, const uint8_t *context, size_t size)
 {
     uint8_t stub[20 + 4 + 4 + MAX_CONTEXT + 64] = { 0 };
     size_t at = 20;
@@ -68,11 +75,12 @@ fuzz_target(const uint8_t *data, size_t size)
         uint16_t port = (uint16_t)(PORT + (fuzz_u8(&input) & 3));
         size_t length;
         const uint8_t *bytes = fuzz_bytes(&input, &length);
+        const uint8_t *handle = handles[what >> 7];
 
         call++;
         switch (what & 7) {
         case 0:
-            register_push(&tcp, call, port, what & 0x10, what & 0x20 ? 0x80004005 : 0, bytes, length);
+            register_push(&tcp, call, handle, port, what & 0x10, what & 0x20 ? 0x80004005 : 0, bytes, length);
             break;
         case 1:
             fuzz_pdu(&tcp, 0, false, call, FUZZ_EMSMDB, 4, bytes, length);
@@ -81,8 +89,8 @@ fuzz_target(const uint8_t *data, size_t size)
             fuzz_pdu(&tcp, 2, false, call - 1, FUZZ_EMSMDB, 4, bytes, length);
             break;
         case 3:
-            fuzz_pdu(&tcp, 0, false, call, FUZZ_EMSMDB, what & 0x10 ? 1 : 5, handle, sizeof handle);
-            fuzz_pdu(&tcp, 2, false, call, FUZZ_EMSMDB, what & 0x10 ? 1 : 5, bytes, length);
+            fuzz_pdu(&tcp, 0, false, call, FUZZ_EMSMDB, opnums[what >> 4 & 3], handle, 20);
+            fuzz_pdu(&tcp, 2, false, call, FUZZ_EMSMDB, opnums[what >> 4 & 3], bytes, length);
             break;
         default:
             fuzz_datagram(port, what & 0x10, what & 0x20, bytes, length);
