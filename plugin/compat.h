@@ -33,6 +33,10 @@
 #define PINFO_FD_VISITED(pinfo) ((pinfo)->fd->visited)
 #endif
 
+#ifndef UNS
+#define UNS(unit) (unit)                /* came with 4.4, as VALS() is for value strings */
+#endif
+
 #if OXC_WIRESHARK_VERSION < 404
 typedef gboolean ws_bool;               /* 4 bytes: a bool would let a preference write past it */
 #define tvb_get_uint8 tvb_get_guint8

@@ -27,16 +27,16 @@ typedef struct oxc_buffer {
 } oxc_buffer_t;
 
 /* Handle in the table at the index, OXC_NO_HANDLE when the table has no such entry. */
-uint32_t oxc_buffer_handle_at(const oxc_buffer_t *b, unsigned index);
+uint32_t oxc_buffer_handle_at(const oxc_buffer_t *b, unsigned place);
 
 /* The buffer has opened an object at the index: later ROPs of the buffer may use it. */
-void oxc_buffer_remember(oxc_buffer_t *b, unsigned index, oxc_object_t *object);
+void oxc_buffer_remember(oxc_buffer_t *b, unsigned place, oxc_object_t *object);
 
 /*
  * The object that a ROP works on, by its handle index; NULL when its opening was not captured. A request may name it by
  * 0xFFFFFFFF when an earlier ROP of the same buffer opens it: then only the answers tell (MS-OXCROPS 3.1.4.1). First
  * visit only.
  */
-oxc_object_t *oxc_buffer_input(const oxc_read_t *r, unsigned index);
+oxc_object_t *oxc_buffer_input(const oxc_read_t *r, unsigned place);
 
 #endif /* OXCNOTIF_BUFFER_STATE_H */

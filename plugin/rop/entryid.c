@@ -37,7 +37,6 @@ static int hf_x500_dn = -1;
 static int hf_mid = -1;
 static int hf_trailing = -1;
 static int hf_data = -1;
-static int hf_server_size = -1;
 static int hf_ours = -1;
 static int hf_server_folder_id = -1;
 static int hf_server_message_id = -1;
@@ -472,7 +471,6 @@ oxc_entry_id_register(int proto)
         { &hf_trailing, { "More bytes", "rop.entry_id.trailing", FT_BYTES, BASE_NONE, NULL, 0,
             "Bytes behind the fields that an EntryID of this kind has", HFILL } },
         { &hf_data, { "Data", "rop.entry_id.data", FT_BYTES, BASE_NONE, NULL, 0, "EntryID of no known kind", HFILL } },
-        { &hf_server_size, { "Size", "rop.server_id.size", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_ours, { "Ours", "rop.server_id.ours", FT_UINT8, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_server_folder_id, { "FolderId", "rop.server_id.folder_id", FT_UINT64, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_server_message_id, { "MessageId", "rop.server_id.message_id", FT_UINT64, BASE_HEX, NULL, 0, NULL,

@@ -177,108 +177,115 @@ static const value_string client_modes[] = {
 
 /* ---- layouts behind the AUX_HEADER, as in MS-OXCRPC 2.2.2.2.1 and following ---- */
 
-#define U8(name)        { AUX_ITEM, 1, &hf_##name, NULL }
-#define U16(name)       { AUX_ITEM, 2, &hf_##name, NULL }
-#define U32(name)       { AUX_ITEM, 4, &hf_##name, NULL }
-#define GUID(name)      { AUX_ITEM, 16, &hf_##name, NULL }
+#define U8(hf)          { AUX_ITEM, 1, &(hf), NULL }
+#define U16(hf)         { AUX_ITEM, 2, &(hf), NULL }
+#define U32(hf)         { AUX_ITEM, 4, &(hf), NULL }
+#define GUID(hf)        { AUX_ITEM, 16, &(hf), NULL }
 #define RESERVED(n)     { AUX_ITEM, n, &hf_reserved, NULL }
-#define STRING_AT(offset, name) { AUX_STRING_OFFSET, 2, &hf_##offset, &hf_##name }
-#define DATA(name)      { AUX_DATA_SIZE, 2, &hf_##name##_size, NULL }, \
-                        { AUX_DATA_OFFSET, 2, &hf_##name##_offset, &hf_##name }
-#define TEXT(name)      { AUX_TEXT, 0, &hf_##name, NULL }
+#define STRING_AT(offset, hf) { AUX_STRING_OFFSET, 2, &(offset), &(hf) }
+#define DATA(size, offset, hf) { AUX_DATA_SIZE, 2, &(size), NULL }, { AUX_DATA_OFFSET, 2, &(offset), &(hf) }
+#define TEXT(hf)        { AUX_TEXT, 0, &(hf), NULL }
 #define END             { AUX_END, 0, NULL, NULL }
 
-static const aux_field_t perf_requestid[] = { U16(session_id), U16(request_id), END };
+static const aux_field_t perf_requestid[] = { U16(hf_session_id), U16(hf_request_id), END };
 
 static const aux_field_t perf_clientinfo[] = {
-    U32(adapter_speed), U16(client_id), STRING_AT(machine_name_offset, machine_name),
-    STRING_AT(user_name_offset, user_name), DATA(client_ip), DATA(client_ip_mask),
-    STRING_AT(adapter_name_offset, adapter_name), DATA(mac_address), U16(client_mode), RESERVED(2), END
+    U32(hf_adapter_speed), U16(hf_client_id), STRING_AT(hf_machine_name_offset, hf_machine_name),
+    STRING_AT(hf_user_name_offset, hf_user_name), DATA(hf_client_ip_size, hf_client_ip_offset, hf_client_ip),
+    DATA(hf_client_ip_mask_size, hf_client_ip_mask_offset, hf_client_ip_mask),
+    STRING_AT(hf_adapter_name_offset, hf_adapter_name),
+    DATA(hf_mac_address_size, hf_mac_address_offset, hf_mac_address), U16(hf_client_mode), RESERVED(2), END
 };
 
-static const aux_field_t perf_serverinfo[] = { U16(server_id), U16(server_type), STRING_AT(server_dn_offset, server_dn),
-                                               STRING_AT(server_name_offset, server_name), END };
+static const aux_field_t perf_serverinfo[] = {
+    U16(hf_server_id), U16(hf_server_type), STRING_AT(hf_server_dn_offset, hf_server_dn),
+    STRING_AT(hf_server_name_offset, hf_server_name), END
+};
 
-static const aux_field_t perf_sessioninfo[] = { U16(session_id), RESERVED(2), GUID(session_guid), END };
+static const aux_field_t perf_sessioninfo[] = { U16(hf_session_id), RESERVED(2), GUID(hf_session_guid), END };
 
 static const aux_field_t perf_sessioninfo_v2[] = {
-    U16(session_id), RESERVED(2), GUID(session_guid), U32(connection_id), END
+    U16(hf_session_id), RESERVED(2), GUID(hf_session_guid), U32(hf_connection_id), END
 };
 
 static const aux_field_t perf_defmdb_success[] = {
-    U32(time_since_request), U32(time_to_complete_request), U16(request_id), RESERVED(2), END
+    U32(hf_time_since_request), U32(hf_time_to_complete_request), U16(hf_request_id), RESERVED(2), END
 };
 
 static const aux_field_t perf_defgc_success[] = {
-    U16(server_id), U16(session_id), U32(time_since_request), U32(time_to_complete_request), U8(request_operation),
-    RESERVED(3), END
+    U16(hf_server_id), U16(hf_session_id), U32(hf_time_since_request), U32(hf_time_to_complete_request),
+    U8(hf_request_operation), RESERVED(3), END
 };
 
 static const aux_field_t perf_mdb_success[] = {
-    U16(client_id), U16(server_id), U16(session_id), U16(request_id), U32(time_since_request),
-    U32(time_to_complete_request), END
+    U16(hf_client_id), U16(hf_server_id), U16(hf_session_id), U16(hf_request_id), U32(hf_time_since_request),
+    U32(hf_time_to_complete_request), END
 };
 
 static const aux_field_t perf_mdb_success_v2[] = {
-    U16(process_id), U16(client_id), U16(server_id), U16(session_id), U16(request_id), RESERVED(2),
-    U32(time_since_request), U32(time_to_complete_request), END
+    U16(hf_process_id), U16(hf_client_id), U16(hf_server_id), U16(hf_session_id), U16(hf_request_id), RESERVED(2),
+    U32(hf_time_since_request), U32(hf_time_to_complete_request), END
 };
 
 static const aux_field_t perf_gc_success[] = {
-    U16(client_id), U16(server_id), U16(session_id), RESERVED(2), U32(time_since_request),
-    U32(time_to_complete_request), U8(request_operation), RESERVED(3), END
+    U16(hf_client_id), U16(hf_server_id), U16(hf_session_id), RESERVED(2), U32(hf_time_since_request),
+    U32(hf_time_to_complete_request), U8(hf_request_operation), RESERVED(3), END
 };
 
 static const aux_field_t perf_gc_success_v2[] = {
-    U16(process_id), U16(client_id), U16(server_id), U16(session_id), U32(time_since_request),
-    U32(time_to_complete_request), U8(request_operation), RESERVED(3), END
+    U16(hf_process_id), U16(hf_client_id), U16(hf_server_id), U16(hf_session_id), U32(hf_time_since_request),
+    U32(hf_time_to_complete_request), U8(hf_request_operation), RESERVED(3), END
 };
 
 static const aux_field_t perf_failure[] = {
-    U16(client_id), U16(server_id), U16(session_id), U16(request_id), U32(time_since_request),
-    U32(time_to_fail_request), U32(result_code), U8(request_operation), RESERVED(3), END
+    U16(hf_client_id), U16(hf_server_id), U16(hf_session_id), U16(hf_request_id), U32(hf_time_since_request),
+    U32(hf_time_to_fail_request), U32(hf_result_code), U8(hf_request_operation), RESERVED(3), END
 };
 
 static const aux_field_t perf_failure_v2[] = {
-    U16(process_id), U16(client_id), U16(server_id), U16(session_id), U16(request_id), RESERVED(2),
-    U32(time_since_request), U32(time_to_fail_request), U32(result_code), U8(request_operation), RESERVED(3), END
+    U16(hf_process_id), U16(hf_client_id), U16(hf_server_id), U16(hf_session_id), U16(hf_request_id), RESERVED(2),
+    U32(hf_time_since_request), U32(hf_time_to_fail_request), U32(hf_result_code), U8(hf_request_operation),
+    RESERVED(3), END
 };
 
-static const aux_field_t client_control[] = { U32(enable_flags), U32(expiry_time), END };
+static const aux_field_t client_control[] = { U32(hf_enable_flags), U32(hf_expiry_time), END };
 
 static const aux_field_t perf_processinfo[] = {
-    U16(process_id), RESERVED(2), GUID(process_guid), STRING_AT(process_name_offset, process_name), RESERVED(2), END
+    U16(hf_process_id), RESERVED(2), GUID(hf_process_guid), STRING_AT(hf_process_name_offset, hf_process_name),
+    RESERVED(2), END
 };
 
 static const aux_field_t osversioninfo[] = {
-    U32(os_version_info_size), U32(major_version), U32(minor_version), U32(build_number), RESERVED(132),
-    U16(service_pack_major), U16(service_pack_minor), RESERVED(4), END
+    U32(hf_os_version_info_size), U32(hf_major_version), U32(hf_minor_version), U32(hf_build_number), RESERVED(132),
+    U16(hf_service_pack_major), U16(hf_service_pack_minor), RESERVED(4), END
 };
 
-static const aux_field_t exorginfo[] = { U32(org_flags), END };
+static const aux_field_t exorginfo[] = { U32(hf_org_flags), END };
 
-static const aux_field_t perf_accountinfo[] = { U16(client_id), RESERVED(2), GUID(account), END };
+static const aux_field_t perf_accountinfo[] = { U16(hf_client_id), RESERVED(2), GUID(hf_account), END };
 
-static const aux_field_t server_capabilities[] = { U32(server_capability_flags), END };
+static const aux_field_t server_capabilities[] = { U32(hf_server_capability_flags), END };
 
-static const aux_field_t endpoint_capabilities[] = { U32(endpoint_capability_flag), END };
+static const aux_field_t endpoint_capabilities[] = { U32(hf_endpoint_capability_flag), END };
 
 /* Not in the specification; as Exchange sends it. */
-static const aux_field_t exception_trace[] = { U32(rop_index), TEXT(exception_trace), END };
+static const aux_field_t exception_trace[] = { U32(hf_rop_index), TEXT(hf_exception_trace), END };
 
 static const aux_field_t client_connection_info[] = {
-    GUID(connection_guid), STRING_AT(offset_connection_context_info, connection_context_info), RESERVED(2),
-    U32(connection_attempts), U32(connection_flags), END
+    GUID(hf_connection_guid), STRING_AT(hf_offset_connection_context_info, hf_connection_context_info), RESERVED(2),
+    U32(hf_connection_attempts), U32(hf_connection_flags), END
 };
 
 static const aux_field_t server_session_info[] = {
-    STRING_AT(offset_server_session_context_info, server_session_context_info), END
+    STRING_AT(hf_offset_server_session_context_info, hf_server_session_context_info), END
 };
 
 static const aux_field_t protocol_device_identification[] = {
-    STRING_AT(device_manufacturer_offset, device_manufacturer), STRING_AT(device_model_offset, device_model),
-    STRING_AT(device_serial_number_offset, device_serial_number), STRING_AT(device_version_offset, device_version),
-    STRING_AT(device_firmware_version_offset, device_firmware_version), END
+    STRING_AT(hf_device_manufacturer_offset, hf_device_manufacturer),
+    STRING_AT(hf_device_model_offset, hf_device_model),
+    STRING_AT(hf_device_serial_number_offset, hf_device_serial_number),
+    STRING_AT(hf_device_version_offset, hf_device_version),
+    STRING_AT(hf_device_firmware_version_offset, hf_device_firmware_version), END
 };
 
 static const aux_block_t aux_blocks[] = {
