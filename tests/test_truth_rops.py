@@ -141,7 +141,7 @@ def test_response_fields(seen, name):
 
 
 @captures
-@pytest.mark.parametrize("at,field", enumerate(["version", "flags", "size", "size_actual"]))
+@pytest.mark.parametrize("at,field", list(enumerate(["version", "flags", "size", "size_actual"])))
 def test_extended_buffer_headers(seen, name, at, field):
     expected = {}
     for call in executes(name):
