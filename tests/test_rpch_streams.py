@@ -225,36 +225,105 @@ def test_repeated_and_reordered(shown, chunked, two_pass):
 @pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
 @PASSES
 def test_late_capture(shown, tshark, chunked, two_pass):
-    """Channels that were open when the capture began. HTTP takes the first segment of a connection."""
+    """Channels that were open when the capture began: both directions, from the first segment on."""
     capture = Capture()
     out, up = capture.link(handshake=False), capture.link(handshake=False)
 
     def down(pdu):
         return wire.chunks(pdu, 4096) if chunked else pdu
-    expected = []
-    up.send(0, wire.rts(wire.PING))
-    out.send(1, down(DOWN[1]))
+    start = len(down(DOWN[1])) - len(DOWN[1]) - 2 if chunked else 0
+    expected = seen(up.send(0, wire.rts(wire.PING)), 0, wire.rts(wire.PING))
+    expected += seen(out.send(1, down(DOWN[1])), start, DOWN[1])
     for sent, got in zip(UP[1:4], DOWN[2:5]):
         expected += seen(up.send(0, sent, 100), 0, sent)
         ends = out.send(1, down(got), 100)
         expected += seen(ends, len(down(got)) - len(got) - 2 if chunked else 0, got)
-    shown(capture, expected, two_pass)
+    path, _ = shown(capture, expected, two_pass)
+    rows = tshark.fields(path, ["tcp.stream"], "rpch.begun_late", two_pass)
+    assert [row["tcp.stream"] for row in rows] == [["0"], ["1"]]
 
 
 @PASSES
-def test_late_capture_of_something_else(tshark, tmp_path, two_pass):
-    """A download that was under way: nothing new is shown, also of the requests that come after it."""
+def test_late_capture_within_a_pdu(shown, tshark, two_pass):
+    """The first segment ends within a PDU, or begins within one; then that one is not shown."""
+    capture, expected = Capture(), []
+    for size in (100, 333, 791):
+        up, out = capture.link(handshake=False), capture.link(handshake=False)
+        expected += seen(up.send(0, UP[2] + UP[3], size), 0, UP[2], UP[3])
+        out.send(1, DOWN[3][-50:])
+        expected += seen(out.send(1, DOWN[4] + DOWN[5], size), 0, DOWN[4], DOWN[5])
+    path, _ = shown(capture, expected, two_pass)
+    assert len(tshark.fields(path, [], "rpch.begun_late", two_pass)) == 6
+
+
+@pytest.mark.parametrize("relative", ["TRUE", "FALSE"])
+@PASSES
+def test_late_capture_with_a_loss(shown, relative, two_pass):
+    """The first segment ends within a PDU of which the rest is lost; the next ones are learned from."""
     capture = Capture()
-    link = capture.link(handshake=False)
-    for number in range(20):
-        link.send(1, bytes([0x80 + number]) + STUB)
-    link.send(0, b"GET /next HTTP/1.1\r\nHost: proxy.example\r\n\r\n")
-    link.send(1, wire.answer("200 OK", "Content-Type: text/plain", wire.CHUNKED) + wire.chunks(b"text" * 50, 30) + b"0\r\n\r\n")
-    link.send(0, b"GET /next HTTP/1.1\r\nHost: proxy.example\r\n\r\n", 11)
+    up, out = capture.link(handshake=False), capture.link(handshake=False)
+    up.seq = [4_000_000_000, 3_000_000_000]
+    up.send(0, UP[2][:300])
+    up.lose(0, UP[2][300:])
+    expected = seen(up.send(0, UP[0] + UP[1]), 0, *UP[:2])
+    expected += open_out(out, GIGABYTE) + seen(out.send(1, DOWN[2]), 0, DOWN[2])
+    expected += seen(up.send(0, UP[3], 13), 0, UP[3]) + seen(out.send(1, DOWN[4]), 0, DOWN[4])
+    _, rows = shown(capture, expected, two_pass, {"tcp.relative_sequence_numbers": relative}, odd=True)
+    opnums(rows, expected)
+
+
+@pytest.mark.parametrize("chunked", [False, True], ids=["length", "chunked"])
+@pytest.mark.parametrize("together", [False, True], ids=["header alone", "header with body"])
+@PASSES
+def test_responses_alone(shown, tshark, chunked, together, two_pass):
+    """Of an OUT channel only what the server says was captured, from the connection's first byte on."""
+    capture, expected = Capture(), []
+
+    def down(*pdus):
+        return wire.chunks(b"".join(pdus), 4096) if chunked else b"".join(pdus)
+    for refused in (False, True):
+        out = capture.link(handshake=False)
+        if refused:
+            out.send(1, wire.answer("401 Unauthorized", "WWW-Authenticate: NTLM", "Content-Length: 6") + b"sorry\n")
+        head = wire.answer("200 Success", RPC_TYPE, wire.CHUNKED if chunked else GIGABYTE)
+        first = down(*DOWN[:2])
+        if together:
+            out.send(1, head + first)
+        else:
+            out.send(1, head)
+            out.send(1, first)
+        # HTTP wants the last chunk before it shows the first: what it was given comes with the next segment, unless it is not the first to be asked.
+        frame = len(capture.frames) + (chunked and together and not refused)
+        expected += [wire.describe(pdu, frame) for pdu in DOWN[:2]]
+        for pdu in DOWN[2:]:
+            expected += seen(out.send(1, down(pdu), 300), down(pdu).index(pdu), pdu)
+    path, _ = shown(capture, expected, two_pass)
+    rows = tshark.fields(path, ["rpch.channel"], "dcerpc", two_pass)
+    assert all(row["rpch.channel"] == ["2"] for row in rows)
+    assert len(tshark.fields(path, [], "http.response.code == 200", two_pass)) == 2
+
+
+@pytest.mark.parametrize("port", [80, 7777])
+@PASSES
+def test_other_responses_alone(tshark, tmp_path, port, two_pass):
+    """Answers of other services whose requests were not captured stay HTTP's, byte for byte, also if they resemble PDUs."""
+    capture = Capture()
+    bodies = [b"text" * 300, bytes(range(256)) * 4, b"5\0" * 600,
+              wire.pdu(wire.BIND, 1, b"")[:8] + b"\4\0" + bytes(900),            # no length that a PDU can have
+              wire.pdu(wire.RTS, 7, bytes(400)),                                  # an RTS PDU has no call_id
+              wire.pdu(6, 1, bytes(400))]                                         # not of a connection
+    for body in bodies:
+        for headers in ([f"Content-Length: {len(body)}"], ["Content-Length: 262144"], [wire.CHUNKED], []):
+            link = capture.link(port=port, handshake=False)
+            data = wire.chunks(body, 100) + b"0\r\n\r\n" if wire.CHUNKED in headers else body
+            for kind in ("text/plain", "application/octet-stream"):
+                link.send(1, wire.answer("200 OK", f"Content-Type: {kind}", *headers))
+                link.send(1, data, 300)
+                link.send(1, wire.answer("200 OK", f"Content-Type: {kind}", *headers) + data, 700)
     path = capture.write(tmp_path / "capture.pcap")
     text = tshark.text(path, two_pass=two_pass)
     assert text == tshark.text(path, two_pass=two_pass, args=("-V", "--disable-protocol", "rpch"))
-    assert "/next" in text
+    assert "Hypertext" in text
 
 
 @PASSES

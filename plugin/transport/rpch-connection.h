@@ -30,8 +30,10 @@ typedef struct {
     rpch_position_t position[2];    /* by direction; first pass only */
     uint32_t next_seq[2];
     bool have_seq[2];
+    uint32_t seq_base;              /* what TCP may take from its numbers, if the first was taken from a segment */
     bool armed;                     /* this dissector is asked */
     bool claimed;                   /* and it has seen RPC over HTTP */
+    rpch_channel_t suspected;       /* what it is for, if it is RPC over HTTP at all */
     bool busy;
     dissector_handle_t before;      /* whom TCP asked earlier */
     wmem_tree_t *uses;              /* frame number -> rpch_use_t */

@@ -18,6 +18,8 @@
 #define RTS_FLAG_PING 0x0001
 #define RTS_FLAG_ECHO 0x0040
 
+#define MIN_CHANNEL_LENGTH 131072       /* Content-Length of a channel ([MS-RPCH] 2.1.2.1) */
+
 /* One call: a segment or record, with what was left over before it. */
 typedef struct {
     tvbuff_t *tvb;
@@ -48,6 +50,7 @@ static int hf_rpch_virtual_connection = -1;
 
 static int ett_rpch = -1;
 
+static expert_field ei_rpch_begun_late = EI_INIT;
 static expert_field ei_rpch_chunk = EI_INIT;
 static expert_field ei_rpch_lost = EI_INIT;
 static expert_field ei_rpch_not_pdu = EI_INIT;
@@ -206,6 +209,9 @@ call_dcerpc(rpch_call_t *call, tvbuff_t *pdu)
         names[2].type = CE_CONVERSATION_TYPE;
         names[2].conversation_type_val = CONVERSATION_LOG;      /* for what has no addresses */
         pinfo->conv_elements = names;
+        /* DCE/RPC makes one for a bind only; calls whose bind was not captured need one too. */
+        if (call->learn)
+            find_or_create_conversation(pinfo);
     }
     pinfo->can_desegment = 0;       /* the PDU is complete, or will never be */
     TRY {
@@ -232,6 +238,27 @@ call_dcerpc(rpch_call_t *call, tvbuff_t *pdu)
 }
 
 /* --- the stream --- */
+
+/* Here is a PDU, so that it is a channel, whatever was captured of its HTTP messages. */
+static void
+claim(rpch_call_t *call)
+{
+    rpch_connection_t *connection = call->connection;
+
+    if (call->learn && !connection->claimed && connection->suspected != RPCH_CHANNEL_UNKNOWN)
+        rpch_set_use(connection, call->pinfo->num, connection->suspected, NULL);
+    connection->claimed = true;
+    if (call->position.suspected)
+        expert_add_info(call->pinfo, (channel_item(call, call->offset), call->item), &ei_rpch_begun_late);
+    call->position.suspected = false;
+}
+
+/* The length of the PDU that begins here, by a stricter test as long as nothing else tells of a channel; 0 if none. */
+static uint16_t
+recognize_pdu(const rpch_call_t *call, int offset)
+{
+    return call->position.suspected ? rpch_sure_pdu_length(call->tvb, offset) : rpch_pdu_length(call->tvb, offset);
+}
 
 /* Goes to the next byte of the body, or to the message after it, and shows the chunks. */
 static rpch_result_t
@@ -274,9 +301,15 @@ dissect_message(rpch_call_t *call)
     }
     if (head.request && call->learn)
         rpch_set_use(call->connection, call->pinfo->num, head.channel, NULL);
+    /* Of responses without a request, those for an OUT channel alone are so long ([MS-RPCH] 2.1.2.1.4), or have no end. */
+    if (!head.request && head.rpc_type && head.status / 100 == 2 && call->learn &&
+        (!head.has_length || head.body >= MIN_CHANNEL_LENGTH) &&
+        rpch_current_use(call->connection, call->pinfo->num)->channel == RPCH_CHANNEL_UNKNOWN)
+        rpch_set_use(call->connection, call->pinfo->num, RPCH_CHANNEL_OUT, NULL);
     bodiless = head.request || head.status / 100 == 1 || head.status == 204 || head.status == 304;
     if (head.request ? head.channel != RPCH_CHANNEL_UNKNOWN : head.rpc_type && head.status / 100 == 2) {
         call->connection->claimed = true;
+        at->suspected = false;
         call_http(call, head.length, false);
         at->mode = RPCH_IN_BODY;
         at->chunk = head.chunked ? RPCH_CHUNK_SIZE : RPCH_NOT_CHUNKED;
@@ -393,15 +426,15 @@ find_place(rpch_call_t *call)
     rpch_position_t *at = &call->position;
     tvbuff_t *tvb = call->tvb;
     int left = tvb_reported_length_remaining(tvb, call->offset), offset = call->offset, next;
-    uint16_t pdu = rpch_pdu_length(tvb, offset);
+    uint16_t pdu = recognize_pdu(call, offset);
     uint64_t size;
 
     if (pdu) {
-        call->connection->claimed = true;
         if (pdu > left) {
             call->need = pdu - left;
             return RPCH_NEED_MORE;
         }
+        claim(call);
         channel_item(call, call->offset);
         call->offset += pdu;
         call_dcerpc(call, tvb_new_subset_length(tvb, offset, pdu));
@@ -434,8 +467,8 @@ find_place(rpch_call_t *call)
         offset += 2;
     }
     if (rpch_get_chunk_size(tvb, offset, &size, &next) == RPCH_GO_ON && size >= RPC_HEADER_SIZE
-        && rpch_pdu_length(tvb, next)) {
-        call->connection->claimed = true;
+        && recognize_pdu(call, next)) {
+        claim(call);
         at->mode = RPCH_IN_BODY;
         at->left = 0;
         return RPCH_GO_ON;
@@ -487,6 +520,7 @@ keep_or_show_rest(rpch_call_t *call, bool keep)
         tvbuff_t *pdu = tvb_new_subset_length_caplen(call->tvb, call->offset, -1, length);
 
         tvb_set_fragment(pdu);
+        claim(call);
         channel_item(call, call->offset);
         call->offset += left;
         call_dcerpc(call, pdu);
@@ -508,6 +542,17 @@ direction(const packet_info *pinfo)
     if (order == 0)
         order = pinfo->srcport < pinfo->destport ? -1 : 1;
     return order < 0 ? 0 : 1;
+}
+
+/* TCP's numbers of bytes begin with 0 or are those of the segments, as the user wants; the nearer is meant. */
+static void
+adopt_numbering(rpch_connection_t *connection, int d, uint32_t seq)
+{
+    uint32_t as_it_is = connection->next_seq[d], relative = as_it_is - connection->seq_base;
+
+    if (MIN(seq - relative, relative - seq) < MIN(seq - as_it_is, as_it_is - seq))
+        connection->next_seq[d] = relative;
+    connection->seq_base = 0;
 }
 
 /*
@@ -536,11 +581,14 @@ rpch_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, di
     }
     if (first_visit) {
         begin = connection->position[d];
+        if (seq && connection->have_seq[d])
+            adopt_numbering(connection, d, *seq);
         if (seq && connection->have_seq[d] && *seq != connection->next_seq[d]) {
             repeated = LT_SEQ(*seq, connection->next_seq[d]);
             memset(&begin, 0, sizeof begin);
             begin.mode = RPCH_LOST;
         }
+        begin.suspected = !connection->claimed;
         call.learn = !repeated;
     } else {
         remembered = (rpch_position_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, *count + 1);
@@ -619,6 +667,10 @@ rpch_register_stream(int proto)
                 "A number for the virtual connection cookie, the same on all its channels", HFILL } },
     };
     static ei_register_info ei[] = {
+        { &ei_rpch_begun_late,
+            { "rpch.begun_late", PI_SEQUENCE, PI_NOTE,
+                "The beginning of the channel was not captured, or only one direction is; calls may lack their request",
+                EXPFILL } },
         { &ei_rpch_chunk,
             { "rpch.chunk.malformed", PI_MALFORMED, PI_WARN,
                 "No chunk begins here; looking for the next PDU", EXPFILL } },

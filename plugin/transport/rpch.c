@@ -22,7 +22,11 @@
  * The two channels of a virtual connection are two TCP connections, and more when channels are recycled. DCE/RPC finds
  * bindings and calls by conversation, so it is called with one made from the virtual connection cookie of the RTS PDUs.
  *
- * Limits: of a channel that was open when the capture began, the first segment goes to HTTP, which does not show it;
+ * - The beginning was not captured: of a connection without requests, and of one of which HTTP makes nothing, this
+ *   dissector is asked before HTTP, and takes it over when it sees a PDU that can be nothing else. The first segment
+ *   went to HTTP then, which showed nothing of it; the post-dissector shows it.
+ *
+ * Limits: of a channel that was open when the capture began, the first segment is not shown if it begins within a PDU;
  * and without its RTS PDUs its cookie is unknown, so answers find no calls. Where HTTP has a TLS session already, PDUs
  * in later records of the very frame with the first header go to HTTP too. RPC over HTTP version 1 (RPC_CONNECT) is not
  * handled, nor are channels within another tunnel (SOCKS, CONNECT).
@@ -34,8 +38,13 @@
 #include "transport/afterwards.h"
 #include "transport/rpch-stream.h"
 #include "transport/rpcpdu.h"
+#include "transport/tcp-payload.h"
 
 #include <epan/dissectors/packet-tcp.h>
+#include <epan/proto_data.h>
+
+/* Key of what is remembered of a frame; the others are those of rpch_dissect(), from 0 on. */
+#define FIRST_SEGMENT_KEY UINT32_MAX
 
 static int proto_rpch = -1;
 static int proto_http = -1;
@@ -106,11 +115,17 @@ dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
         rpch_channel_t channel = requested_channel(http);
         rpch_connection_t *connection = rpch_connection_of(conversation);
 
-        if (channel == RPCH_CHANNEL_UNKNOWN || (connection && connection->busy))
+        if (connection && connection->busy)
             return false;
-        connection = rpch_get_connection(conversation);
-        connection->claimed = true;
-        rpch_set_use(connection, pinfo->num, channel, NULL);
+        if (channel != RPCH_CHANNEL_UNKNOWN) {
+            connection = rpch_get_connection(conversation);
+            connection->claimed = true;
+            rpch_set_use(connection, pinfo->num, channel, NULL);
+        } else if (!compat_http_request_method(http) && rpch_sure_pdu_length(tvb, 0)) {
+            rpch_get_connection(conversation)->suspected = RPCH_CHANNEL_OUT;
+        } else {
+            return false;
+        }
     }
     return rpch_dissect(tvb, pinfo, tree, data, NULL, NULL) != 0;
 }
@@ -158,20 +173,43 @@ is_http_over_tcp(const packet_info *pinfo, bool *tls)
 }
 
 /*
+ * What HTTP was given of a channel older than the capture, before anybody could know. Nobody can be asked for the rest
+ * of a PDU that is not whole, so it is as below HTTP.
+ */
+static bool
+dissect_first_segment(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    uint32_t seq;
+    tvbuff_t *tvb = oxc_tcp_payload(frame, pinfo, &seq);
+
+    if (!PINFO_FD_VISITED(pinfo)) {
+        const conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+        const struct tcp_analysis *tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+
+        rpch_connection_of(conversation)->seq_base = tcp && tcp->fwd ? tcp->fwd->base_seq : 0;
+    }
+    return tvb && rpch_dissect(tvb, pinfo, tree, NULL, NULL, &seq) != 0;
+}
+
+/*
  * Takes a connection over after a request for a channel. Also when HTTP was given bytes of which it made nothing:
- * perhaps they are of a channel older than the capture. Until that is certain, HTTP still gets what is not a PDU; when
- * it is HTTP after all, the connection is given back.
+ * perhaps they are of a channel older than the capture; or responses alone. Until that is certain, HTTP still gets what
+ * is not a PDU; when it is HTTP after all, the connection is given back.
  */
 static int
-watch_http(tvbuff_t *tvb _U_, packet_info *pinfo, proto_tree *tree _U_, void *data _U_)
+watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
+    dissector_handle_t before;
     conversation_t *conversation;
     http_conv_t *http;
     rpch_connection_t *connection;
     rpch_channel_t channel;
     bool tls;
 
-    if (PINFO_FD_VISITED(pinfo) || pinfo->ptype != PT_TCP || !is_http_over_tcp(pinfo, &tls))
+    if (PINFO_FD_VISITED(pinfo) && p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY))
+        dissect_first_segment(tvb, pinfo, tree);
+    if (PINFO_FD_VISITED(pinfo) || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt
+        || !is_http_over_tcp(pinfo, &tls))
         return 0;
     conversation = find_conversation_pinfo(pinfo, 0);
     http = rpch_http_of(conversation);
@@ -179,8 +217,9 @@ watch_http(tvbuff_t *tvb _U_, packet_info *pinfo, proto_tree *tree _U_, void *da
         return 0;
     channel = requested_channel(http);
     connection = rpch_connection_of(conversation);
-    if (channel == RPCH_CHANNEL_UNKNOWN && http->req_res_tail) {
-        if (connection && connection->armed && !connection->claimed) {
+    before = conversation_get_dissector(conversation, pinfo->num + 1);
+    if (channel == RPCH_CHANNEL_UNKNOWN && compat_http_request_method(http)) {
+        if (connection && connection->armed && !connection->claimed && before == rpch_tcp_handle) {
             connection->armed = false;
             conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, connection->before);
         }
@@ -190,9 +229,13 @@ watch_http(tvbuff_t *tvb _U_, packet_info *pinfo, proto_tree *tree _U_, void *da
         return 0;
     if (tls && http->startframe)
         return 0;
+    if (channel == RPCH_CHANNEL_UNKNOWN && before)      /* who would not be asked again: TCP goes on with the ports */
+        return 0;
     connection = rpch_get_connection(conversation);
     connection->armed = true;
-    if (channel != RPCH_CHANNEL_UNKNOWN) {
+    if (channel == RPCH_CHANNEL_UNKNOWN && http->req_res_tail) {
+        connection->suspected = RPCH_CHANNEL_OUT;
+    } else if (channel != RPCH_CHANNEL_UNKNOWN) {
         connection->claimed = true;
         if (rpch_current_use(connection, pinfo->num)->channel != channel)
             rpch_set_use(connection, pinfo->num, channel, NULL);
@@ -200,9 +243,11 @@ watch_http(tvbuff_t *tvb _U_, packet_info *pinfo, proto_tree *tree _U_, void *da
     if (tls) {
         compat_http_set_upgrade(http, pinfo->num + 1, rpch_upgrade_handle);
     } else {
-        connection->before = conversation_get_dissector(conversation, pinfo->num);
+        connection->before = before;
         conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, rpch_tcp_handle);
     }
+    if (channel == RPCH_CHANNEL_UNKNOWN && !http->req_res_tail && dissect_first_segment(tvb, pinfo, tree))
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY, connection);
     return 0;
 }
 
