@@ -167,7 +167,8 @@ class Emitter:
         form_etts = [self.ett() for _ in forms]
 
         out = ["/* Made from ropdefs/ by ropdefs/compile.py: change the definitions, not this file.\n *\n"
-               " * SPDX-License-Identifier: GPL-2.0-or-later\n */\n\n#include \"ropdefs.h\"\n\n#include <string.h>\n\n"]
+               " * SPDX-License-Identifier: GPL-2.0-or-later\n */\n\n"
+               "#include \"ropdefs.h\"\n#include \"rop/property.h\"\n\n#include <string.h>\n\n"]
         out.append(f"static int hf[] = {{\n{minus_ones(index)}}};\nstatic int ett[] = {{\n{minus_ones(self.etts)}}};\n\n")
         self.value_strings(out)
         for number, (n, ett, bits, enum) in enumerate(self.flag_tables.values()):
@@ -264,8 +265,6 @@ class Emitter:
 
     def h_file(self):
         m = self.model
-        functions = sorted({t.function for t in m.ctypes.values()})
-        externs = "".join(f"int {f}(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);\n" for f in functions)
         forms = "".join(f"    ROPDEF_STRUCT_{snake(s.name).upper()} = {s.index},\n" for s in m.structs.values())
         args = "".join(f"    ROPDEF_{snake(t.name).upper()}_{snake(a).upper()} = {n},\n"
                        for t in m.ctypes.values() for a, n in t.args.items())
@@ -295,7 +294,6 @@ extern value_string_ext ropdef_property_tag_vals_ext;
 extern value_string_ext ropdef_property_id_vals_ext;
 extern value_string_ext ropdef_error_vals_ext;
 
-{externs}
 /* Registers the header fields that the definitions have for a protocol, by its filter name; it must be registered. */
 void ropdefs_register(const char *protocol);
 

@@ -70,6 +70,9 @@ void oxc_leave(oxc_read_t *r);
  */
 typedef int (*oxc_type_fn)(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
 
+/* The type of what nothing defines a layout of: the rest is shown as malformed. */
+int oxc_type_unreadable(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
+
 /* Reads the structure, request or response with this index in the definition tables. */
 int oxc_engine_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form);
 
