@@ -88,7 +88,7 @@ def sides():
                                    id=f"{case.name}, {'response' if direction else 'request'} {number + 1}")
 
 
-@pytest.mark.parametrize("key, side", sides())
+@pytest.mark.parametrize("key, side", list(sides()))
 def test_case(shown, key, side):
     frame = shown[key]
     assert frame.experts() == side.experts
@@ -210,7 +210,7 @@ def branches():
                                        id=f"{owner.name} {'response' if direction else 'request'} {f.name} {f.where}")
 
 
-@pytest.mark.parametrize("owner, direction, form, field", branches())
+@pytest.mark.parametrize("owner, direction, form, field", list(branches()))
 def test_every_branch_has_a_case(shown, owner, direction, form, field):
     own = {c.name for c in CASES if c.subject == owner.name}
     assert any(reaches(frame, form, field) for (name, _, side), frame in shown.items() if name in own and side == direction)
@@ -265,7 +265,7 @@ def leaves(element):
             yield int(field.get("pos")), size
 
 
-@pytest.mark.parametrize("key, side", sides())
+@pytest.mark.parametrize("key, side", list(sides()))
 def test_every_byte_is_in_a_field(shown, key, side):
     packet = shown[key].packet
     for proto in packet.iter("proto"):
