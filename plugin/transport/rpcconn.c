@@ -5,6 +5,7 @@
  */
 
 #include "transport/rpc-sealed.h"
+#include "transport/rpch-body.h"
 
 #include "registration.h"
 
@@ -644,14 +645,15 @@ static dissector_handle_t port_owner[OXC_RPC_LAST_PORT - OXC_RPC_FIRST_PORT + 1]
 
 /*
  * Is this certainly Exchange's RPC? The first thing said on a connection is a bind that names one of our interfaces or,
- * behind an RPC proxy, the banner of ncacn_http or an RTS PDU (MS-RPCH 2.2.3.6.1). In the middle of a connection it
- * takes a call that is recognized by its stub.
+ * behind an RPC proxy, the banner of ncacn_http or an RTS PDU (MS-RPCH 2.2.3.6.1). In the middle of a connection, or
+ * when one direction alone was captured, it is a whole PDU of version 5.0 with a first fragment. The X11 protocol has no
+ * such bytes: 5 is DestroySubwindows, whose length is always 2 and would be more than 255 or have that fragment flag
+ * unset, or ButtonRelease, of a button that is never 0 (X Window System Protocol, 9 and 11).
  */
 static bool
-is_exchange_rpc(packet_info *pinfo, tvbuff_t *tvb)
+is_exchange_rpc(tvbuff_t *tvb)
 {
     static const char banner[] = "ncacn_http/1.0";
-    bool ndr64 = false;
     oxc_rpc_pdu_t pdu;
 
     if (tvb_captured_length(tvb) == sizeof banner - 1)
@@ -663,8 +665,7 @@ is_exchange_rpc(packet_info *pinfo, tvbuff_t *tvb)
     if (pdu.ptype == PDU_RTS)
         return oxc_rpc_is_whole(&pdu) && pdu.call_id == 0 && tvb_get_uint16(pdu.tvb, 10, pdu.encoding) == 0 &&
                pdu.length >= 20;
-    return pdu.ptype == PDU_REQ && oxc_rpc_is_whole(&pdu) && pdu.stub > 0 && pdu.opnum == 11 &&
-           oxc_rpc_infer_request(pinfo, &pdu, &ndr64) != OXC_RPC_NEITHER;
+    return tvb_get_uint8(tvb, 1) == 0 && pdu.flags & RPC_FLAG_FIRST && rpch_sure_pdu_length(tvb, 0) != 0;
 }
 
 /*
@@ -682,7 +683,7 @@ dissect_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 
     /* We stand aside: whom we call is to reassemble as if TCP had called. */
     pinfo->can_desegment = pinfo->saved_can_desegment;
-    if (dcerpc_over_tcp->enabled && is_exchange_rpc(pinfo, tvb)) {
+    if (dcerpc_over_tcp->enabled && is_exchange_rpc(tvb)) {
         conversation = find_or_create_conversation(pinfo);
         if (!PINFO_FD_VISITED(pinfo))
             conversation_set_dissector_from_frame_number(conversation, pinfo->num, rpc_connection_handle);
