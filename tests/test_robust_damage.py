@@ -40,7 +40,8 @@ FILES = capture_files()
 OWN = ["rop.id", "rop.return_value", "rop.handle", "rop.ext.size", "mapihttp.request_type", "mapihttp.response_code",
        "emsmdb.opnum", "asyncemsmdb.opnum", "oxcnotif.notification_flags"]
 # What the frames around it told, too. Frame numbers are those of the undamaged capture.
-LINKED = ["oxcnotif.push.rgb_context", "oxcnotif.session", "rop.object", "rop.property.tag", "oxcnotif.wakeup.method", "oxcnotif.wakeup.outcome"]
+LINKED = ["oxcnotif.push.rgb_context", "oxcnotif.session", "rop.object", "rop.property.tag", "oxcnotif.wakeup.method",
+          "oxcnotif.wakeup.outcome"]
 FRAMES = ["rop.request_in", "rop.response_in", "oxcnotif.subscription_in", "oxcnotif.push.registered_in"]
 PARTS = ["tcp.segment", "dcerpc.fragment"]
 # Where the rest of a frame was put, and what its answer is to.

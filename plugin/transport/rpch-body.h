@@ -66,8 +66,8 @@ uint16_t rpch_pdu_length(tvbuff_t *tvb, int offset);
 
 /*
  * The same, if nothing but the bytes tells that there is a channel: of a PDU that one can carry. An RTS PDU, the surest
- * sign, has call_id 0, no verifier and both fragment flags ([MS-RPCH] 2.2.3.6); the others are those of connections, long
- * enough for their type (C706 12.6.4).
+ * sign, has call_id 0, no verifier and both fragment flags ([MS-RPCH] 2.2.3.6); the others are those of connections,
+ * long enough for their type (C706 12.6.4).
  */
 uint16_t rpch_sure_pdu_length(tvbuff_t *tvb, int offset);
 

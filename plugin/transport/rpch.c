@@ -184,7 +184,8 @@ dissect_first_segment(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 
     if (!PINFO_FD_VISITED(pinfo)) {
         const conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
-        const struct tcp_analysis *tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+        const struct tcp_analysis *tcp =
+            (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
 
         rpch_connection_of(conversation)->seq_base = tcp && tcp->fwd ? tcp->fwd->base_seq : 0;
     }
