@@ -646,8 +646,8 @@ static dissector_handle_t port_owner[OXC_RPC_LAST_PORT - OXC_RPC_FIRST_PORT + 1]
 /*
  * Is this certainly Exchange's RPC? The first thing said on a connection is a bind that names one of our interfaces or,
  * behind an RPC proxy, the banner of ncacn_http or an RTS PDU (MS-RPCH 2.2.3.6.1). In the middle of a connection, or
- * when one direction alone was captured, it is a whole PDU of version 5.0 with a first fragment. The X11 protocol has no
- * such bytes: 5 is DestroySubwindows, whose length is always 2 and would be more than 255 or have that fragment flag
+ * when one direction alone was captured, it is a whole PDU of version 5.0 with a first fragment. The X11 protocol has
+ * no such bytes: 5 is DestroySubwindows, whose length is always 2 and would be more than 255 or have that fragment flag
  * unset, or ButtonRelease, of a button that is never 0 (X Window System Protocol, 9 and 11).
  */
 static bool

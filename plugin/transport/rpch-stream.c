@@ -301,7 +301,7 @@ dissect_message(rpch_call_t *call)
     }
     if (head.request && call->learn)
         rpch_set_use(call->connection, call->pinfo->num, head.channel, NULL);
-    /* Of responses without a request, those for an OUT channel alone are so long ([MS-RPCH] 2.1.2.1), or have no end. */
+    /* Of responses without a request, those for an OUT channel are so long ([MS-RPCH] 2.1.2.1), or have no end. */
     if (!head.request && head.rpc_type && head.status / 100 == 2 && call->learn &&
         (!head.has_length || head.body >= MIN_CHANNEL_LENGTH) &&
         rpch_current_use(call->connection, call->pinfo->num)->channel == RPCH_CHANNEL_UNKNOWN)
