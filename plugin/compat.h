@@ -79,6 +79,20 @@ compat_dcerpc_delete_uuid(const e_guid_t *uuid, uint16_t version)
     g_hash_table_remove(dcerpc_uuids, &key);
 }
 
+/*
+ * Whether the layers of a frame may lack one whose dissector was there and showed nothing, as it does to wait for more.
+ * Later releases take its number back, too, and nothing is left that tells.
+ */
+static inline bool
+compat_layer_was_taken_away(const packet_info *pinfo)
+{
+#if OXC_WIRESHARK_VERSION < 404
+    return pinfo->curr_layer_num > wmem_list_count(pinfo->layers);
+#else
+    return pinfo->curr_layer_num >= wmem_list_count(pinfo->layers);
+#endif
+}
+
 /* The method of the last request on an HTTP connection, or NULL. First pass only. */
 static inline const char *
 compat_http_request_method(const http_conv_t *http)

@@ -164,8 +164,7 @@ is_http_over_tcp(const packet_info *pinfo, bool *tls)
     if (!layer)
         return false;
     if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) != proto_http)         /* the last one is the post-dissector's */
-        return !*tls && layer == wmem_list_tail(pinfo->layers) &&
-               pinfo->curr_layer_num > wmem_list_count(pinfo->layers);
+        return !*tls && layer == wmem_list_tail(pinfo->layers) && compat_layer_was_taken_away(pinfo);
     while (!*tls && (layer = wmem_list_frame_next(layer)))
         if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tls)
             return false;
