@@ -32,7 +32,8 @@ le(uint8_t *at, unsigned bytes, uint32_t value)
 
 /* EcRRegisterPushNotification (MS-OXCRPC 3.1.4.5); the answer's result is given. */
 static void
-register_push(fuzz_tcp_t *tcp, uint32_t call, const uint8_t *handle, uint16_t port, bool elsewhere, uint32_t result, const uint8_t *context, size_t size)
+register_push(fuzz_tcp_t *tcp, uint32_t call, const uint8_t *handle, uint16_t port, bool elsewhere, uint32_t result,
+              const uint8_t *context, size_t size)
 {
     uint8_t stub[20 + 4 + 4 + MAX_CONTEXT + 64] = { 0 };
     size_t at = 20;

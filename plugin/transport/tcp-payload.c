@@ -24,7 +24,8 @@ data_of_segment(tvbuff_t *frame, const packet_info *pinfo, int tcp, int end, uin
         tvb_get_ntohs(frame, tcp + 2) != pinfo->destport)
         return NULL;
     start = tcp + (tvb_get_uint8(frame, tcp + 12) >> 4) * 4;
-    if (start < tcp + MIN_TCP_HEADER || start >= end || end > (int)tvb_reported_length(frame))
+    if (start < tcp + MIN_TCP_HEADER || start >= end || end > (int)tvb_reported_length(frame) ||
+        !tvb_bytes_exist(frame, start, 1))
         return NULL;
     *seq = tvb_get_ntohl(frame, tcp + 4);
     return tvb_new_subset_length(frame, start, end - start);
