@@ -5,7 +5,6 @@ need no more of a capture than that they arrive."""
 
 import pathlib
 import struct
-import tempfile
 
 import tshark
 
@@ -61,12 +60,11 @@ class Capture:
 
     def write(self, name: str) -> pathlib.Path:
         """The file, where tshark can read it."""
-        path = pathlib.Path(tempfile.mkdtemp(dir=tshark.scratch() / "captures")) / name
+        path = tshark.folder() / name
         with open(path, "wb") as file:
             file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, LINKTYPE_RAW))
             for index, packet in enumerate(self.records):
                 file.write(struct.pack("<IIII", 1700000000 + index // 1000, index % 1000, len(packet),
                                        len(packet)) + packet)
-        path.parent.chmod(0o755)
         path.chmod(0o644)
         return path

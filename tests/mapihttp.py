@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import pathlib
 import struct
-import tempfile
 
 import tshark
 from rpch_streams import Capture, Link
@@ -161,8 +160,7 @@ class Http:
 
     def write(self, name: str, snaplen: int = 262144) -> pathlib.Path:
         """The file, where tshark can read it."""
-        folder = pathlib.Path(tempfile.mkdtemp(dir=tshark.scratch() / "captures"))
-        folder.chmod(0o755)
+        folder = tshark.folder()
         return self.tcp.write(folder / f"{name}.pcap", snaplen)
 
 

@@ -14,7 +14,6 @@ import pathlib
 import random
 import re
 import sys
-import tempfile
 
 import lab
 import pytest
@@ -87,9 +86,7 @@ def original(name: str) -> tuple[tuple[Record, ...], dict[int, dict]]:
 
 def dissect(capture: str, damaged: Damaged, prefs: dict | None = None, two_pass: bool = False) -> dict[int, dict]:
     """Rows by the number of the frame as it was; the first time it is there, if it is there more than once."""
-    folder = pathlib.Path(tempfile.mkdtemp(dir=tools.scratch() / "captures"))
-    folder.chmod(0o755)
-    path = folder / "damaged.pcap"
+    path = tools.folder() / "damaged.pcap"
     packets.write(path, damaged.records)
     path.chmod(0o644)
     rows: dict[int, dict] = {}

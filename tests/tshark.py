@@ -86,6 +86,13 @@ def scratch() -> pathlib.Path:
     return root
 
 
+def folder() -> pathlib.Path:
+    """A new directory for captures, which goes with the scratch directory."""
+    path = pathlib.Path(tempfile.mkdtemp(dir=scratch() / "captures"))
+    path.chmod(0o755)
+    return path
+
+
 @functools.lru_cache(maxsize=None)
 def sanitizer() -> dict[str, str]:
     """What tshark, which has no sanitizer, needs to load a plugin that has (OXCNOTIF_SANITIZE=1).  tshark leaks by itself:
