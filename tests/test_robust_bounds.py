@@ -12,9 +12,7 @@ import functools
 import os
 import pathlib
 import re
-import resource
 import struct
-import subprocess
 import tempfile
 import uuid
 
@@ -47,17 +45,13 @@ class Cost:
 def run(path: pathlib.Path, *args: str) -> Cost:
     """tshark over the file, with its CPU time and the memory that it needed at most."""
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        process = subprocess.Popen(
-            ["tshark", "-n", "-r", str(path), *args], cwd=tools.scratch() / "home", env=tools.environment(), stdout=out, stderr=err,
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS)), **tools.identity())
-        _, status, used = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+        code, seconds, memory = tools.cost(["tshark", "-n", "-r", str(path), *args], out, err, CPU_SECONDS)
         out.seek(0)
         err.seek(0)
         output, said = out.read().decode(errors="replace"), err.read().decode(errors="replace")
-    assert process.returncode == 0, said[-3000:]
+    assert code == 0, said[-3000:]
     assert "Dissector bug" not in output + said
-    return Cost(used.ru_utime + used.ru_stime, used.ru_maxrss * 1024, path.stat().st_size, output)
+    return Cost(seconds, memory, path.stat().st_size, output)
 
 
 @pytest.fixture(scope="module")

@@ -20,11 +20,13 @@ import json
 import os
 import pathlib
 import pwd
+import resource
 import shutil
 import subprocess
 import tempfile
 import xml.etree.ElementTree
 from collections.abc import Iterable, Sequence
+from typing import IO
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 PLUGIN = "oxcnotif.so"
@@ -120,6 +122,21 @@ def identity() -> dict[str, object]:
     """Arguments of subprocess that make a process the unprivileged user's."""
     user = _user()
     return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []} if user else {}
+
+
+def cost(arguments: Sequence[str], out: IO[bytes], err: IO[bytes], cpu_seconds: int,
+         env: dict[str, str] | None = None) -> tuple[int, float, int]:
+    """Runs a tool: its exit code, what CPU time it took, and how many bytes of memory at most.  It is ended when it takes
+    more time than it may."""
+    def limits() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (cpu_seconds, cpu_seconds + 5))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+    process = subprocess.Popen(arguments, cwd=scratch() / "home", env=environment() | (env or {}), stdout=out, stderr=err,
+                               preexec_fn=limits, **identity())
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024
 
 
 def readable(capture: os.PathLike[str] | str) -> pathlib.Path:
