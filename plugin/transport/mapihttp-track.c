@@ -13,6 +13,7 @@
 #include <wsutil/str_util.h>
 
 #include "transport/mapihttp-silence.h"
+#include "transport/swallowed.h"
 #include "transport/tcp-ends.h"
 
 /* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
@@ -67,6 +68,7 @@ connection_get(packet_info *pinfo)
         connection->open = wmem_list_new(wmem_file_scope());
         conversation_add_proto_data(conversation, proto_mapihttp_track, connection);
         connections++;
+        oxc_swallowed_expect();
     }
     return connection;
 }
@@ -457,9 +459,8 @@ oxc_mapihttp_is_request(const oxc_http_message_t *message)
            (oxc_http_value(message, "x-requesttype") || oxc_http_is_type(message, "application/mapi-http"));
 }
 
-/* Is it a response of the protocol, by its own headers? */
-static bool
-response_is_ours(const oxc_http_message_t *message)
+bool
+oxc_mapihttp_is_response(const oxc_http_message_t *message)
 {
     return oxc_http_value(message, "x-requesttype") || oxc_http_value(message, "x-responsecode") ||
            oxc_http_is_type(message, "application/mapi-http");
@@ -542,7 +543,7 @@ match_response(packet_info *pinfo, const oxc_http_message_t *message)
 {
     wmem_list_t *open = connection_get(pinfo)->open;
     const char *id = oxc_http_value(message, "x-requestid");
-    bool ours = response_is_ours(message);
+    bool ours = oxc_mapihttp_is_response(message);
     mapihttp_exchange_t *exchange, *found = NULL;
     wmem_list_frame_t *at;
 
@@ -605,7 +606,7 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
             return false;
     } else {
         exchange = match_response(pinfo, message);
-        if (exchange ? !exchange->ours : !response_is_ours(message))
+        if (exchange ? !exchange->ours : !oxc_mapihttp_is_response(message))
             return false;
     }
     record->exchange = exchange;

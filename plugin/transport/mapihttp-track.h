@@ -36,8 +36,9 @@ typedef struct {
     bool settled;               /* nothing of this changes any more */
 } mapihttp_record_t;
 
-/* Is it a request of the protocol, by its own headers? */
+/* Is it a request, or a response, of the protocol, by its own headers? */
 bool oxc_mapihttp_is_request(const oxc_http_message_t *message);
+bool oxc_mapihttp_is_response(const oxc_http_message_t *message);
 
 /*
  * The record of a message; ordinal counts the messages of the protocol in the frame. The first visit matches responses

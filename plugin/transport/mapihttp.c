@@ -14,6 +14,7 @@
 #include "transport/mapihttp-body.h"
 #include "transport/mapihttp-silence.h"
 #include "transport/mapihttp-track.h"
+#include "transport/swallowed.h"
 
 #include <string.h>
 
@@ -55,6 +56,7 @@ static expert_field ei_cut_off = EI_INIT;
 static expert_field ei_request_unknown = EI_INIT;
 static expert_field ei_no_headers = EI_INIT;
 static expert_field ei_rest = EI_INIT;
+static expert_field ei_swallowed = EI_INIT;
 
 static dissector_handle_t http_tcp_handle;
 static dissector_handle_t http_tls_handle;
@@ -615,12 +617,48 @@ show_silence(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         rel_time_to_secs_str(pinfo->pool, &silence->lasted), silence->period);
 }
 
+/* Not only on connections that are watched: it may be the first message of one that has the wrong length. */
+static bool
+message_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by _U_)
+{
+    const oxc_http_message_t *message = oxc_http_read(pinfo, data, 0);
+
+    return message && (message->is_request ? oxc_mapihttp_is_request(message) : oxc_mapihttp_is_response(message));
+}
+
+static void
+show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    tvbuff_t *data;
+    const oxc_swallowed_t *swallowed = oxc_swallowed(frame, pinfo, proto_mapihttp, &data, message_begins);
+    oxc_http_message_t *message;
+    proto_item *item;
+
+    if (!swallowed)
+        return;
+    item = proto_tree_add_item(tree, proto_mapihttp, data, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", a message that begins inside another");
+    expert_add_info_format(
+        pinfo, item, &ei_swallowed,
+        "A message begins here, but by its Content-Length or a chunk's size the one that began in frame %u goes on: "
+        "its bytes are damaged. What begins here is shown if it is all in this segment",
+        swallowed->by);
+    /* Of one that was taken up to the middle of its headers, the http dissector was given the others, and its body. */
+    message = oxc_http_read(pinfo, data, 0);
+    while (message && message->complete && message->body <= (int)swallowed->size) {
+        show_leftover(pinfo, tree, message);
+        message = oxc_http_read(pinfo, data, message->end);
+    }
+}
+
 static int
 dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
     if (pinfo->ptype != PT_TCP)
         return 0;
     show_first_message(pinfo, tree);
+    show_swallowed(tvb, pinfo, tree);
     show_silence(tvb, pinfo, tree);
     show_cut_off(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
@@ -653,6 +691,8 @@ proto_register_mapihttp(void)
         { &ei_rest,
           { "mapihttp.beginning_not_captured", PI_SEQUENCE, PI_NOTE, "The beginning of the response was not captured",
             EXPFILL } },
+        { &ei_swallowed,
+          { "mapihttp.swallowed", PI_REASSEMBLE, PI_WARN, "A message begins inside another", EXPFILL } },
         { &ei_no_headers,
           { "mapihttp.no_headers", PI_ASSUMPTION, PI_NOTE,
             "Wireshark hands HTTP/2 bodies over without their headers: request type and session are inferred",

@@ -108,6 +108,12 @@ void oxc_asyncemsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, 
 
 /* ---- connections ---- */
 
+/* Is the frame's TCP connection known to carry one of our interfaces? */
+bool oxc_rpc_is_connection(packet_info *pinfo);
+
+/* Dissects the whole PDUs in the tvb as if its connection had brought them here. */
+void oxc_rpc_dissect_pdus(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree);
+
 /* The stub of a fragmented PDU without the padding that was between the fragments' stubs; mostly stub itself. */
 tvbuff_t *oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype);
 

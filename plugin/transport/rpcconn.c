@@ -5,7 +5,9 @@
  */
 
 #include "transport/rpc-sealed.h"
+#include "transport/rpc-swallowed.h"
 #include "transport/rpch-body.h"
+#include "transport/swallowed.h"
 
 #include "registration.h"
 
@@ -126,6 +128,16 @@ find_handed(wmem_array_t *list, uint32_t call_id)
     return NULL;
 }
 
+bool
+oxc_rpc_is_connection(packet_info *pinfo)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    const connection_t *connection =
+        conversation ? (const connection_t *)conversation_get_proto_data(conversation, proto_ports) : NULL;
+
+    return connection && connection->ours;
+}
+
 static connection_t *
 get_connection(conversation_t *conversation)
 {
@@ -140,6 +152,7 @@ get_connection(conversation_t *conversation)
             connection->gathered[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         }
         conversation_add_proto_data(conversation, proto_ports, connection);
+        oxc_swallowed_expect();
     }
     return connection;
 }
@@ -618,6 +631,13 @@ dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
     return true;
 }
 
+void
+oxc_rpc_dissect_pdus(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
+    pinfo->can_desegment = 0;
+    dissect_stream(tvb, pinfo, tree, NULL);
+}
+
 static ws_bool
 dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
@@ -724,6 +744,7 @@ proto_reg_handoff_oxc_rpc_connection(void)
                        HEURISTIC_ENABLE);
     rpc_connection_handle = create_dissector_handle(dissect_rpc_connection, proto_dcerpc);
     stand_before_port_owners();
+    oxc_rpc_swallowed_handoff();
 }
 
 void
@@ -745,5 +766,6 @@ proto_register_oxc_rpc_connection(void)
         proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
                                              proto_x11 > 0 ? proto_x11 : proto_emsmdb, FT_PROTOCOL);
     oxc_rpc_sealed_register();
+    oxc_rpc_swallowed_register();
     expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));
 }

@@ -292,7 +292,8 @@ dissect_message(rpch_call_t *call)
         return RPCH_NEED_MORE;
     }
     if (result != RPCH_GO_ON) {
-        if (rpch_current_use(call->connection, call->pinfo->num)->channel != RPCH_CHANNEL_UNKNOWN) {
+        if (rpch_current_use(call->connection, call->pinfo->num)->channel != RPCH_CHANNEL_UNKNOWN ||
+            rpch_sure_pdu_length(call->tvb, call->offset)) {
             at->mode = RPCH_LOST;
             return RPCH_GO_ON;
         }

@@ -38,9 +38,11 @@
 #include "transport/afterwards.h"
 #include "transport/rpch-stream.h"
 #include "transport/rpcpdu.h"
+#include "transport/swallowed.h"
 #include "transport/tcp-payload.h"
 
 #include <epan/dissectors/packet-tcp.h>
+#include <epan/expert.h>
 #include <epan/proto_data.h>
 
 /* Key of what is remembered of a frame; the others are those of rpch_dissect(), from 0 on. */
@@ -50,6 +52,8 @@ static int proto_rpch = -1;
 static int proto_http = -1;
 static int proto_tcp = -1;
 static int proto_tls = -1;
+
+static expert_field ei_swallowed = EI_INIT;
 
 static dissector_handle_t rpch_tcp_handle;
 static dissector_handle_t rpch_tls_handle;
@@ -191,6 +195,41 @@ dissect_first_segment(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
     return tvb && rpch_dissect(tvb, pinfo, tree, NULL, NULL, &seq) != 0;
 }
 
+/* A PDU, or the chunk that it is in; not in the body of a message that HTTP itself put together. */
+static bool
+pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    const rpch_connection_t *connection = rpch_connection_of(conversation);
+    uint64_t size;
+    int next;
+
+    if (!connection || !connection->claimed || conversation_get_dissector(conversation, by) != rpch_tcp_handle)
+        return false;
+    return rpch_sure_pdu_length(data, 0) || (rpch_get_chunk_size(data, 0, &size, &next) == RPCH_GO_ON &&
+                                             rpch_sure_pdu_length(data, next) && size >= rpch_sure_pdu_length(data, next));
+}
+
+/* TCP waits for the end of something else, but the stream finds its place again. */
+static void
+show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    tvbuff_t *data;
+    const oxc_swallowed_t *swallowed = oxc_swallowed(frame, pinfo, proto_rpch, &data, pdu_begins);
+    proto_item *item;
+
+    if (!swallowed)
+        return;
+    item = proto_tree_add_item(tree, proto_rpch, data, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", a PDU that begins inside another");
+    expert_add_info_format(pinfo, item, &ei_swallowed,
+                           "A PDU begins here, but by its frag_length or its chunk's size the one that began in frame %u "
+                           "goes on: its bytes are damaged",
+                           swallowed->by);
+    rpch_dissect(data, pinfo, tree, NULL, NULL, &swallowed->seq);
+}
+
 /*
  * Takes a connection over after a request for a channel. Also when HTTP was given bytes of which it made nothing:
  * perhaps they are of a channel older than the capture; or responses alone. Until that is certain, HTTP still gets what
@@ -206,6 +245,8 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     rpch_channel_t channel;
     bool tls;
 
+    if (pinfo->ptype == PT_TCP && !pinfo->flags.in_error_pkt)
+        show_swallowed(tvb, pinfo, tree);
     if (PINFO_FD_VISITED(pinfo) && p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY))
         dissect_first_segment(tvb, pinfo, tree);
     if (PINFO_FD_VISITED(pinfo) || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt
@@ -254,6 +295,10 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 void
 proto_register_rpch(void)
 {
+    static ei_register_info ei[] = {
+        { &ei_swallowed, { "rpch.swallowed", PI_REASSEMBLE, PI_WARN, "A PDU begins inside another", EXPFILL } },
+    };
+
     proto_rpch = proto_register_protocol("RPC over HTTP", "RPCH", "rpch");
     rpch_tcp_handle = register_dissector("rpch-over-tcp", dissect_rpch_tcp, proto_rpch);
     rpch_tls_handle = register_dissector("rpch-over-tls", dissect_rpch_tls, proto_rpch);
@@ -261,6 +306,7 @@ proto_register_rpch(void)
 
     rpch_register_connections(proto_rpch);
     rpch_register_stream(proto_rpch);
+    expert_register_field_array(expert_register_protocol(proto_rpch), ei, array_length(ei));
 }
 
 void

@@ -1,0 +1,86 @@
+/* rpc-swallowed.c
+ * PDUs of Exchange RPC that TCP took for the rest of an earlier one
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "transport/rpc-swallowed.h"
+
+#include <epan/expert.h>
+
+#include "transport/afterwards.h"
+#include "transport/rpch-connection.h"
+#include "transport/rpcpdu.h"
+#include "transport/swallowed.h"
+
+static int proto_emsmdb = -1;
+static expert_field ei_swallowed = EI_INIT;
+
+static bool
+pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by _U_)
+{
+    const rpch_connection_t *http = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
+    oxc_rpc_pdu_t pdu;
+    bool ndr64;
+
+    /* RPC over HTTP looks after its own. */
+    if ((http && http->claimed) || !oxc_rpc_read_pdu(data, 0, &pdu))
+        return false;
+    /* It may be the bind that has the wrong length. */
+    return oxc_rpc_is_connection(pinfo) || oxc_rpc_is_server(&pinfo->dst, pinfo->destport) ||
+           oxc_rpc_is_server(&pinfo->src, pinfo->srcport) || (pdu.ptype == PDU_REQ && pdu.length >= RPC_BODY_SIZE &&
+           oxc_rpc_infer_request(pinfo, &pdu, &ndr64) != OXC_RPC_NEITHER);
+}
+
+/* The PDUs that begin in the first bytes of the data, as far as they are whole. */
+static tvbuff_t *
+whole_pdus(tvbuff_t *data, uint32_t size)
+{
+    oxc_rpc_pdu_t pdu;
+    int end = 0;
+
+    while (end < (int)size && oxc_rpc_read_pdu(data, end, &pdu))
+        end += pdu.length;
+    return tvb_new_subset_length(data, 0, end);
+}
+
+static int
+dissect_afterwards(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *unused _U_)
+{
+    const oxc_swallowed_t *swallowed;
+    tvbuff_t *data;
+    proto_item *item;
+
+    if (pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
+        return 0;
+    swallowed = oxc_swallowed(frame, pinfo, proto_emsmdb, &data, pdu_begins);
+    if (!swallowed)
+        return 0;
+    item = proto_tree_add_item(tree, proto_emsmdb, data, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", a PDU that begins inside another");
+    expert_add_info_format(pinfo, item, &ei_swallowed,
+                           "A PDU begins here, but by its frag_length the one that began in frame %u goes on: its bytes are "
+                           "damaged. What begins here is shown if it is all in this segment",
+                           swallowed->by);
+    oxc_rpc_dissect_pdus(whole_pdus(data, swallowed->size), pinfo, tree);
+    return (int)tvb_captured_length(frame);
+}
+
+void
+oxc_rpc_swallowed_handoff(void)
+{
+    oxc_afterwards_add(dissect_afterwards);
+}
+
+void
+oxc_rpc_swallowed_register(void)
+{
+    static ei_register_info ei[] = {
+        { &ei_swallowed,
+          { "emsmdb.swallowed", PI_REASSEMBLE, PI_WARN, "A PDU begins inside another", EXPFILL } },
+    };
+
+    proto_emsmdb = proto_get_id_by_filter_name("emsmdb");
+    expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));
+}

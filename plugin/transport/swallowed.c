@@ -1,0 +1,116 @@
+/* swallowed.c
+ * Messages that TCP took for the rest of an earlier one
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "transport/swallowed.h"
+
+#include "registration.h"
+
+#include <epan/dissectors/packet-tcp.h>
+#include <epan/proto_data.h>
+
+#include "transport/tcp-payload.h"
+
+static int proto_swallowed = -1;
+static int proto_tcp = -1;
+static bool expected;
+
+/* Does the PDU that TCP puts together have data of this frame, and did it begin in an earlier one? First visit only. */
+static bool
+took_from(const struct tcp_multisegment_pdu *pdu, const packet_info *pinfo)
+{
+    return pdu->last_frame == pinfo->num && pdu->first_frame != pinfo->num && pdu->first_frame_with_seq != pinfo->num;
+}
+
+/*
+ * The PDU that took the data in front. It is the latest of its direction, unless that begins in this frame itself, behind
+ * it. What is retransmitted goes into none.
+ */
+static const struct tcp_multisegment_pdu *
+taken_by(packet_info *pinfo, const struct tcp_analysis *tcp)
+{
+    const struct tcp_multisegment_pdu *pdu;
+    wmem_tree_t *pdus = tcp && tcp->fwd ? tcp->fwd->multisegment_pdus : NULL;
+
+    pdu = pdus ? (const struct tcp_multisegment_pdu *)wmem_tree_lookup32_le(pdus, UINT32_MAX) : NULL;
+    if (pdu && pdu->first_frame == pinfo->num && pdu->seq > 0)
+        pdu = (const struct tcp_multisegment_pdu *)wmem_tree_lookup32_le(pdus, pdu->seq - 1);
+    return pdu && took_from(pdu, pinfo) ? pdu : NULL;
+}
+
+/* Numbers of PDUs are relative to the connection's first one, unless the user does not want that. */
+static uint32_t
+in_numbering_of(const struct tcp_multisegment_pdu *pdu, const tcp_flow_t *flow, uint32_t seq)
+{
+    uint32_t relative = seq - flow->base_seq;
+
+    return relative - pdu->seq < pdu->nxtpdu - pdu->seq ? relative : seq;
+}
+
+static bool
+find_swallowed(tvbuff_t *frame, packet_info *pinfo, tvbuff_t **data, oxc_swallowed_t *found)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    const struct tcp_multisegment_pdu *pdu;
+    const struct tcp_analysis *tcp;
+    uint32_t seq;
+
+    if (!conversation)
+        return false;
+    tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+    pdu = taken_by(pinfo, tcp);
+    *data = pdu ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
+    if (!*data)
+        return false;
+    found->by = pdu->first_frame;
+    found->seq = in_numbering_of(pdu, tcp->fwd, seq);
+    if (found->seq - pdu->seq >= pdu->nxtpdu - pdu->seq)
+        return false;
+    found->size = MIN(pdu->nxtpdu - found->seq, tvb_reported_length(*data));
+    return true;
+}
+
+const oxc_swallowed_t *
+oxc_swallowed(tvbuff_t *frame, packet_info *pinfo, int proto, tvbuff_t **data,
+              bool (*begins)(tvbuff_t *data, packet_info *pinfo, uint32_t by))
+{
+    const oxc_swallowed_t *known;
+    oxc_swallowed_t found;
+    uint32_t seq;
+
+    if (!expected)
+        return NULL;
+    if (!PINFO_FD_VISITED(pinfo)) {
+        if (!find_swallowed(frame, pinfo, data, &found) || !begins(*data, pinfo, found.by))
+            return NULL;
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_swallowed, (uint32_t)proto,
+                         wmem_memdup(wmem_file_scope(), &found, sizeof found));
+    }
+    known = (const oxc_swallowed_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_swallowed, (uint32_t)proto);
+    *data = known ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
+    return *data ? known : NULL;
+}
+
+void
+oxc_swallowed_expect(void)
+{
+    expected = true;
+}
+
+static void
+forget(void)
+{
+    expected = false;
+}
+
+void
+proto_register_oxc_swallowed(void)
+{
+    proto_swallowed = proto_register_protocol_in_name_only("Messages inside others", "Messages inside others",
+                                                           "oxcnotif.swallowed", proto_get_id_by_filter_name("oxcnotif"),
+                                                           FT_PROTOCOL);
+    proto_tcp = proto_get_id_by_filter_name("tcp");
+    register_init_routine(forget);
+}

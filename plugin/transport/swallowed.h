@@ -1,0 +1,33 @@
+/* swallowed.h
+ * Messages that TCP took for the rest of an earlier one
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_SWALLOWED_H
+#define OXCNOTIF_SWALLOWED_H
+
+#include "compat.h"
+
+/*
+ * A message asks for as many bytes as its length says (Content-Length, the size of a chunk, frag_length). If that is
+ * damaged, Wireshark's reassembly takes the messages behind it for its rest: nobody is asked about these.
+ */
+typedef struct {
+    uint32_t by;                /* the frame in which the message began that took this one */
+    uint32_t size;              /* bytes of the segment that it took */
+    uint32_t seq;               /* of the segment, in TCP's numbering: relative if the user wants that */
+} oxc_swallowed_t;
+
+/* A connection of ours is in the capture: from this frame on there is something to look for. First visit only. */
+void oxc_swallowed_expect(void);
+
+/*
+ * What was swallowed of a frame's data; NULL if nothing was, or if no message begins where the data do, as begins()
+ * tells. data becomes oxc_tcp_payload() then. It is found on the first visit and lives as long as the file is open;
+ * proto is the caller's, who is told the same on every visit. Behind the TCP dissector.
+ */
+const oxc_swallowed_t *oxc_swallowed(tvbuff_t *frame, packet_info *pinfo, int proto, tvbuff_t **data,
+                                     bool (*begins)(tvbuff_t *data, packet_info *pinfo, uint32_t by));
+
+#endif /* OXCNOTIF_SWALLOWED_H */
