@@ -40,6 +40,7 @@ typedef struct {
     uint16_t client_port;
     uint16_t server_port;
     uint32_t next[2];           /* sequence numbers: client, server */
+    uint16_t lie;               /* by how much the next PDU says that it is longer */
 } fuzz_tcp_t;
 
 #define FUZZ_FIN 0x01

@@ -166,7 +166,7 @@ fuzz_pdu(fuzz_tcp_t *tcp, uint8_t type, bool big_endian, uint32_t call_id, fuzz_
     static uint8_t pdu[HEADER + MOST];
 
     size = MIN(size, MOST - HEADER);
-    pdu_header(pdu, type, big_endian, call_id, HEADER + size);
+    pdu_header(pdu, type, big_endian, call_id, HEADER + size + tcp->lie);
     put(pdu + 16, 4, (uint32_t)size, big_endian);
     put(pdu + 20, 2, interface, big_endian);
     if (type == PDU_REQUEST)

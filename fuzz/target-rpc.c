@@ -23,7 +23,7 @@ fuzz_target(const uint8_t *data, size_t size)
     fuzz_input_t input = { data, size };
     uint8_t flags = fuzz_u8(&input), opnum = fuzz_u8(&input);
     fuzz_interface_t interface = flags & ASYNC ? FUZZ_ASYNCEMSMDB : FUZZ_EMSMDB;
-    fuzz_tcp_t tcp = { 40000, 6001, { 1, 1 } };
+    fuzz_tcp_t tcp = { .client_port = 40000, .server_port = 6001, .next = { 1, 1 } };
     const uint8_t *request;
     size_t length;
 

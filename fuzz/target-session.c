@@ -14,6 +14,10 @@ void (*const fuzz_dissect)(tvbuff_t *, packet_info *, proto_tree *, unsigned) = 
 #define CONNECTIONS     4
 #define MAX_STEPS       256
 
+/* In the choice of a message: it says that it is so many bytes longer than it is. */
+#define LIE             0x80
+#define LIE_BYTES       300
+
 typedef struct {
     fuzz_tcp_t tcp;
     bool bound;
@@ -27,6 +31,7 @@ static void
 http(connection_t *connection, bool from_server, uint8_t choice, const uint8_t *body, size_t size)
 {
     static uint8_t message[1024 + 0x10000];
+    size_t said = size + (choice & LIE ? LIE_BYTES : 0);
     int length;
 
     if (from_server)
@@ -34,12 +39,12 @@ http(connection_t *connection, bool from_server, uint8_t choice, const uint8_t *
                           "HTTP/1.1 %s\r\nContent-Type: application/mapi-http\r\nX-RequestType: %s\r\nX-ResponseCode: %u\r\n"
                           "X-RequestId: {A}:%u\r\n%sContent-Length: %zu\r\n\r\n",
                           choice & 0x40 ? "401 Unauthorized" : "200 OK", types[choice & 7], choice & 0x20 ? 10 : 0,
-                          connection->call_id, choice & 0x10 ? "Set-Cookie: sid=b; path=/\r\n" : "", size);
+                          connection->call_id, choice & 0x10 ? "Set-Cookie: sid=b; path=/\r\n" : "", said);
     else
         length = snprintf((char *)message, 1024,
                           "POST /mapi/emsmdb/?MailboxId=x HTTP/1.1\r\nHost: x\r\nContent-Type: application/mapi-http\r\n"
                           "X-RequestType: %s\r\nX-RequestId: {A}:%u\r\n%sContent-Length: %zu\r\n\r\n",
-                          types[choice & 7], ++connection->call_id, choice & 0x10 ? "Cookie: sid=b\r\n" : "Cookie: sid=a\r\n", size);
+                          types[choice & 7], ++connection->call_id, choice & 0x10 ? "Cookie: sid=b\r\n" : "Cookie: sid=a\r\n", said);
     if (size)
         memcpy(message + length, body, size);
     fuzz_segment(&connection->tcp, from_server, FUZZ_PUSH, message, (size_t)length + size);
@@ -53,6 +58,7 @@ rpc(connection_t *connection, bool from_server, uint8_t choice, const uint8_t *s
     if (!connection->bound)
         fuzz_bind(&connection->tcp);
     connection->bound = true;
+    connection->tcp.lie = choice & LIE ? LIE_BYTES : 0;
     if (!from_server) {
         connection->call_id++;
         connection->opnum = choice & 0x0F;
@@ -106,10 +112,10 @@ fuzz_target(const uint8_t *data, size_t size)
 {
     fuzz_input_t input = { data, size };
     connection_t connections[CONNECTIONS] = {
-        { .tcp = { 40000, 80, { 1, 1 } } },
-        { .tcp = { 40001, 80, { 1, 1 } } },
-        { .tcp = { 40002, 6001, { 1, 1 } } },
-        { .tcp = { 40003, 5000, { 1, 1 } } },
+        { .tcp = { .client_port = 40000, .server_port = 80, .next = { 1, 1 } } },
+        { .tcp = { .client_port = 40001, .server_port = 80, .next = { 1, 1 } } },
+        { .tcp = { .client_port = 40002, .server_port = 6001, .next = { 1, 1 } } },
+        { .tcp = { .client_port = 40003, .server_port = 5000, .next = { 1, 1 } } },
     };
 
     for (unsigned step = 0; input.left && step < MAX_STEPS; step++) {

@@ -67,7 +67,7 @@ void
 fuzz_target(const uint8_t *data, size_t size)
 {
     fuzz_input_t input = { data, size };
-    fuzz_tcp_t tcp = { 40000, 6001, { 1, 1 } };
+    fuzz_tcp_t tcp = { .client_port = 40000, .server_port = 6001, .next = { 1, 1 } };
     uint32_t call = 2;
 
     fuzz_bind(&tcp);
