@@ -16,6 +16,7 @@
 static int proto_swallowed = -1;
 static int proto_tcp = -1;
 static bool expected;
+static wmem_map_t *latest;      /* PDU of TCP -> oxc_swallowed_t */
 
 /* Does the PDU that TCP puts together have data of this frame, and did it begin in an earlier one? First visit only. */
 static bool
@@ -26,7 +27,7 @@ took_from(const struct tcp_multisegment_pdu *pdu, const packet_info *pinfo)
 
 /*
  * The PDU that took the data in front. It is the latest of its direction, unless that begins in this frame itself, behind
- * it. What is retransmitted goes into none.
+ * it.
  */
 static const struct tcp_multisegment_pdu *
 taken_by(packet_info *pinfo, const struct tcp_analysis *tcp)
@@ -49,7 +50,8 @@ in_numbering_of(const struct tcp_multisegment_pdu *pdu, const tcp_flow_t *flow, 
     return relative - pdu->seq < pdu->nxtpdu - pdu->seq ? relative : seq;
 }
 
-static bool
+/* The PDU that took the data of the frame, NULL for none. */
+static const struct tcp_multisegment_pdu *
 find_swallowed(tvbuff_t *frame, packet_info *pinfo, tvbuff_t **data, oxc_swallowed_t *found)
 {
     conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
@@ -58,37 +60,50 @@ find_swallowed(tvbuff_t *frame, packet_info *pinfo, tvbuff_t **data, oxc_swallow
     uint32_t seq;
 
     if (!conversation)
-        return false;
+        return NULL;
     tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
     pdu = taken_by(pinfo, tcp);
     *data = pdu ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
     if (!*data)
-        return false;
+        return NULL;
+    found->frame = pinfo->num;
     found->by = pdu->first_frame;
     found->seq = in_numbering_of(pdu, tcp->fwd, seq);
     if (found->seq - pdu->seq >= pdu->nxtpdu - pdu->seq)
-        return false;
+        return NULL;
     found->size = MIN(pdu->nxtpdu - found->seq, tvb_reported_length(*data));
-    return true;
+    return pdu;
+}
+
+/* Not every release of Wireshark keeps what is retransmitted out of a PDU that is not complete. */
+static bool
+is_retransmitted(const struct tcp_multisegment_pdu *pdu, const oxc_swallowed_t *found)
+{
+    const oxc_swallowed_t *last = (const oxc_swallowed_t *)wmem_map_lookup(latest, pdu);
+
+    return last && last->frame != found->frame && LT_SEQ(found->seq, last->seq + last->size);
 }
 
 const oxc_swallowed_t *
 oxc_swallowed(tvbuff_t *frame, packet_info *pinfo, int proto, tvbuff_t **data,
               bool (*begins)(tvbuff_t *data, packet_info *pinfo, uint32_t by))
 {
-    const oxc_swallowed_t *known;
-    oxc_swallowed_t found;
+    const struct tcp_multisegment_pdu *pdu;
+    oxc_swallowed_t *known, found;
     uint32_t seq;
 
     if (!expected)
         return NULL;
     if (!PINFO_FD_VISITED(pinfo)) {
-        if (!find_swallowed(frame, pinfo, data, &found) || !begins(*data, pinfo, found.by))
+        pdu = find_swallowed(frame, pinfo, data, &found);
+        if (!pdu || is_retransmitted(pdu, &found) || !begins(*data, pinfo, found.by))
             return NULL;
-        p_add_proto_data(wmem_file_scope(), pinfo, proto_swallowed, (uint32_t)proto,
-                         wmem_memdup(wmem_file_scope(), &found, sizeof found));
+        known = (oxc_swallowed_t *)wmem_memdup(wmem_file_scope(), &found, sizeof found);
+        wmem_map_insert(latest, pdu, known);
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_swallowed, (uint32_t)proto, known);
+        return known;
     }
-    known = (const oxc_swallowed_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_swallowed, (uint32_t)proto);
+    known = (oxc_swallowed_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_swallowed, (uint32_t)proto);
     *data = known ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
     return *data ? known : NULL;
 }
@@ -112,5 +127,6 @@ proto_register_oxc_swallowed(void)
                                                            "oxcnotif.swallowed", proto_get_id_by_filter_name("oxcnotif"),
                                                            FT_PROTOCOL);
     proto_tcp = proto_get_id_by_filter_name("tcp");
+    latest = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     register_init_routine(forget);
 }

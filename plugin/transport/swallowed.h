@@ -14,6 +14,7 @@
  * damaged, Wireshark's reassembly takes the messages behind it for its rest: nobody is asked about these.
  */
 typedef struct {
+    uint32_t frame;
     uint32_t by;                /* the frame in which the message began that took this one */
     uint32_t size;              /* bytes of the segment that it took */
     uint32_t seq;               /* of the segment, in TCP's numbering: relative if the user wants that */
