@@ -209,7 +209,21 @@ def fragments(n: int) -> pathlib.Path:
     return capture.write(tools.folder() / "fragments.pcap")
 
 
+def swallowed(n: int) -> pathlib.Path:
+    """Messages behind one that says of itself that it has a gigabyte."""
+    capture = Http()
+    client = capture.client()
+    client.connect()
+    head = mapihttp.message("POST /mapi/emsmdb/ HTTP/1.1", {"Content-Type": "application/mapi-http", "X-RequestType": "Execute",
+                                                            "Content-Length": str(1 << 30)}, None)
+    client.link.send(mapihttp.TO_SERVER, head + mapihttp.execute())
+    for _ in range(n):
+        client.call("Execute", mapihttp.execute(), mapihttp.executed(), "MapiContext=c1")
+    return capture.write("swallowed")
+
+
 GROWING = {
+    "messages inside another": (swallowed, 500, 2000),
     "registrations": (registrations, 500, 4000),
     "FastTransfer streams that break off": (halves, 150, 1000),
     "fragments": (fragments, 500, 4000),

@@ -642,7 +642,7 @@ show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
     expert_add_info_format(
         pinfo, item, &ei_swallowed,
         "A message begins here, but by its Content-Length or a chunk's size the one that began in frame %u goes on: "
-        "its bytes are damaged. What begins here is shown if it is all in this segment",
+        "bytes of that are damaged or missing. What begins here is shown if it is all in this segment",
         swallowed->by);
     /* Of one that was taken up to the middle of its headers, the http dissector was given the others, and its body. */
     message = oxc_http_read(pinfo, data, 0);

@@ -28,8 +28,9 @@ pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by _U_)
         return false;
     /* It may be the bind that has the wrong length. */
     return oxc_rpc_is_connection(pinfo) || oxc_rpc_is_server(&pinfo->dst, pinfo->destport) ||
-           oxc_rpc_is_server(&pinfo->src, pinfo->srcport) || (pdu.ptype == PDU_REQ && pdu.length >= RPC_BODY_SIZE &&
-           oxc_rpc_infer_request(pinfo, &pdu, &ndr64) != OXC_RPC_NEITHER);
+           oxc_rpc_is_server(&pinfo->src, pinfo->srcport) ||
+           (pdu.ptype == PDU_REQ && pdu.length >= RPC_BODY_SIZE &&
+            oxc_rpc_infer_request(pinfo, &pdu, &ndr64) != OXC_RPC_NEITHER);
 }
 
 /* The PDUs that begin in the first bytes of the data, as far as they are whole. */
@@ -59,10 +60,11 @@ dissect_afterwards(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *
     item = proto_tree_add_item(tree, proto_emsmdb, data, 0, 0, ENC_NA);
     proto_item_set_generated(item);
     proto_item_append_text(item, ", a PDU that begins inside another");
-    expert_add_info_format(pinfo, item, &ei_swallowed,
-                           "A PDU begins here, but by its frag_length the one that began in frame %u goes on: its bytes are "
-                           "damaged. What begins here is shown if it is all in this segment",
-                           swallowed->by);
+    expert_add_info_format(
+        pinfo, item, &ei_swallowed,
+        "A PDU begins here, but by its frag_length the one that began in frame %u goes on: bytes of that are damaged or "
+        "missing. What begins here is shown if it is all in this segment",
+        swallowed->by);
     oxc_rpc_dissect_pdus(whole_pdus(data, swallowed->size), pinfo, tree);
     return (int)tvb_captured_length(frame);
 }

@@ -202,12 +202,17 @@ pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by)
     conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
     const rpch_connection_t *connection = rpch_connection_of(conversation);
     uint64_t size;
+    uint16_t length;
     int next;
 
     if (!connection || !connection->claimed || conversation_get_dissector(conversation, by) != rpch_tcp_handle)
         return false;
-    return rpch_sure_pdu_length(data, 0) || (rpch_get_chunk_size(data, 0, &size, &next) == RPCH_GO_ON &&
-                                             rpch_sure_pdu_length(data, next) && size >= rpch_sure_pdu_length(data, next));
+    if (rpch_sure_pdu_length(data, 0))
+        return true;
+    if (rpch_get_chunk_size(data, 0, &size, &next) != RPCH_GO_ON)
+        return false;
+    length = rpch_sure_pdu_length(data, next);
+    return length != 0 && length <= size;
 }
 
 /* TCP waits for the end of something else, but the stream finds its place again. */
@@ -223,10 +228,11 @@ show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
     item = proto_tree_add_item(tree, proto_rpch, data, 0, 0, ENC_NA);
     proto_item_set_generated(item);
     proto_item_append_text(item, ", a PDU that begins inside another");
-    expert_add_info_format(pinfo, item, &ei_swallowed,
-                           "A PDU begins here, but by its frag_length or its chunk's size the one that began in frame %u "
-                           "goes on: its bytes are damaged",
-                           swallowed->by);
+    expert_add_info_format(
+        pinfo, item, &ei_swallowed,
+        "A PDU begins here, but by its frag_length or its chunk's size the one that began in frame %u goes on: bytes of "
+        "that are damaged or missing",
+        swallowed->by);
     rpch_dissect(data, pinfo, tree, NULL, NULL, &swallowed->seq);
 }
 

@@ -26,8 +26,8 @@ took_from(const struct tcp_multisegment_pdu *pdu, const packet_info *pinfo)
 }
 
 /*
- * The PDU that took the data in front. It is the latest of its direction, unless that begins in this frame itself, behind
- * it.
+ * The PDU that took the data in front. It is the latest of its direction, unless that begins in this frame itself,
+ * behind it.
  */
 static const struct tcp_multisegment_pdu *
 taken_by(packet_info *pinfo, const struct tcp_analysis *tcp)
@@ -123,9 +123,9 @@ forget(void)
 void
 proto_register_oxc_swallowed(void)
 {
-    proto_swallowed = proto_register_protocol_in_name_only("Messages inside others", "Messages inside others",
-                                                           "oxcnotif.swallowed", proto_get_id_by_filter_name("oxcnotif"),
-                                                           FT_PROTOCOL);
+    proto_swallowed =
+        proto_register_protocol_in_name_only("Messages inside others", "Messages inside others", "oxcnotif.swallowed",
+                                             proto_get_id_by_filter_name("oxcnotif"), FT_PROTOCOL);
     proto_tcp = proto_get_id_by_filter_name("tcp");
     latest = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     register_init_routine(forget);
