@@ -62,8 +62,8 @@ dissect_afterwards(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *
     proto_item_append_text(item, ", a PDU that begins inside another");
     expert_add_info_format(
         pinfo, item, &ei_swallowed,
-        "A PDU begins here, but by its frag_length the one that began in frame %u goes on: bytes of that are damaged or "
-        "missing. What begins here is shown if it is all in this segment",
+        "A PDU begins here, but by its frag_length the one that began in frame %u goes on: bytes of that are damaged "
+        "or missing. What begins here is shown if it is all in this segment",
         swallowed->by);
     oxc_rpc_dissect_pdus(whole_pdus(data, swallowed->size), pinfo, tree);
     return (int)tvb_captured_length(frame);

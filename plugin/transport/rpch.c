@@ -230,8 +230,8 @@ show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
     proto_item_append_text(item, ", a PDU that begins inside another");
     expert_add_info_format(
         pinfo, item, &ei_swallowed,
-        "A PDU begins here, but by its frag_length or its chunk's size the one that began in frame %u goes on: bytes of "
-        "that are damaged or missing",
+        "A PDU begins here, but by its frag_length or its chunk's size the one that began in frame %u goes on: bytes "
+        "of that are damaged or missing",
         swallowed->by);
     rpch_dissect(data, pinfo, tree, NULL, NULL, &swallowed->seq);
 }
