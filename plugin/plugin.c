@@ -28,6 +28,7 @@ static const proto_plugin rooms[] = {
     { proto_register_oxc_notify, proto_reg_handoff_oxc_notify },
     { proto_register_oxc_afterwards, NULL },
     { proto_register_oxc_swallowed, NULL },
+    { proto_register_oxc_tls_hidden, NULL },
     { proto_register_oxc_payload, NULL },
     { proto_register_mapihttp, proto_reg_handoff_mapihttp },
     { proto_register_emsmdb, proto_reg_handoff_emsmdb },

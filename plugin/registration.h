@@ -18,6 +18,7 @@ void proto_reg_handoff_oxc_srt(void);
 void proto_reg_handoff_oxc_flow(void);
 void proto_register_oxc_afterwards(void);
 void proto_register_oxc_swallowed(void);
+void proto_register_oxc_tls_hidden(void);
 void proto_register_oxc_payload(void);
 void proto_register_mapihttp(void);
 void proto_reg_handoff_mapihttp(void);

@@ -145,6 +145,23 @@ def undecryptable(name: str, touched: set[int]) -> set[int]:
     return found
 
 
+def hidden_silently(name: str, after: dict[int, dict], lost: list[int]) -> list[int]:
+    """Of frames that TLS cannot decrypt those of connections that were known to be ours before, without a word of it in any
+    frame of that direction."""
+    def ends(number: int) -> tuple:
+        payload = packets.payload(original(name)[0][number - 1])
+        return payload.source, payload.destination
+    known: dict[tuple, int] = {}
+    told: set[tuple] = set()
+    for number, row in after.items():
+        if number > 0 and any(row[field] for field in OWN):
+            for way in (ends(number), ends(number)[::-1]):
+                known[way] = min(number, known.get(way, number))
+        if any("cannot decrypt this direction" in text for text in row["_ws.expert.message"]):
+            told.add(ends(number))
+    return [number for number in lost if number > known.get(ends(number), number) and ends(number) not in told]
+
+
 def compare(name: str, damaged: Damaged, names: list[str], may_be_flagged: bool, least: float,
             may_vanish: frozenset[int] = frozenset(), **how) -> None:
     """Frames that the damage is not in have the fields they had, or say why not if that is allowed; so many must be equal.
@@ -155,6 +172,7 @@ def compare(name: str, damaged: Damaged, names: list[str], may_be_flagged: bool,
     wrong = []
     relevant = 0
     named = False
+    lost: list[int] = []
     assert any(row[field] for row in before.values() for field in OWN) or not any(
         row[field] for number, row in after.items() if number > 0 for field in OWN)
     hidden = undecryptable(name, damaged.touched)
@@ -171,6 +189,8 @@ def compare(name: str, damaged: Damaged, names: list[str], may_be_flagged: bool,
             continue
         if made_of(was) & hidden:
             if encryption(name) == "tls":
+                if not any(row[field] for field in OWN):
+                    lost.append(number)
                 continue
         else:
             relevant += 1
@@ -184,6 +204,7 @@ def compare(name: str, damaged: Damaged, names: list[str], may_be_flagged: bool,
             wrong.append((number, {field: (was[field], row[field]) for field in names if row[field] != was[field]}))
     assert not named or any("encrypted" in text for row in after.values() for text in row["_ws.expert.message"])
     assert not wrong, f"{len(wrong)} frames: {wrong[:3]}"
+    assert not hidden_silently(name, after, lost)
     if name in ONLY_BOUND and may_be_flagged:
         return
     # A short one may have been all in the damage.

@@ -15,6 +15,7 @@
 #include "transport/mapihttp-silence.h"
 #include "transport/mapihttp-track.h"
 #include "transport/swallowed.h"
+#include "transport/tls-hidden.h"
 
 #include <string.h>
 
@@ -57,6 +58,7 @@ static expert_field ei_request_unknown = EI_INIT;
 static expert_field ei_no_headers = EI_INIT;
 static expert_field ei_rest = EI_INIT;
 static expert_field ei_swallowed = EI_INIT;
+static expert_field ei_not_decrypted = EI_INIT;
 
 static dissector_handle_t http_tcp_handle;
 static dissector_handle_t http_tls_handle;
@@ -652,6 +654,25 @@ show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
     }
 }
 
+static bool
+is_watched(packet_info *pinfo)
+{
+    return oxc_mapihttp_watched_from(pinfo) != 0;
+}
+
+static void
+show_hidden(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    proto_item *item;
+
+    if (!oxc_tls_hides_from_here(frame, pinfo, proto_mapihttp, is_watched))
+        return;
+    item = proto_tree_add_item(tree, proto_mapihttp, frame, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", hidden by TLS from here on");
+    expert_add_info(pinfo, item, &ei_not_decrypted);
+}
+
 static int
 dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
@@ -659,6 +680,7 @@ dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         return 0;
     show_first_message(pinfo, tree);
     show_swallowed(tvb, pinfo, tree);
+    show_hidden(tvb, pinfo, tree);
     show_silence(tvb, pinfo, tree);
     show_cut_off(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
@@ -693,6 +715,10 @@ proto_register_mapihttp(void)
             EXPFILL } },
         { &ei_swallowed,
           { "mapihttp.swallowed", PI_REASSEMBLE, PI_WARN, "A message begins inside another", EXPFILL } },
+        { &ei_not_decrypted,
+          { "mapihttp.not_decrypted", PI_DECRYPTION, PI_WARN,
+            "TLS cannot decrypt this direction of the connection any further: a record is missing or damaged",
+            EXPFILL } },
         { &ei_no_headers,
           { "mapihttp.no_headers", PI_ASSUMPTION, PI_NOTE,
             "Wireshark hands HTTP/2 bodies over without their headers: request type and session are inferred",

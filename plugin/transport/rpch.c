@@ -40,6 +40,7 @@
 #include "transport/rpcpdu.h"
 #include "transport/swallowed.h"
 #include "transport/tcp-payload.h"
+#include "transport/tls-hidden.h"
 
 #include <epan/dissectors/packet-tcp.h>
 #include <epan/expert.h>
@@ -54,6 +55,7 @@ static int proto_tcp = -1;
 static int proto_tls = -1;
 
 static expert_field ei_swallowed = EI_INIT;
+static expert_field ei_not_decrypted = EI_INIT;
 
 static dissector_handle_t rpch_tcp_handle;
 static dissector_handle_t rpch_tls_handle;
@@ -236,6 +238,27 @@ show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
     rpch_dissect(data, pinfo, tree, NULL, NULL, &swallowed->seq);
 }
 
+static bool
+is_channel(packet_info *pinfo)
+{
+    const rpch_connection_t *connection = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
+
+    return connection && connection->claimed;
+}
+
+static void
+show_hidden(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    proto_item *item;
+
+    if (!oxc_tls_hides_from_here(frame, pinfo, proto_rpch, is_channel))
+        return;
+    item = proto_tree_add_item(tree, proto_rpch, frame, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", hidden by TLS from here on");
+    expert_add_info(pinfo, item, &ei_not_decrypted);
+}
+
 /*
  * Takes a connection over after a request for a channel. Also when HTTP was given bytes of which it made nothing:
  * perhaps they are of a channel older than the capture; or responses alone. Until that is certain, HTTP still gets what
@@ -251,8 +274,10 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     rpch_channel_t channel;
     bool tls;
 
-    if (pinfo->ptype == PT_TCP && !pinfo->flags.in_error_pkt)
+    if (pinfo->ptype == PT_TCP && !pinfo->flags.in_error_pkt) {
         show_swallowed(tvb, pinfo, tree);
+        show_hidden(tvb, pinfo, tree);
+    }
     if (PINFO_FD_VISITED(pinfo) && p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY))
         dissect_first_segment(tvb, pinfo, tree);
     if (PINFO_FD_VISITED(pinfo) || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt
@@ -303,6 +328,10 @@ proto_register_rpch(void)
 {
     static ei_register_info ei[] = {
         { &ei_swallowed, { "rpch.swallowed", PI_REASSEMBLE, PI_WARN, "A PDU begins inside another", EXPFILL } },
+        { &ei_not_decrypted,
+          { "rpch.not_decrypted", PI_DECRYPTION, PI_WARN,
+            "TLS cannot decrypt this direction of the connection any further: a record is missing or damaged",
+            EXPFILL } },
     };
 
     proto_rpch = proto_register_protocol("RPC over HTTP", "RPCH", "rpch");
