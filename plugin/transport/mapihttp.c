@@ -631,21 +631,14 @@ message_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by _U_)
 static void
 show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 {
+    static const oxc_swallowable_t messages = { &proto_mapihttp, &ei_swallowed, "message",
+                                                "Content-Length or a chunk's size", message_begins };
     tvbuff_t *data;
-    const oxc_swallowed_t *swallowed = oxc_swallowed(frame, pinfo, proto_mapihttp, &data, message_begins);
+    const oxc_swallowed_t *swallowed = oxc_swallowed_show(frame, pinfo, tree, &messages, &data);
     oxc_http_message_t *message;
-    proto_item *item;
 
     if (!swallowed)
         return;
-    item = proto_tree_add_item(tree, proto_mapihttp, data, 0, 0, ENC_NA);
-    proto_item_set_generated(item);
-    proto_item_append_text(item, ", a message that begins inside another");
-    expert_add_info_format(
-        pinfo, item, &ei_swallowed,
-        "A message begins here, but by its Content-Length or a chunk's size the one that began in frame %u goes on: "
-        "bytes of that are damaged or missing. What begins here is shown if it is all in this segment",
-        swallowed->by);
     /* Of one that was taken up to the middle of its headers, the http dissector was given the others, and its body. */
     message = oxc_http_read(pinfo, data, 0);
     while (message && message->complete && message->body <= (int)swallowed->size) {
@@ -660,19 +653,6 @@ is_watched(packet_info *pinfo)
     return oxc_mapihttp_watched_from(pinfo) != 0;
 }
 
-static void
-show_hidden(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
-{
-    proto_item *item;
-
-    if (!oxc_tls_hides_from_here(frame, pinfo, proto_mapihttp, is_watched))
-        return;
-    item = proto_tree_add_item(tree, proto_mapihttp, frame, 0, 0, ENC_NA);
-    proto_item_set_generated(item);
-    proto_item_append_text(item, ", hidden by TLS from here on");
-    expert_add_info(pinfo, item, &ei_not_decrypted);
-}
-
 static int
 dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
@@ -680,7 +660,7 @@ dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         return 0;
     show_first_message(pinfo, tree);
     show_swallowed(tvb, pinfo, tree);
-    show_hidden(tvb, pinfo, tree);
+    oxc_tls_show_hidden(tvb, pinfo, tree, proto_mapihttp, &ei_not_decrypted, is_watched);
     show_silence(tvb, pinfo, tree);
     show_cut_off(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);

@@ -48,23 +48,15 @@ whole_pdus(tvbuff_t *data, uint32_t size)
 static int
 dissect_afterwards(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *unused _U_)
 {
+    static const oxc_swallowable_t pdus = { &proto_emsmdb, &ei_swallowed, "PDU", "frag_length", pdu_begins };
     const oxc_swallowed_t *swallowed;
     tvbuff_t *data;
-    proto_item *item;
 
     if (pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
         return 0;
-    swallowed = oxc_swallowed(frame, pinfo, proto_emsmdb, &data, pdu_begins);
+    swallowed = oxc_swallowed_show(frame, pinfo, tree, &pdus, &data);
     if (!swallowed)
         return 0;
-    item = proto_tree_add_item(tree, proto_emsmdb, data, 0, 0, ENC_NA);
-    proto_item_set_generated(item);
-    proto_item_append_text(item, ", a PDU that begins inside another");
-    expert_add_info_format(
-        pinfo, item, &ei_swallowed,
-        "A PDU begins here, but by its frag_length the one that began in frame %u goes on: bytes of that are damaged "
-        "or missing. What begins here is shown if it is all in this segment",
-        swallowed->by);
     oxc_rpc_dissect_pdus(whole_pdus(data, swallowed->size), pinfo, tree);
     return (int)tvb_captured_length(frame);
 }

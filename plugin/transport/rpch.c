@@ -221,21 +221,13 @@ pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by)
 static void
 show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 {
+    static const oxc_swallowable_t pdus = { &proto_rpch, &ei_swallowed, "PDU", "frag_length or its chunk's size",
+                                            pdu_begins };
     tvbuff_t *data;
-    const oxc_swallowed_t *swallowed = oxc_swallowed(frame, pinfo, proto_rpch, &data, pdu_begins);
-    proto_item *item;
+    const oxc_swallowed_t *swallowed = oxc_swallowed_show(frame, pinfo, tree, &pdus, &data);
 
-    if (!swallowed)
-        return;
-    item = proto_tree_add_item(tree, proto_rpch, data, 0, 0, ENC_NA);
-    proto_item_set_generated(item);
-    proto_item_append_text(item, ", a PDU that begins inside another");
-    expert_add_info_format(
-        pinfo, item, &ei_swallowed,
-        "A PDU begins here, but by its frag_length or its chunk's size the one that began in frame %u goes on: bytes "
-        "of that are damaged or missing",
-        swallowed->by);
-    rpch_dissect(data, pinfo, tree, NULL, NULL, &swallowed->seq);
+    if (swallowed)
+        rpch_dissect(data, pinfo, tree, NULL, NULL, &swallowed->seq);
 }
 
 static bool
@@ -244,19 +236,6 @@ is_channel(packet_info *pinfo)
     const rpch_connection_t *connection = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
 
     return connection && connection->claimed;
-}
-
-static void
-show_hidden(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
-{
-    proto_item *item;
-
-    if (!oxc_tls_hides_from_here(frame, pinfo, proto_rpch, is_channel))
-        return;
-    item = proto_tree_add_item(tree, proto_rpch, frame, 0, 0, ENC_NA);
-    proto_item_set_generated(item);
-    proto_item_append_text(item, ", hidden by TLS from here on");
-    expert_add_info(pinfo, item, &ei_not_decrypted);
 }
 
 /*
@@ -276,7 +255,7 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 
     if (pinfo->ptype == PT_TCP && !pinfo->flags.in_error_pkt) {
         show_swallowed(tvb, pinfo, tree);
-        show_hidden(tvb, pinfo, tree);
+        oxc_tls_show_hidden(tvb, pinfo, tree, proto_rpch, &ei_not_decrypted, is_channel);
     }
     if (PINFO_FD_VISITED(pinfo) && p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY))
         dissect_first_segment(tvb, pinfo, tree);

@@ -84,28 +84,53 @@ is_retransmitted(const struct tcp_multisegment_pdu *pdu, const oxc_swallowed_t *
     return last && last->frame != found->frame && LT_SEQ(found->seq, last->seq + last->size);
 }
 
-const oxc_swallowed_t *
-oxc_swallowed(tvbuff_t *frame, packet_info *pinfo, int proto, tvbuff_t **data,
-              bool (*begins)(tvbuff_t *data, packet_info *pinfo, uint32_t by))
+static const oxc_swallowed_t *
+remember_swallowed(tvbuff_t *frame, packet_info *pinfo, const oxc_swallowable_t *of, tvbuff_t **data)
 {
-    const struct tcp_multisegment_pdu *pdu;
-    oxc_swallowed_t *known, found;
+    oxc_swallowed_t found, *swallowed;
+    const struct tcp_multisegment_pdu *pdu = find_swallowed(frame, pinfo, data, &found);
+
+    if (!pdu || is_retransmitted(pdu, &found) || !of->begins(*data, pinfo, found.by))
+        return NULL;
+    swallowed = (oxc_swallowed_t *)wmem_memdup(wmem_file_scope(), &found, sizeof found);
+    wmem_map_insert(latest, pdu, swallowed);
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_swallowed, (uint32_t)*of->proto, swallowed);
+    return swallowed;
+}
+
+static const oxc_swallowed_t *
+recall_swallowed(tvbuff_t *frame, packet_info *pinfo, const oxc_swallowable_t *of, tvbuff_t **data)
+{
+    const oxc_swallowed_t *swallowed;
     uint32_t seq;
+
+    swallowed =
+        (const oxc_swallowed_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_swallowed, (uint32_t)*of->proto);
+    *data = swallowed ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
+    return *data ? swallowed : NULL;
+}
+
+const oxc_swallowed_t *
+oxc_swallowed_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const oxc_swallowable_t *of, tvbuff_t **data)
+{
+    const oxc_swallowed_t *swallowed;
+    proto_item *item;
 
     if (!expected)
         return NULL;
-    if (!PINFO_FD_VISITED(pinfo)) {
-        pdu = find_swallowed(frame, pinfo, data, &found);
-        if (!pdu || is_retransmitted(pdu, &found) || !begins(*data, pinfo, found.by))
-            return NULL;
-        known = (oxc_swallowed_t *)wmem_memdup(wmem_file_scope(), &found, sizeof found);
-        wmem_map_insert(latest, pdu, known);
-        p_add_proto_data(wmem_file_scope(), pinfo, proto_swallowed, (uint32_t)proto, known);
-        return known;
-    }
-    known = (oxc_swallowed_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_swallowed, (uint32_t)proto);
-    *data = known ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
-    return *data ? known : NULL;
+    swallowed = PINFO_FD_VISITED(pinfo) ? recall_swallowed(frame, pinfo, of, data)
+                                        : remember_swallowed(frame, pinfo, of, data);
+    if (!swallowed)
+        return NULL;
+    item = proto_tree_add_item(tree, *of->proto, *data, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", a %s that begins inside another", of->what);
+    expert_add_info_format(
+        pinfo, item, of->ei,
+        "A %s begins here, but by its %s the one that began in frame %u goes on: bytes of that are damaged or missing. "
+        "What begins here is shown if it is all in this segment",
+        of->what, of->lengths, swallowed->by);
+    return swallowed;
 }
 
 void

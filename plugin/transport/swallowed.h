@@ -9,6 +9,8 @@
 
 #include "compat.h"
 
+#include <epan/expert.h>
+
 /*
  * A message asks for as many bytes as its length says (Content-Length, the size of a chunk, frag_length). If that is
  * damaged, Wireshark's reassembly takes the messages behind it for its rest: nobody is asked about these.
@@ -23,12 +25,22 @@ typedef struct {
 /* A connection of ours is in the capture: from this frame on there is something to look for. First visit only. */
 void oxc_swallowed_expect(void);
 
+/* Whose messages can be swallowed. */
+typedef struct {
+    int *proto;
+    expert_field *ei;
+    const char *what;           /* is swallowed: "message", "PDU" */
+    const char *lengths;        /* by what one is that goes on for too long */
+    /* Does one begin where the data do? by: see above. First visit only. */
+    bool (*begins)(tvbuff_t *data, packet_info *pinfo, uint32_t by);
+} oxc_swallowable_t;
+
 /*
- * What was swallowed of a frame's data; NULL if nothing was, or if no message begins where the data do, as begins()
- * tells. data becomes oxc_tcp_payload() then. It is found on the first visit and lives as long as the file is open;
- * proto is the caller's, who is told the same on every visit. Behind the TCP dissector.
+ * What was swallowed of a frame's data, after the expert item that says so; NULL if nothing was, or if no message
+ * begins where the data do. data becomes oxc_tcp_payload() then. It is found on the first visit and lives as long as
+ * the file is open. Behind the TCP dissector.
  */
-const oxc_swallowed_t *oxc_swallowed(tvbuff_t *frame, packet_info *pinfo, int proto, tvbuff_t **data,
-                                     bool (*begins)(tvbuff_t *data, packet_info *pinfo, uint32_t by));
+const oxc_swallowed_t *oxc_swallowed_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree,
+                                          const oxc_swallowable_t *of, tvbuff_t **data);
 
 #endif /* OXCNOTIF_SWALLOWED_H */

@@ -70,8 +70,8 @@ said_of(packet_info *pinfo)
     return &connection->said[pinfo->srcport < pinfo->destport];
 }
 
-bool
-oxc_tls_hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(packet_info *pinfo))
+static bool
+hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(packet_info *pinfo))
 {
     bool *said;
 
@@ -85,6 +85,20 @@ oxc_tls_hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*i
     *said = true;
     p_add_proto_data(wmem_file_scope(), pinfo, proto_hidden, (uint32_t)proto, said);
     return true;
+}
+
+void
+oxc_tls_show_hidden(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei,
+                    bool (*is_ours)(packet_info *pinfo))
+{
+    proto_item *item;
+
+    if (!hides_from_here(frame, pinfo, proto, is_ours))
+        return;
+    item = proto_tree_add_item(tree, proto, frame, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", hidden by TLS from here on");
+    expert_add_info(pinfo, item, ei);
 }
 
 void

@@ -9,13 +9,17 @@
 
 #include "compat.h"
 
+#include <epan/expert.h>
+
 /*
  * A record that is missing or damaged hides all that follow it in its direction: each is decrypted by its number
  * (RFC 8446 5.3, RFC 5246 6.2.3). Wireshark then shows application data without a word.
  *
- * True in the first frame of a direction with a record that was not decrypted, on connections of which is_ours() says
- * that they carry proto; it is asked on the first visit. Behind the TLS dissector, on any visit.
+ * Says so, by the expert item, in the first frame of a direction with a record that was not decrypted, on connections
+ * of which is_ours() says that they carry the protocol; it is asked on the first visit. Behind the TLS dissector, on
+ * any visit.
  */
-bool oxc_tls_hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(packet_info *pinfo));
+void oxc_tls_show_hidden(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei,
+                         bool (*is_ours)(packet_info *pinfo));
 
 #endif /* OXCNOTIF_TLS_HIDDEN_H */
