@@ -12,12 +12,31 @@
 
 static dissector_t watchers[MAX_WATCHERS];
 static unsigned watcher_count;
+static bool expected;
 
 void
 oxc_afterwards_add(dissector_t fn)
 {
     DISSECTOR_ASSERT(watcher_count < MAX_WATCHERS);
     watchers[watcher_count++] = fn;
+}
+
+void
+oxc_afterwards_expect(void)
+{
+    expected = true;
+}
+
+bool
+oxc_afterwards_expected(void)
+{
+    return expected;
+}
+
+static void
+forget(void)
+{
+    expected = false;
 }
 
 static int
@@ -32,4 +51,5 @@ void
 proto_register_oxc_afterwards(void)
 {
     register_postdissector(create_dissector_handle(dissect_afterwards, proto_get_id_by_filter_name("oxcnotif")));
+    register_init_routine(forget);
 }

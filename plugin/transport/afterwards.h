@@ -16,4 +16,11 @@
  */
 void oxc_afterwards_add(dissector_t fn);
 
+/*
+ * A connection that may be ours is in the capture: from now on there may be something to look for in any TCP segment.
+ * First visit only; forgotten with the file.
+ */
+void oxc_afterwards_expect(void);
+bool oxc_afterwards_expected(void);
+
 #endif /* OXCNOTIF_AFTERWARDS_H */

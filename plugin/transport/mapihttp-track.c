@@ -12,8 +12,8 @@
 #include <epan/proto_data.h>
 #include <wsutil/str_util.h>
 
+#include "transport/afterwards.h"
 #include "transport/mapihttp-silence.h"
-#include "transport/swallowed.h"
 #include "transport/tcp-ends.h"
 
 /* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
@@ -68,9 +68,15 @@ connection_get(packet_info *pinfo)
         connection->open = wmem_list_new(wmem_file_scope());
         conversation_add_proto_data(conversation, proto_mapihttp_track, connection);
         connections++;
-        oxc_swallowed_expect();
+        oxc_afterwards_expect();
     }
     return connection;
+}
+
+bool
+oxc_mapihttp_is_connection(packet_info *pinfo)
+{
+    return connection_find(pinfo) != NULL;
 }
 
 uint32_t

@@ -57,6 +57,9 @@ void oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const ox
 
 /* ---- the connection ---- */
 
+/* Has the frame's connection carried messages of the protocol? */
+bool oxc_mapihttp_is_connection(packet_info *pinfo);
+
 /*
  * The first frame whose HTTP messages are looked at by oxc_mapihttp_watch(); 0 when the connection is not known to
  * carry any.

@@ -647,12 +647,6 @@ show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
     }
 }
 
-static bool
-is_watched(packet_info *pinfo)
-{
-    return oxc_mapihttp_watched_from(pinfo) != 0;
-}
-
 static int
 dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
@@ -660,7 +654,7 @@ dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         return 0;
     show_first_message(pinfo, tree);
     show_swallowed(tvb, pinfo, tree);
-    oxc_tls_show_hidden(tvb, pinfo, tree, proto_mapihttp, &ei_not_decrypted, is_watched);
+    oxc_tls_show_hidden(tvb, pinfo, tree, proto_mapihttp, &ei_not_decrypted, oxc_mapihttp_is_connection);
     show_silence(tvb, pinfo, tree);
     show_cut_off(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);

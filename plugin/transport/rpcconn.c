@@ -7,7 +7,7 @@
 #include "transport/rpc-sealed.h"
 #include "transport/rpc-swallowed.h"
 #include "transport/rpch-body.h"
-#include "transport/swallowed.h"
+#include "transport/afterwards.h"
 
 #include "registration.h"
 
@@ -152,7 +152,7 @@ get_connection(conversation_t *conversation)
             connection->gathered[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         }
         conversation_add_proto_data(conversation, proto_ports, connection);
-        oxc_swallowed_expect();
+        oxc_afterwards_expect();
     }
     return connection;
 }

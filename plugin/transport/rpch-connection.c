@@ -6,8 +6,8 @@
 
 #include "transport/rpch-connection.h"
 
+#include "transport/afterwards.h"
 #include "transport/rpcpdu.h"
-#include "transport/swallowed.h"
 
 /* [MS-RPCH] 2.2.3.5, 2.2.3.6 */
 #define RTS_FLAG_RECYCLE_CHANNEL 0x0004
@@ -54,7 +54,7 @@ rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t chann
     use->channel = channel;
     use->virtual_connection = virtual_connection;
     wmem_tree_insert32(connection->uses, frame, use);
-    oxc_swallowed_expect();
+    oxc_afterwards_expect();
 }
 
 /*

@@ -11,11 +11,11 @@
 #include <epan/dissectors/packet-tcp.h>
 #include <epan/proto_data.h>
 
+#include "transport/afterwards.h"
 #include "transport/tcp-payload.h"
 
 static int proto_swallowed = -1;
 static int proto_tcp = -1;
-static bool expected;
 static wmem_map_t *latest;      /* PDU of TCP -> oxc_swallowed_t */
 
 /* Does the PDU that TCP puts together have data of this frame, and did it begin in an earlier one? First visit only. */
@@ -116,7 +116,7 @@ oxc_swallowed_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const 
     const oxc_swallowed_t *swallowed;
     proto_item *item;
 
-    if (!expected)
+    if (!oxc_afterwards_expected())
         return NULL;
     swallowed = PINFO_FD_VISITED(pinfo) ? recall_swallowed(frame, pinfo, of, data)
                                         : remember_swallowed(frame, pinfo, of, data);
@@ -134,18 +134,6 @@ oxc_swallowed_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const 
 }
 
 void
-oxc_swallowed_expect(void)
-{
-    expected = true;
-}
-
-static void
-forget(void)
-{
-    expected = false;
-}
-
-void
 proto_register_oxc_swallowed(void)
 {
     proto_swallowed =
@@ -153,5 +141,4 @@ proto_register_oxc_swallowed(void)
                                              proto_get_id_by_filter_name("oxcnotif"), FT_PROTOCOL);
     proto_tcp = proto_get_id_by_filter_name("tcp");
     latest = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
-    register_init_routine(forget);
 }

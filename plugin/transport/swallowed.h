@@ -22,9 +22,6 @@ typedef struct {
     uint32_t seq;               /* of the segment, in TCP's numbering: relative if the user wants that */
 } oxc_swallowed_t;
 
-/* A connection of ours is in the capture: from this frame on there is something to look for. First visit only. */
-void oxc_swallowed_expect(void);
-
 /* Whose messages can be swallowed. */
 typedef struct {
     int *proto;

@@ -11,6 +11,7 @@
 #include <epan/conversation.h>
 #include <epan/proto_data.h>
 
+#include "transport/afterwards.h"
 #include "transport/tcp-payload.h"
 
 #define RECORD_HEADER 5         /* type, version, length (RFC 8446 5.1) */
@@ -77,7 +78,8 @@ hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(
 
     if (PINFO_FD_VISITED(pinfo))
         return p_get_proto_data(wmem_file_scope(), pinfo, proto_hidden, (uint32_t)proto) != NULL;
-    if (!proto_is_frame_protocol(pinfo->layers, "tls") || !is_ours(pinfo) || !is_hidden(frame, pinfo))
+    if (!oxc_afterwards_expected() || !proto_is_frame_protocol(pinfo->layers, "tls") || !is_ours(pinfo) ||
+        !is_hidden(frame, pinfo))
         return false;
     said = said_of(pinfo);
     if (*said)
