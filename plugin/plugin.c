@@ -34,6 +34,7 @@ static const proto_plugin rooms[] = {
     { proto_register_emsmdb, proto_reg_handoff_emsmdb },
     { proto_register_asyncemsmdb, proto_reg_handoff_asyncemsmdb },
     { proto_register_oxc_rpc_connection, proto_reg_handoff_oxc_rpc_connection },
+    { proto_register_oxc_rpc_swallowed, proto_reg_handoff_oxc_rpc_swallowed },
     { proto_register_oxc_push, proto_reg_handoff_oxc_push },
     { proto_register_rpch, proto_reg_handoff_rpch },
 };

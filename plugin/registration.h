@@ -30,6 +30,8 @@ void proto_register_asyncemsmdb(void);
 void proto_reg_handoff_asyncemsmdb(void);
 void proto_register_oxc_rpc_connection(void);
 void proto_reg_handoff_oxc_rpc_connection(void);
+void proto_register_oxc_rpc_swallowed(void);
+void proto_reg_handoff_oxc_rpc_swallowed(void);
 void proto_register_oxc_push(void);
 void proto_reg_handoff_oxc_push(void);
 

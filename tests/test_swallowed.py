@@ -163,6 +163,18 @@ def test_http_of_others(tshark):
     assert tshark.fields(stream.capture.write("http"), [], ANY) == []
 
 
+def test_disabled(tshark):
+    """Who disables the protocol sees nothing of it: neither what is inside another message, nor a request without a body."""
+    stream = Damaging()
+    stream.capture.client().request("PING", None)
+    stream.more = 100000
+    stream.execute()
+    stream.execute()
+    path = stream.capture.write("http")
+    assert len(tshark.fields(path, [], "mapihttp")) > 3
+    assert tshark.fields(path, [], "mapihttp", args=["--disable-protocol", "mapihttp"]) == []
+
+
 # ---- RPC ----
 
 def longer(pdu: bytes, more: int) -> bytes:
@@ -210,6 +222,17 @@ def test_several_pdus_in_a_segment(tshark):
     frame = stream.up(b"".join(rpc.pdus.request(number, 11, rpc.rpc_request()) for number in (4, 5)))
     rows = by_frame(tshark, capture.write("rpc.pcap"), ["emsmdb.opnum"])
     assert flagged(rows, "emsmdb.swallowed") == [frame] and rows[frame]["emsmdb.opnum"] == ["11", "11"]
+
+
+def test_disabled_rpc(tshark):
+    capture = carrier.Capture()
+    stream = rpc.Stream(capture).bound()
+    stream.up(longer(rpc.pdus.request(3, 11, rpc.rpc_request()), 20000))
+    stream.up(rpc.pdus.request(4, 11, rpc.rpc_request()))
+    path = capture.write("rpc.pcap")
+    disabled = ["--disable-protocol", "emsmdb", "--disable-protocol", "asyncemsmdb"]
+    assert len(tshark.fields(path, [], "emsmdb.swallowed")) == 1
+    assert tshark.fields(path, [], "emsmdb.swallowed", args=disabled) == []
 
 
 # ---- RPC over HTTP ----

@@ -42,6 +42,7 @@ WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info
 
 static int proto_mapihttp = -1;
 static int proto_connection = -1;
+static protocol_t *protocol;
 
 static int hf_request_type = -1;        /* registered with the headers */
 static int hf_http_status = -1;
@@ -650,7 +651,7 @@ show_swallowed(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 static int
 dissect_afterwards(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
-    if (pinfo->ptype != PT_TCP)
+    if (pinfo->ptype != PT_TCP || !proto_is_protocol_enabled(protocol))
         return 0;
     show_first_message(pinfo, tree);
     show_swallowed(tvb, pinfo, tree);
@@ -700,6 +701,7 @@ proto_register_mapihttp(void)
     };
 
     proto_mapihttp = proto_register_protocol("MAPI over HTTP", "MAPI/HTTP", "mapihttp");
+    protocol = find_protocol_by_id(proto_mapihttp);
     proto_connection = proto_register_protocol_in_name_only("Connection that carries MAPI over HTTP", "HTTP with MAPI",
                                                             "mapihttp.connection", proto_mapihttp, FT_PROTOCOL);
     proto_register_field_array(proto_mapihttp, hf, array_length(hf));

@@ -1,17 +1,18 @@
 /* rpc-swallowed.c
- * PDUs of Exchange RPC that TCP took for the rest of an earlier one
+ * PDUs of Exchange RPC that TCP took for the rest of an earlier one, see swallowed.h
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include "transport/rpc-swallowed.h"
+#include "compat.h"
 
-#include <epan/expert.h>
-
+#include "registration.h"
 #include "transport/afterwards.h"
 #include "transport/rpch-connection.h"
 #include "transport/rpcpdu.h"
 #include "transport/swallowed.h"
+
+#include <epan/expert.h>
 
 static int proto_emsmdb = -1;
 static expert_field ei_swallowed = EI_INIT;
@@ -24,7 +25,8 @@ pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by _U_)
     bool ndr64;
 
     /* RPC over HTTP looks after its own. */
-    if ((http && http->claimed) || !oxc_rpc_read_pdu(data, 0, &pdu))
+    if ((http && http->claimed) || !oxc_rpc_read_pdu(data, 0, &pdu) ||
+        (!oxc_emsmdb_is_ours() && !oxc_asyncemsmdb_is_ours()))
         return false;
     /* It may be the bind that has the wrong length. */
     return oxc_rpc_is_connection(pinfo) || oxc_rpc_is_server(&pinfo->dst, pinfo->destport) ||
@@ -62,13 +64,13 @@ dissect_afterwards(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *
 }
 
 void
-oxc_rpc_swallowed_handoff(void)
+proto_reg_handoff_oxc_rpc_swallowed(void)
 {
     oxc_afterwards_add(dissect_afterwards);
 }
 
 void
-oxc_rpc_swallowed_register(void)
+proto_register_oxc_rpc_swallowed(void)
 {
     static ei_register_info ei[] = {
         { &ei_swallowed,

@@ -5,9 +5,8 @@
  */
 
 #include "transport/rpc-sealed.h"
-#include "transport/rpc-swallowed.h"
-#include "transport/rpch-body.h"
 #include "transport/afterwards.h"
+#include "transport/rpch-body.h"
 
 #include "registration.h"
 
@@ -635,7 +634,8 @@ void
 oxc_rpc_dissect_pdus(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     pinfo->can_desegment = 0;
-    dissect_stream(tvb, pinfo, tree, NULL);
+    if (dcerpc_over_tcp && dcerpc_over_tcp->enabled)
+        dissect_stream(tvb, pinfo, tree, NULL);
 }
 
 static ws_bool
@@ -744,7 +744,6 @@ proto_reg_handoff_oxc_rpc_connection(void)
                        HEURISTIC_ENABLE);
     rpc_connection_handle = create_dissector_handle(dissect_rpc_connection, proto_dcerpc);
     stand_before_port_owners();
-    oxc_rpc_swallowed_handoff();
 }
 
 void
@@ -766,6 +765,5 @@ proto_register_oxc_rpc_connection(void)
         proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
                                              proto_x11 > 0 ? proto_x11 : proto_emsmdb, FT_PROTOCOL);
     oxc_rpc_sealed_register();
-    oxc_rpc_swallowed_register();
     expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));
 }
