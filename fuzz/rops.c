@@ -8,7 +8,7 @@
 
 #include "notify/notify.h"
 #include "rop/buffer.h"
-#include "transport/payload.h"
+#include "payload/extended_buffer.h"
 
 static oxc_pdu_t *
 pdu_of(packet_info *pinfo, bool is_response)

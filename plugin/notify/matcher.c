@@ -8,7 +8,7 @@
 
 #include <epan/epan.h>
 
-#include "notify/circumstance.h"
+#include "notify/session_inference.h"
 
 /* What the matcher knows of a session; bounded, one for each session. */
 typedef struct oxc_notify_state {
@@ -153,7 +153,7 @@ oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc_wakeup_method
     if (outcome != OXC_OUTCOME_PENDING) {
         wakeup->session = oxc_channel_session(channel);
     } else {
-        wakeup->session = oxc_circumstance_woken(channel, wakeup, &wakeup->confidence);
+        wakeup->session = oxc_inference_woken(channel, wakeup, &wakeup->confidence);
         if (wakeup->session)
             open_wakeup(wakeup);
     }
@@ -183,7 +183,7 @@ link_to(oxc_wakeup_t *wakeup, const oxc_pdu_t *fetch)
     wmem_map_insert(answered, fetch->call, wakeup);
     if (wakeup->confidence >= LITTLE_DOUBT) {
         nstime_delta(&took, &fetch->time, &wakeup->time);
-        oxc_circumstance_learn(nstime_to_sec(&took));
+        oxc_inference_learn(nstime_to_sec(&took));
     }
 }
 
@@ -270,7 +270,7 @@ fetch_asked(oxc_pdu_t *pdu)
     state->open = NULL;
     state->last_push = NULL;
     state->wait_ended = false;
-    guessed = oxc_circumstance_fetch(pdu, &confidence);
+    guessed = oxc_inference_fetch(pdu, &confidence);
     if (guessed && wakeup && guessed->frame > wakeup->frame) {
         if (within_window(&wakeup->time, &guessed->time))
             wakeup->superseded_in = guessed->frame;
@@ -314,7 +314,7 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
         if (state->open && state->open->frame < pdu->frame)
             state->open = state->last_push = NULL;
     } else {
-        oxc_circumstance_answer(pdu, oxc_matcher_brought(pdu));
+        oxc_inference_answer(pdu, oxc_matcher_brought(pdu));
     }
 }
 
@@ -330,16 +330,16 @@ oxc_matcher_expired(const oxc_wakeup_t *wakeup)
     return !within_window(&wakeup->time, &latest);
 }
 
-oxc_fate_t
-oxc_matcher_fate(const oxc_wakeup_t *wakeup)
+oxc_followup_t
+oxc_matcher_followup(const oxc_wakeup_t *wakeup)
 {
     if (wakeup->fetch)
-        return OXC_FATE_FOLLOWED;
+        return OXC_FOLLOWUP_FOLLOWED;
     if (wakeup->superseded_in)
-        return OXC_FATE_SUPERSEDED;
+        return OXC_FOLLOWUP_SUPERSEDED;
     if (wakeup->session && !wakeup->undecided && (wakeup->late_fetch || oxc_matcher_expired(wakeup)))
-        return OXC_FATE_MISSED;
-    return OXC_FATE_OPEN;
+        return OXC_FOLLOWUP_MISSED;
+    return OXC_FOLLOWUP_OPEN;
 }
 
 unsigned

@@ -16,7 +16,7 @@
  * the two is seen, so one pass and two passes come to the same links.
  *
  * Kept of a session are the wake-up that is open, the latest datagram and the latest wait: constant time and memory for
- * each event, whatever the session has behind it. circumstance.h says what is kept where no key shows the session.
+ * each event, whatever the session has behind it. session_inference.h says what is kept where no key shows the session.
  *
  * Confidence is measured, not felt (docs/matching.md has the tables and how they are made): 100 for keys of the
  * session, 97 for registered bytes at another address, the share of the session among all that may be meant where it
@@ -81,13 +81,13 @@ const oxc_wakeup_t *oxc_matcher_answered(const oxc_pdu_t *pdu);
 
 /* What became of a wake-up that announced notifications, as far as the capture was read. */
 typedef enum {
-    OXC_FATE_OPEN, /* not decided: another event may come, or the session is not known */
-    OXC_FATE_FOLLOWED,
-    OXC_FATE_SUPERSEDED,
-    OXC_FATE_MISSED /* no call of the session fetched before the window passed */
-} oxc_fate_t;
+    OXC_FOLLOWUP_OPEN, /* not decided: another event may come, or the session is not known */
+    OXC_FOLLOWUP_FOLLOWED,
+    OXC_FOLLOWUP_SUPERSEDED,
+    OXC_FOLLOWUP_MISSED /* no call of the session fetched before the window passed */
+} oxc_followup_t;
 
-oxc_fate_t oxc_matcher_fate(const oxc_wakeup_t *wakeup);
+oxc_followup_t oxc_matcher_followup(const oxc_wakeup_t *wakeup);
 
 /* Has the window of the wake-up passed within what was seen of the capture? */
 bool oxc_matcher_expired(const oxc_wakeup_t *wakeup);

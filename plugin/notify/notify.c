@@ -6,8 +6,8 @@
 
 #include "notify/notify.h"
 
-#include "notify/circumstance.h"
-#include "notify/fate.h"
+#include "notify/session_inference.h"
+#include "notify/wakeup_outcome.h"
 #include "notify/matcher.h"
 #include "notify/tap.h"
 #include "registration.h"
@@ -150,7 +150,7 @@ show_fate(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item,
             "No call of the session fetched the notifications within %u s; the next one is in frame %u",
             oxc_matcher_window(), wakeup->late_fetch->frame);
     } else if (PINFO_FD_VISITED(pinfo) && wakeup->outcome == OXC_OUTCOME_PENDING &&
-               oxc_matcher_fate(wakeup) == OXC_FATE_MISSED) {
+               oxc_matcher_followup(wakeup) == OXC_FOLLOWUP_MISSED) {
         expert_add_info_format(
             pinfo, item, &ei_never_followed,
             "No call of the session fetched the notifications; the capture goes on for more than %u s",
@@ -240,7 +240,7 @@ pending_session(packet_info *pinfo, oxc_session_t *own, const oxc_rop_t *rop)
     size_t len = oxc_session_index_key(rop->session_index, &pinfo->src, key);
     oxc_session_t *named = oxc_session_find(pinfo, OXC_KEY_INDEX, key, len, false);
 
-    if (!own || !own->circumstance)
+    if (!own || !own->inference)
         return own;
     return named && named->index_known ? named : NULL;
 }
@@ -461,7 +461,7 @@ proto_register_oxc_notify(void)
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
     register_fields();
     oxc_matcher_register();
-    oxc_circumstance_register();
+    oxc_inference_register();
     tap_oxcnotif = register_tap("oxcnotif");
     module = prefs_register_protocol(proto_oxcnotif, apply_preferences);
     prefs_register_uint_preference(
@@ -474,7 +474,7 @@ proto_register_oxc_notify(void)
 void
 proto_reg_handoff_oxc_notify(void)
 {
-    oxc_fates_register();
+    oxc_outcomes_register();
     proto_reg_handoff_oxc_stats();
     proto_reg_handoff_oxc_table_wakeups();
     proto_reg_handoff_oxc_table_sessions();

@@ -4,7 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include "notify/fate.h"
+#include "notify/wakeup_outcome.h"
 #include "notify/names.h"
 #include "registration.h"
 
@@ -22,16 +22,16 @@ static const char *const WAKEUPS = "Wake-ups and ends of waits";
 static const char *const FATES = "What became of the wake-ups";
 
 static const char *const fate_names[] = {
-    [OXC_FATE_OPEN] = "Undecided",
-    [OXC_FATE_FOLLOWED] = "Followed up",
-    [OXC_FATE_SUPERSEDED] = "Superseded by a later wake-up",
-    [OXC_FATE_MISSED] = "Never followed",
+    [OXC_FOLLOWUP_OPEN] = "Undecided",
+    [OXC_FOLLOWUP_FOLLOWED] = "Followed up",
+    [OXC_FOLLOWUP_SUPERSEDED] = "Superseded by a later wake-up",
+    [OXC_FOLLOWUP_MISSED] = "Never followed",
 };
 
 /* One tree, of which a person may open several. */
 typedef struct {
     stats_tree *tree;
-    oxc_fates_t *fates;
+    oxc_outcomes_t *outcomes;
     GHashTable *folders;        /* texts of the folders that have a node */
     unsigned open;
     int subscriptions, notifications, by_type, by_folder, arrivals, wakeups, what_became;
@@ -48,15 +48,15 @@ tick(tree_t *t, const char *name, int parent)
 static void
 show_open(tree_t *t)
 {
-    set_stat_node(t->tree, fate_names[OXC_FATE_OPEN], t->what_became, FALSE, (int)t->open);
+    set_stat_node(t->tree, fate_names[OXC_FOLLOWUP_OPEN], t->what_became, FALSE, (int)t->open);
 }
 
 static void
-decided(const oxc_wakeup_t *wakeup _U_, oxc_fate_t fate, const oxc_session_t *counted_as _U_, void *user)
+decided(const oxc_wakeup_t *wakeup _U_, oxc_followup_t followup, const oxc_session_t *counted_as _U_, void *user)
 {
     tree_t *t = (tree_t *)user;
 
-    tick(t, fate_names[fate], t->what_became);
+    tick(t, fate_names[followup], t->what_became);
     t->open--;
     show_open(t);
 }
@@ -66,7 +66,7 @@ free_tree(void *data)
 {
     tree_t *t = (tree_t *)data;
 
-    oxc_fates_free(t->fates);
+    oxc_outcomes_free(t->outcomes);
     g_hash_table_destroy(t->folders);
     g_free(t);
 }
@@ -78,7 +78,7 @@ tree_init(stats_tree *st)
     tree_t *t = g_new0(tree_t, 1);
 
     t->tree = st;
-    t->fates = oxc_fates_new(decided, t);
+    t->outcomes = oxc_outcomes_new(decided, t);
     t->folders = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
     t->subscriptions = stats_tree_create_node(st, SUBSCRIPTIONS, 0, STAT_DT_INT, TRUE);
     t->notifications = stats_tree_create_node(st, NOTIFICATIONS, 0, STAT_DT_INT, TRUE);
@@ -187,7 +187,7 @@ tree_packet(stats_tree *st, packet_info *pinfo, epan_dissect_t *edt _U_, const v
     default:
         break;
     }
-    oxc_fates_event(t->fates, event);
+    oxc_outcomes_event(t->outcomes, event);
     return TAP_PACKET_REDRAW;
 }
 

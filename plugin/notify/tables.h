@@ -4,10 +4,10 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#ifndef OXCNOTIF_STAT_TABLES_H
-#define OXCNOTIF_STAT_TABLES_H
+#ifndef OXCNOTIF_TABLES_H
+#define OXCNOTIF_TABLES_H
 
-#include "notify/fate.h"
+#include "notify/wakeup_outcome.h"
 
 #include <epan/stat_tap_ui.h>
 
@@ -42,4 +42,4 @@ void oxc_row_set_text(oxc_row_t *row, unsigned column, const char *text);
 void oxc_rows_reset(oxc_rows_t *rows, stat_tap_table *table);
 void oxc_rows_free_item(stat_tap_table *table, unsigned row, unsigned column, stat_tap_table_item_type *item);
 
-#endif /* OXCNOTIF_STAT_TABLES_H */
+#endif /* OXCNOTIF_TABLES_H */

@@ -8,9 +8,9 @@
 
 #include "notify/notify.h"
 #include "registration.h"
-#include "rop/buffer-state.h"
+#include "rop/buffer_state.h"
 #include "rop/field.h"
-#include "rop/keep.h"
+#include "rop/state_update.h"
 #include "rop/property.h"
 #include "ropdefs.h"
 
@@ -156,7 +156,7 @@ oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int 
             r->rop->handle = oxc_buffer_handle_at(b, place);
             /* The answer to S,D and R,I ROPs names its input object by another index than the request. */
             r->rop->object = oxc_buffer_input(r, r->is_response && r->rop->peer ? r->rop->peer->in_index : place);
-            oxc_keep_find_columns(r, r->def);
+            oxc_update_find_columns(r, r->def);
         }
         object = r->rop ? r->rop->object : NULL;
     }
@@ -480,10 +480,10 @@ static void
 show_effects(oxc_read_t *r, proto_tree *tree, const ropdef_rop_t *def, int offset, int next)
 {
     if (!r->is_response) {
-        oxc_keep_request(r, def);
+        oxc_update_request(r, def);
         return;
     }
-    oxc_keep_response(r, def, r->buffer->out_kind);
+    oxc_update_response(r, def, r->buffer->out_kind);
     if (r->rop && r->rop->created) {
         show_object(r, tree, offset, next - offset, r->rop->created);
         if (r->rop->created->is_subscription)
@@ -538,7 +538,7 @@ read_rop(oxc_buffer_t *b, proto_tree *tree, int offset, const ropdef_rop_t *def,
         else if (b->pdu->call->request && !def->trailer)
             proto_tree_add_expert(sub, b->pinfo, &ei_unasked, b->tvb, offset, 1);
     }
-    oxc_keep_find_columns(&r, def);
+    oxc_update_find_columns(&r, def);
     if (r.rop && !def->trailer) {
         if (def->deviations && !PINFO_FD_VISITED(b->pinfo))
             find_rop_deviation(b, r.rop, def, offset);

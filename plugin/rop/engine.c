@@ -8,7 +8,7 @@
 
 #include "rop/buffer.h"
 #include "rop/field.h"
-#include "rop/keep.h"
+#include "rop/state_update.h"
 #include "ropdefs.h"
 
 #include <string.h>
@@ -360,7 +360,7 @@ read_array(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_field_
             return -1;
         if (next == offset)     /* nothing of no size is counted, and no count may keep us here */
             return oxc_malformed(r, sub, offset, 0, "An element of %s has no bytes", f->name);
-        oxc_keep_element(r, f, offset, value);
+        oxc_update_element(r, f, offset, value);
         offset = next;
     }
     if (item)
@@ -417,7 +417,7 @@ read_field(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, int offset)
         s->slots[f->slot] = value;
     if (f->flags & ROPDEF_IS_RETURN_VALUE)
         r->return_value = (uint32_t)value;
-    oxc_keep_field(r, f, value, offset, next);
+    oxc_update_field(r, f, value, offset, next);
     return next;
 }
 

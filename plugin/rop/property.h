@@ -17,7 +17,7 @@
  * r->measure is set.
  */
 
-/* Property types (MS-OXCDATA 2.11.1); names in property-names.c */
+/* Property types (MS-OXCDATA 2.11.1); names in property_names.c */
 enum {
     PTYP_UNSPECIFIED = 0x0000,
     PTYP_NULL = 0x0001,

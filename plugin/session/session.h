@@ -82,7 +82,7 @@ struct oxc_session {
     bool sealed;                /* known by its association only: the stubs of its calls are encrypted */
     unsigned sharers;           /* session contexts in a sealed association, as far as is known; first pass */
     struct oxc_notify_state *notify;    /* owned by the matcher */
-    struct oxc_circumstance *circumstance;      /* owned by notify/circumstance.c */
+    struct oxc_inference *inference;      /* owned by notify/session_inference.c */
 };
 
 /*

@@ -1,0 +1,75 @@
+/* http_message.h
+ * Start lines and headers of HTTP/1.1, as far as a protocol inside needs them
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_HTTP_MESSAGE_H
+#define OXCNOTIF_HTTP_MESSAGE_H
+
+#include "compat.h"
+
+/*
+ * The http dissector hands over bodies only, and of a header that occurs more than once (Set-Cookie) only the last
+ * value. What a body dissector needs beyond that is read here.
+ */
+
+typedef struct {
+    const char *name;           /* lower case */
+    const char *value;          /* without white space around it */
+    int offset;                 /* of the line in the message's tvb; -1 when the bytes are not at hand */
+    int length;
+} oxc_http_header_t;
+
+typedef struct {
+    bool is_request;
+    unsigned status;            /* of a response; 0 when not known */
+    const char *target;         /* of a request; NULL when not known */
+    bool no_headers;            /* nothing is known of the headers (HTTP/2) */
+    bool is_rest;               /* of a response whose beginning was not captured */
+    tvbuff_t *tvb;              /* where the headers are; NULL when they came from the http dissector */
+    int offset;                 /* of the start line */
+    int body;                   /* offset of the first byte behind the headers */
+    int end;                    /* offset of the first byte behind the message, as far as the tvb goes */
+    bool complete;              /* end is the end of the message */
+    wmem_array_t *headers;      /* oxc_http_header_t, in wire order */
+    bool dissected;             /* for the user of the message */
+} oxc_http_message_t;
+
+/*
+ * The message that begins at offset of the tvb, in pinfo->pool; NULL when there is none, or its headers are not all
+ * there.
+ */
+oxc_http_message_t *oxc_http_read(packet_info *pinfo, tvbuff_t *tvb, int offset);
+
+/* A message of which the http dissector told no more than the header map (lower-case name -> value). */
+oxc_http_message_t *oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map);
+
+/* The headers of a message, for later visits of its frame: a copy that lives as long as the capture file is open. */
+oxc_http_message_t *oxc_http_keep(const oxc_http_message_t *message);
+
+/* A message of which nothing but the body is known. */
+oxc_http_message_t *oxc_http_without_headers(packet_info *pinfo, bool is_request);
+
+/* The body of a complete message without its chunks, a new tvb if there were any; NULL if it has none. */
+tvbuff_t *oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message);
+
+/*
+ * The rest of a chunked response (RFC 9112 7.1): the tvb begins with a chunk and ends behind the last one. The message
+ * has no headers; body becomes what the chunks hold, a data source of the frame. NULL if it is anything else.
+ */
+oxc_http_message_t *oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body);
+
+/* The value of the first header of that (lower-case) name, NULL when there is none. */
+const char *oxc_http_value(const oxc_http_message_t *message, const char *name);
+
+/* Is the media type (case-insensitive, whatever its parameters) that of the message? */
+bool oxc_http_is_type(const oxc_http_message_t *message, const char *media_type);
+
+/*
+ * What a status is called (RFC 9110 15), never NULL. Not every release of Wireshark lets plugins see the http
+ * dissector's list.
+ */
+const char *oxc_http_status_name(unsigned status);
+
+#endif /* OXCNOTIF_HTTP_MESSAGE_H */

@@ -1,0 +1,139 @@
+/* mapihttp_keepalive.c
+ * Long polls on which the server says nothing for longer than it promised (MS-OXCMAPIHTTP 2.2.3.3.5)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "http/mapihttp_keepalive.h"
+
+#include <epan/conversation.h>
+#include <epan/dissectors/packet-tcp.h>
+#include <epan/epan.h>
+#include <epan/proto_data.h>
+#include <wsutil/strtoi.h>
+
+#include "tcp/tcp_close.h"
+
+/* Key of a frame's silence in its data; see mapihttp_transaction.c for the others. */
+#define SILENCE_KEY 0xFFFFFFFE
+
+/* A connection with a wait on it: one at a time, as HTTP/1.1 has no more. */
+typedef struct {
+    const oxc_call_t *wait;     /* NULL when none is open */
+    uint32_t client_port;
+    uint32_t progress;          /* of the server's bytes */
+    bool ended;                 /* the answer is complete with this frame */
+    nstime_t heard;             /* when the server was heard of last */
+} line_t;
+
+static wmem_map_t *lines;       /* conversation -> line_t */
+static int proto_silence = -1;
+
+void
+oxc_keepalive_promise(packet_info *pinfo, oxc_session_t *session, const char *pending_period)
+{
+    uint32_t period;
+
+    if (!PINFO_FD_VISITED(pinfo) && session && pending_period && ws_strtou32(pending_period, NULL, &period))
+        session->pending_period = period;
+}
+
+/* Where the sender of this frame stands in its bytes: an acknowledgement or a keep-alive does not change it. */
+static uint32_t
+sender_progress(const conversation_t *conversation)
+{
+    const struct tcp_analysis *tcp = (const struct tcp_analysis *)conversation_get_proto_data(
+        conversation, proto_get_id_by_filter_name("tcp"));
+
+    return tcp && tcp->fwd && tcp->fwd->tcp_analyze_seq_info ? tcp->fwd->tcp_analyze_seq_info->nextseq : 0;
+}
+
+void
+oxc_keepalive_wait_begins(packet_info *pinfo, const oxc_call_t *call)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    line_t *line;
+
+    if (PINFO_FD_VISITED(pinfo) || !conversation || pinfo->ptype != PT_TCP)
+        return;
+    line = (line_t *)wmem_map_lookup(lines, conversation);
+    if (!line) {
+        line = wmem_new0(wmem_file_scope(), line_t);
+        wmem_map_insert(lines, conversation, line);
+    }
+    line->wait = call;
+    line->ended = false;
+    line->client_port = pinfo->srcport;
+    line->heard = pinfo->abs_ts;
+}
+
+void
+oxc_keepalive_wait_ends(packet_info *pinfo)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    line_t *line = conversation ? (line_t *)wmem_map_lookup(lines, conversation) : NULL;
+
+    if (line && !PINFO_FD_VISITED(pinfo))
+        line->ended = true;
+}
+
+/* PENDING may come a little late without anybody being worse off. */
+static bool
+is_too_long(const nstime_t *lasted, uint32_t period)
+{
+    return nstime_to_msec(lasted) > period * 1.25 + 1000;
+}
+
+static const oxc_keepalive_t *
+remember(packet_info *pinfo, const line_t *line, const nstime_t *lasted)
+{
+    oxc_keepalive_t *silence = wmem_new(wmem_file_scope(), oxc_keepalive_t);
+
+    silence->lasted = *lasted;
+    silence->period = line->wait->session->pending_period;
+    silence->wait_in = line->wait->request->frame;
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_silence, SILENCE_KEY, silence);
+    return silence;
+}
+
+const oxc_keepalive_t *
+oxc_keepalive_ended(packet_info *pinfo)
+{
+    const oxc_keepalive_t *silence = NULL;
+    conversation_t *conversation;
+    nstime_t lasted;
+    line_t *line;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return (const oxc_keepalive_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_silence, SILENCE_KEY);
+    if (wmem_map_size(lines) == 0)
+        return NULL;
+    conversation = find_conversation_pinfo(pinfo, 0);
+    line = conversation ? (line_t *)wmem_map_lookup(lines, conversation) : NULL;
+    if (!line || !line->wait)
+        return NULL;
+    if (pinfo->srcport != line->client_port) {
+        uint32_t progress = sender_progress(conversation);
+
+        if (progress == line->progress && !oxc_tcp_ends_seen(pinfo))
+            return NULL;
+        line->progress = progress;
+    } else if (!oxc_tcp_ends_seen(pinfo)) {
+        return NULL;
+    }
+    nstime_delta(&lasted, &pinfo->abs_ts, &line->heard);
+    if (line->wait->session && line->wait->session->pending_period &&
+        is_too_long(&lasted, line->wait->session->pending_period))
+        silence = remember(pinfo, line, &lasted);
+    line->heard = pinfo->abs_ts;
+    if (line->ended || oxc_tcp_ends_seen(pinfo))
+        line->wait = NULL;
+    return silence;
+}
+
+void
+oxc_keepalive_register(int proto)
+{
+    proto_silence = proto;
+    lines = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+}

@@ -1,0 +1,99 @@
+/* session_inference.h
+ * Whose wake-ups come through a channel that nothing in the capture ties to a session
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_SESSION_INFERENCE_H
+#define OXCNOTIF_SESSION_INFERENCE_H
+
+#include "notify/notify.h"
+
+/*
+ * A wake-up comes through a channel: an ACXH, an address with its context bytes, a session index. The call that ties
+ * the channel to a session may be missing: the packet was lost, the capture began later, the stubs are encrypted. Then
+ * it is learnt, on the first pass, from what happens at the same client and server: a client that was woken fetches
+ * soon, so the session whose fetches keep coming right after the channel's wake-ups is the channel's.
+ *
+ * How much a fetch says is the ratio of two densities: that of a follow-up at this latency, by how long follow-ups took
+ * so far in the capture, and that of any fetch of a session, by how often the sessions of this client and server fetch.
+ * A fetch without ROPs, and one that brings notifications, says more than others. Ratios are multiplied up over
+ * wake-ups; what is shown as confidence is the share of the best session in the sum over all that could be meant, among
+ * them those that were not seen yet. A session that has another channel of the same kind is hardly meant (MS-OXCRPC
+ * 3.1.1: one asynchronous context handle per session).
+ *
+ * Cost per event is bounded: so is what is kept of a channel (CANDIDATES sessions), of a client and server (FEW
+ * sessions, NEAR wake-ups of the last seconds with FETCHERS fetches each) and of a session.
+ */
+
+typedef enum {
+    OXC_CHANNEL_WAIT,       /* ACXH */
+    OXC_CHANNEL_PUSH,       /* address, port and context bytes */
+    OXC_CHANNEL_INDEX,      /* SessionIndex of a RopPending */
+    OXC_CHANNEL_CONNECTION, /* connection of waits whose requests were not captured; several sessions may use it */
+    OXC_CHANNEL_KINDS
+} oxc_channel_kind_t;
+
+/* The channel with this key between client and server, made if it is new. First visit only; the key is copied. */
+oxc_channel_t *oxc_channel_find(oxc_channel_kind_t kind, const void *key, size_t len, const address *client,
+                                const address *server);
+
+/* The channel belongs to one of the sessions that told it; with several, nobody can say which of them is woken. */
+void oxc_channel_share(oxc_channel_t *channel, oxc_session_t *session);
+
+/* The session that is believed to have the channel; NULL if that is open. First visit only. */
+oxc_session_t *oxc_channel_session(const oxc_channel_t *channel);
+
+/*
+ * A wait of a session begins or ends on a connection (channel of OXC_CHANNEL_CONNECTION). A session has one wait at a
+ * time, so an end whose beginning was not captured is that of a session which has none open. First visit only.
+ */
+void oxc_channel_wait_begins(oxc_channel_t *channel, const oxc_session_t *session);
+void oxc_channel_wait_ended(oxc_channel_t *channel, oxc_session_t *session);
+
+/* The session was met between client and server. First visit only. */
+void oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, const address *client, const address *server);
+
+/* The session has registered for datagrams, and what it registered was not captured. First visit only. */
+void oxc_inference_expect_push(oxc_session_t *session);
+
+/*
+ * Something came to a client, with which its server may have woken it: is it a wake-up? It is if the client is known to
+ * wait for that, or if it often came before and one session fetched right after it. First visit only.
+ */
+bool oxc_inference_is_push(packet_info *pinfo, oxc_channel_t *channel);
+
+/* Was a session met between them? First visit only. */
+bool oxc_inference_are_peers(const address *client, const address *server);
+
+/* Frame of the latest call of the session; 0 for none. First visit only. */
+uint32_t oxc_inference_latest_frame(const oxc_session_t *session);
+
+/* A key shows which channel of this kind the session has: it has no other. First visit only. */
+void oxc_inference_taken(oxc_session_t *session, oxc_channel_kind_t kind);
+
+/* ---- for the matcher; first visit only ---- */
+
+struct oxc_wakeup;
+
+/*
+ * A wake-up came through the channel: the session that it is for, with the confidence of that in per cent; NULL if that
+ * is too uncertain, and then the next fetches will be offered it.
+ */
+oxc_session_t *oxc_inference_woken(oxc_channel_t *channel, struct oxc_wakeup *wakeup, uint8_t *confidence);
+
+/*
+ * A session fetches: the wake-up of unknown session that this follows up, with the confidence of that; NULL for none.
+ */
+struct oxc_wakeup *oxc_inference_fetch(const oxc_pdu_t *request, uint8_t *confidence);
+
+/* What a fetch brought: a number of notifications. */
+void oxc_inference_answer(const oxc_pdu_t *response, unsigned notifications);
+
+/* A wake-up was followed up after this many seconds, and there is little doubt of it. */
+void oxc_inference_learn(double seconds);
+
+/* Registers what lives from file to file. */
+void oxc_inference_register(void);
+
+#endif /* OXCNOTIF_SESSION_INFERENCE_H */

@@ -1,0 +1,210 @@
+/* table_sessions.c
+ * The table of sessions: who, from when to when, what it was told, how it ended
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "notify/names.h"
+#include "notify/tables.h"
+#include "registration.h"
+
+#include <epan/to_str.h>
+
+enum {
+    COL_SESSION,
+    COL_USER,
+    COL_CLIENT,
+    COL_SERVER,
+    COL_FIRST,
+    COL_LAST,
+    COL_SUBSCRIPTIONS,
+    COL_NOTIFICATIONS,
+    COL_WAKEUPS,
+    COL_FOLLOWED,
+    COL_SUPERSEDED,
+    COL_MISSED,
+    COL_WAITS_LOST,
+    COL_ENDED,
+    COLUMNS
+};
+
+/* Columns that only count. */
+enum { COUNTED_FROM = COL_SUBSCRIPTIONS, COUNTED_TO = COL_WAITS_LOST };
+
+typedef struct {
+    oxc_row_t row;
+    bool shown;                 /* every cell has something in it */
+    bool ends_shown;            /* addresses */
+    unsigned counts[COUNTED_TO + 1];
+} session_row_t;
+
+static stat_tap_table_ui statistic;
+static oxc_rows_t *rows;
+static oxc_outcomes_t *outcomes;
+static stat_tap_table *sessions;
+
+static void
+show_end(oxc_row_t *row, const oxc_session_t *session)
+{
+    static const char *const ends[] = {
+        [OXC_END_DISCONNECTED] = "disconnected",
+        [OXC_END_LOST] = "lost",
+        [OXC_END_REPLACED] = "replaced",
+    };
+    char text[40] = "-";
+
+    if (session && session->end && session->end < G_N_ELEMENTS(ends))
+        snprintf(text, sizeof text, "%s in %u", ends[session->end], session->ended_in);
+    oxc_row_set_text(row, COL_ENDED, text);
+}
+
+static void
+add(session_row_t *r, unsigned column, int n)
+{
+    r->counts[column] += n;
+    oxc_row_set_uint(&r->row, column, r->counts[column]);
+}
+
+static void
+show_ends(session_row_t *r, packet_info *pinfo, const oxc_tap_t *event)
+{
+    bool from_server = event->pdu ? event->pdu->is_response : true;
+
+    /* A wait may be cut off by either side: such a frame does not tell which is which. */
+    if (r->ends_shown || (event->wakeup && event->wakeup->outcome == OXC_OUTCOME_CUT_OFF))
+        return;
+    r->ends_shown = true;
+    oxc_row_set_text(&r->row, from_server ? COL_SERVER : COL_CLIENT, address_to_str(pinfo->pool, &pinfo->src));
+    oxc_row_set_text(&r->row, from_server ? COL_CLIENT : COL_SERVER, address_to_str(pinfo->pool, &pinfo->dst));
+}
+
+/* Number 0 is for what belongs to no session that is known. */
+static session_row_t *
+row_of(const oxc_session_t *session)
+{
+    session_row_t *r = (session_row_t *)oxc_rows_get(rows, sessions, session ? session->number : 0);
+
+    if (!r->shown) {
+        r->shown = true;
+        oxc_row_set_uint(&r->row, COL_SESSION, session ? session->number : 0);
+        oxc_row_set_text(&r->row, COL_CLIENT, "");
+        oxc_row_set_text(&r->row, COL_SERVER, "");
+        oxc_row_set_uint(&r->row, COL_FIRST, session ? session->first_frame : 0);
+        oxc_row_set_uint(&r->row, COL_LAST, session ? session->first_frame : 0);
+        for (unsigned column = COUNTED_FROM; column <= COUNTED_TO; column++)
+            add(r, column, 0);
+    }
+    oxc_row_set_text(&r->row, COL_USER, oxc_user_text(session));
+    show_end(&r->row, session);
+    return r;
+}
+
+static void
+decided(const oxc_wakeup_t *wakeup, oxc_followup_t followup, const oxc_session_t *counted_as, void *user _U_)
+{
+    static const unsigned columns[] = {
+        [OXC_FOLLOWUP_FOLLOWED] = COL_FOLLOWED,
+        [OXC_FOLLOWUP_SUPERSEDED] = COL_SUPERSEDED,
+        [OXC_FOLLOWUP_MISSED] = COL_MISSED,
+    };
+
+    const oxc_session_t *session = oxc_wakeup_session(wakeup);
+
+    if (session != counted_as) {
+        add(row_of(counted_as), COL_WAKEUPS, -1);
+        add(row_of(session), COL_WAKEUPS, 1);
+    }
+    add(row_of(session), columns[followup], 1);
+}
+
+static void
+count_wakeup(session_row_t *r, const oxc_wakeup_t *wakeup)
+{
+    if (wakeup->outcome == OXC_OUTCOME_PENDING)
+        add(row_of(oxc_wakeup_session(wakeup)), COL_WAKEUPS, 1);
+    else if (wakeup->outcome == OXC_OUTCOME_CUT_OFF || wakeup->outcome == OXC_OUTCOME_REJECTED)
+        add(r, COL_WAITS_LOST, 1);
+}
+
+static tap_packet_status
+sessions_packet(void *tapdata _U_, packet_info *pinfo, epan_dissect_t *edt _U_, const void *data, tap_flags_t flags _U_)
+{
+    const oxc_tap_t *event = (const oxc_tap_t *)data;
+    session_row_t *r;
+
+    /* A call without a session, such as a connect that fails, is nobody's. */
+    if (!event->session && event->kind != OXC_TAP_WAKEUP && event->kind != OXC_TAP_NOTIFICATION &&
+        event->kind != OXC_TAP_SUBSCRIPTION)
+        return TAP_PACKET_DONT_REDRAW;
+    r = row_of(event->session);
+    oxc_row_set_uint(&r->row, COL_LAST, pinfo->num);
+    show_ends(r, pinfo, event);
+    if (event->kind == OXC_TAP_SUBSCRIPTION)
+        add(r, COL_SUBSCRIPTIONS, 1);
+    else if (event->kind == OXC_TAP_NOTIFICATION)
+        add(r, COL_NOTIFICATIONS, 1);
+    else if (event->kind == OXC_TAP_WAKEUP)
+        count_wakeup(r, event->wakeup);
+    oxc_outcomes_event(outcomes, event);
+    /* The session that ended because this one began has no event of its own for that. */
+    if (event->session && event->session->replaces && oxc_rows_find(rows, event->session->replaces->number))
+        row_of(event->session->replaces);
+    return TAP_PACKET_REDRAW;
+}
+
+/* Wireshark has freed the table when the last window was closed. */
+static void
+sessions_init(stat_tap_table_ui *ui)
+{
+    if (ui->tables && ui->tables->len > 0)
+        return;
+    sessions = stat_tap_init_table("Sessions", COLUMNS, 0, NULL);
+    stat_tap_add_table(ui, sessions);
+    oxc_rows_reset(rows, sessions);
+    oxc_outcomes_reset(outcomes);
+}
+
+static void
+sessions_reset(stat_tap_table *table)
+{
+    oxc_rows_reset(rows, table);
+    oxc_outcomes_reset(outcomes);
+}
+
+void
+proto_reg_handoff_oxc_table_sessions(void)
+{
+    static stat_tap_table_item columns[COLUMNS] = {
+        [COL_SESSION] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Session", "%7u" },
+        [COL_USER] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "User            ", "%-16s" },
+        [COL_CLIENT] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Client         ", "%-15s" },
+        [COL_SERVER] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Server         ", "%-15s" },
+        [COL_FIRST] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "First frame", "%11u" },
+        [COL_LAST] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Last frame", "%10u" },
+        [COL_SUBSCRIPTIONS] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Subscriptions", "%13u" },
+        [COL_NOTIFICATIONS] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Notifications", "%13u" },
+        [COL_WAKEUPS] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Wake-ups", "%8u" },
+        [COL_FOLLOWED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Followed", "%8u" },
+        [COL_SUPERSEDED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Superseded", "%10u" },
+        [COL_MISSED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Missed", "%6u" },
+        [COL_WAITS_LOST] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Waits lost", "%10u" },
+        [COL_ENDED] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Ended", "%s" },
+    };
+    static tap_param parameters[] = { { PARAM_FILTER, "filter", "Filter", NULL, TRUE } };
+
+    rows = oxc_rows_new(&statistic, sizeof(session_row_t), NULL);
+    outcomes = oxc_outcomes_new(decided, NULL);
+    statistic.group = REGISTER_PACKET_STAT_GROUP_UNSORTED;
+    statistic.title = "Exchange Sessions";
+    statistic.tap_name = "oxcnotif";
+    statistic.cli_string = "oxcnotif,sessions";
+    statistic.stat_tap_init_cb = sessions_init;
+    statistic.packet_func = sessions_packet;
+    statistic.stat_tap_reset_table_cb = sessions_reset;
+    statistic.stat_tap_free_table_item_cb = oxc_rows_free_item;
+    statistic.nfields = COLUMNS;
+    statistic.fields = columns;
+    statistic.nparams = G_N_ELEMENTS(parameters);
+    statistic.params = parameters;
+    register_stat_tap_table_ui(&statistic);
+}

@@ -1,0 +1,382 @@
+/* property_names.c
+ * Names of properties, of their types, and of the numbers in them
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rop/property.h"
+
+#include "ropdefs.h"
+
+/* MS-OXCDATA 2.11.1; the multivalue instances 0x3xxx are named from these. */
+static const value_string property_type_vals[] = {
+    { 0x0000, "PtypUnspecified" },
+    { 0x0001, "PtypNull" },
+    { 0x0002, "PtypInteger16" },
+    { 0x0003, "PtypInteger32" },
+    { 0x0004, "PtypFloating32" },
+    { 0x0005, "PtypFloating64" },
+    { 0x0006, "PtypCurrency" },
+    { 0x0007, "PtypFloatingTime" },
+    { 0x000A, "PtypErrorCode" },
+    { 0x000B, "PtypBoolean" },
+    { 0x000D, "PtypObject" },
+    { 0x0014, "PtypInteger64" },
+    { 0x001E, "PtypString8" },
+    { 0x001F, "PtypString" },
+    { 0x0040, "PtypTime" },
+    { 0x0048, "PtypGuid" },
+    { 0x00FB, "PtypServerId" },
+    { 0x00FD, "PtypRestriction" },
+    { 0x00FE, "PtypRuleAction" },
+    { 0x0102, "PtypBinary" },
+    { 0x1002, "PtypMultipleInteger16" },
+    { 0x1003, "PtypMultipleInteger32" },
+    { 0x1004, "PtypMultipleFloating32" },
+    { 0x1005, "PtypMultipleFloating64" },
+    { 0x1006, "PtypMultipleCurrency" },
+    { 0x1007, "PtypMultipleFloatingTime" },
+    { 0x1014, "PtypMultipleInteger64" },
+    { 0x101E, "PtypMultipleString8" },
+    { 0x101F, "PtypMultipleString" },
+    { 0x1040, "PtypMultipleTime" },
+    { 0x1048, "PtypMultipleGuid" },
+    { 0x1102, "PtypMultipleBinary" },
+    { 0x3002, "PtypMultipleInteger16 instance" },
+    { 0x3003, "PtypMultipleInteger32 instance" },
+    { 0x3004, "PtypMultipleFloating32 instance" },
+    { 0x3005, "PtypMultipleFloating64 instance" },
+    { 0x3006, "PtypMultipleCurrency instance" },
+    { 0x3007, "PtypMultipleFloatingTime instance" },
+    { 0x3014, "PtypMultipleInteger64 instance" },
+    { 0x301E, "PtypMultipleString8 instance" },
+    { 0x301F, "PtypMultipleString instance" },
+    { 0x3040, "PtypMultipleTime instance" },
+    { 0x3048, "PtypMultipleGuid instance" },
+    { 0x3102, "PtypMultipleBinary instance" },
+    { 0, NULL }
+};
+value_string_ext oxc_property_type_vals_ext = VALUE_STRING_EXT_INIT(property_type_vals);
+
+/* Name of a property type, also of arrays (0x1000) and instances (0x2000) of one; NULL for no known type. */
+static const char *
+property_type_name(uint16_t type)
+{
+    return try_val_to_str_ext(type, &oxc_property_type_vals_ext);
+}
+
+const char *
+oxc_property_name(oxc_read_t *r, uint32_t tag)
+{
+    const char *name = NULL;
+
+    /* The same id may mean something else in an address book (0x8000 and up), where no mapping is used. */
+    if (OXC_ID_OF(tag) >= 0x8000 && r->counts != OXC_COUNTS_ADDRESS_BOOK) {
+        if (r->pdu && r->pdu->call->session)
+            name = oxc_session_property_name(r->pinfo, r->pdu->call->session, OXC_ID_OF(tag));
+        return name ? name : wmem_strdup_printf(r->pinfo->pool, "Named property 0x%04X", OXC_ID_OF(tag));
+    }
+    if (r->counts == OXC_COUNTS_STREAM)
+        name = oxc_meta_tag_name(tag);
+    if (!name)
+        name = try_val_to_str_ext(tag, &ropdef_property_tag_vals_ext);
+    if (!name)
+        name = try_val_to_str_ext(tag & ~0x3000U, &ropdef_property_tag_vals_ext);
+    if (!name)
+        name = try_val_to_str_ext(OXC_ID_OF(tag), &ropdef_property_id_vals_ext);
+    return name ? name : wmem_strdup_printf(r->pinfo->pool, "Property 0x%04X", OXC_ID_OF(tag));
+}
+
+const char *
+oxc_property_tag_name(oxc_read_t *r, uint32_t tag)
+{
+    const char *type = property_type_name(OXC_TYPE_OF(tag));
+
+    if (r->counts == OXC_COUNTS_STREAM && OXC_TYPE_OF(tag) & OXC_PTYP_CODE_PAGE)
+        return wmem_strdup_printf(r->pinfo->pool, "%s (string of code page %u)", oxc_property_name(r, tag),
+                                  OXC_TYPE_OF(tag) & ~OXC_PTYP_CODE_PAGE);
+    return type ? wmem_strdup_printf(r->pinfo->pool, "%s (%s)", oxc_property_name(r, tag), type)
+                : wmem_strdup_printf(r->pinfo->pool, "%s (type 0x%04X)", oxc_property_name(r, tag), OXC_TYPE_OF(tag));
+}
+
+/* GUIDs of the family {xxxxxxxx-0000-0000-C000-000000000046} */
+#define GUID_0046(data1) { data1, 0x0000, 0x0000, { 0xC0, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x46 } }
+
+static const struct {
+    e_guid_t guid;
+    oxc_uid_t uid;
+    const char *name;
+} known_guids[] = {
+    /* Property sets (MS-OXPROPS 1.3.2) */
+    { GUID_0046(0x00020328), OXC_UID_OTHER, "PS_MAPI" },
+    { GUID_0046(0x00020329), OXC_UID_OTHER, "PS_PUBLIC_STRINGS" },
+    { GUID_0046(0x00020386), OXC_UID_OTHER, "PS_INTERNET_HEADERS" },
+    { GUID_0046(0x00062002), OXC_UID_OTHER, "PSETID_Appointment" },
+    { GUID_0046(0x00062003), OXC_UID_OTHER, "PSETID_Task" },
+    { GUID_0046(0x00062004), OXC_UID_OTHER, "PSETID_Address" },
+    { GUID_0046(0x00062008), OXC_UID_OTHER, "PSETID_Common" },
+    { GUID_0046(0x0006200A), OXC_UID_OTHER, "PSETID_Log" },
+    { GUID_0046(0x0006200E), OXC_UID_OTHER, "PSETID_Note" },
+    { GUID_0046(0x00062013), OXC_UID_OTHER, "PSETID_Report" },
+    { GUID_0046(0x00062014), OXC_UID_OTHER, "PSETID_Remote" },
+    { GUID_0046(0x00062040), OXC_UID_OTHER, "PSETID_Sharing" },
+    { GUID_0046(0x00062041), OXC_UID_OTHER, "PSETID_PostRss" },
+    { { 0x6ED8DA90, 0x450B, 0x101B, { 0x98, 0xDA, 0x00, 0xAA, 0x00, 0x3F, 0x13, 0x05 } }, OXC_UID_OTHER,
+      "PSETID_Meeting" },
+    { { 0x41F28F13, 0x83F4, 0x4114, { 0xA5, 0x84, 0xEE, 0xDB, 0x5A, 0x6B, 0x0B, 0xFF } }, OXC_UID_OTHER,
+      "PSETID_Messaging" },
+    { { 0x4442858E, 0xA9E3, 0x4E80, { 0xB9, 0x00, 0x31, 0x7A, 0x21, 0x0C, 0xC1, 0x5B } }, OXC_UID_OTHER,
+      "PSETID_UnifiedMessaging" },
+    { { 0x71035549, 0x0739, 0x4DCB, { 0x91, 0x63, 0x00, 0xF0, 0x58, 0x0D, 0xBB, 0xDF } }, OXC_UID_OTHER,
+      "PSETID_AirSync" },
+    { { 0x96357F7F, 0x59E1, 0x47D0, { 0x99, 0xA7, 0x46, 0x51, 0x5C, 0x18, 0x3B, 0x54 } }, OXC_UID_OTHER,
+      "PSETID_Attachment" },
+    { { 0x11000E07, 0xB51B, 0x40D6, { 0xAF, 0x21, 0xCA, 0xA8, 0x5E, 0xDA, 0xB1, 0xD0 } }, OXC_UID_OTHER,
+      "PSETID_CalendarAssistant" },
+    { { 0x23239608, 0x685D, 0x4732, { 0x9C, 0x55, 0x4C, 0x95, 0xCB, 0x4E, 0x8E, 0x33 } }, OXC_UID_OTHER,
+      "PSETID_XmlExtractedEntities" },
+    /* Provider UIDs (MS-OXCDATA 2.2.4, 2.2.5), whose bytes the specifications list in the order of the wire */
+    { { 0xC840A7DC, 0x42C0, 0x1A10, { 0xB4, 0xB9, 0x08, 0x00, 0x2B, 0x2F, 0xE1, 0x82 } }, OXC_UID_ADDRESS_BOOK,
+      "MUIDEMSAB" },
+    { { 0x10BBA138, 0xE505, 0x1A10, { 0xA1, 0xBB, 0x08, 0x00, 0x2B, 0x2A, 0x56, 0xC2 } }, OXC_UID_STORE,
+      "MUIDSTOREWRAP" },
+    { { 0xA41F2B81, 0xA3BE, 0x1910, { 0x9D, 0x6E, 0x00, 0xDD, 0x01, 0x0F, 0x54, 0x02 } }, OXC_UID_ONE_OFF,
+      "MUIDOOP" },
+    { { 0x9073441A, 0x66AA, 0xCD11, { 0x9B, 0xC8, 0x00, 0xAA, 0x00, 0x2F, 0xC4, 0x5A } }, OXC_UID_PUBLIC,
+      "public folders" },
+    { { 0x20FA551B, 0x66AA, 0xCD11, { 0x9B, 0xC8, 0x00, 0xAA, 0x00, 0x2F, 0xC4, 0x5A } }, OXC_UID_OTHER,
+      "mailbox store" },
+    { { 0x1002831C, 0x66AA, 0xCD11, { 0x9B, 0xC8, 0x00, 0xAA, 0x00, 0x2F, 0xC4, 0x5A } }, OXC_UID_OTHER,
+      "public folder store" },
+};
+
+static int
+find_guid(const e_guid_t *guid)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(known_guids); i++) {
+        const e_guid_t *known = &known_guids[i].guid;
+
+        if (known->data1 == guid->data1 && known->data2 == guid->data2 && known->data3 == guid->data3
+            && memcmp(known->data4, guid->data4, sizeof known->data4) == 0)
+            return (int)i;
+    }
+    return -1;
+}
+
+const char *
+oxc_guid_name(const e_guid_t *guid)
+{
+    int i = find_guid(guid);
+
+    return i < 0 ? NULL : known_guids[i].name;
+}
+
+oxc_uid_t
+oxc_guid_uid(const e_guid_t *guid)
+{
+    int i = find_guid(guid);
+
+    return i < 0 ? OXC_UID_OTHER : known_guids[i].uid;
+}
+
+/* ---- numbers with names ---- */
+
+static const value_string message_flags[] = {   /* MS-OXCMSG 2.2.1.6 */
+    { 0x00000001, "mfRead" },
+    { 0x00000002, "mfUnmodified" },
+    { 0x00000004, "mfSubmitted" },
+    { 0x00000008, "mfUnsent" },
+    { 0x00000010, "mfHasAttach" },
+    { 0x00000020, "mfFromMe" },
+    { 0x00000040, "mfFAI" },
+    { 0x00000080, "mfResend" },
+    { 0x00000100, "mfNotifyRead" },
+    { 0x00000200, "mfNotifyUnread" },
+    { 0x00000400, "mfEverRead" },
+    { 0x00002000, "mfInternet" },
+    { 0x00008000, "mfUntrusted" },
+    { 0, NULL }
+};
+
+static const value_string message_status[] = {  /* MS-OXCMSG 2.2.1.8 */
+    { 0x00000800, "msInConflict" },
+    { 0x00001000, "msRemoteDownload" },
+    { 0x00002000, "msRemoteDelete" },
+    { 0, NULL }
+};
+
+static const value_string importance[] = {      /* MS-OXCMSG 2.2.1.11 */
+    { 0, "Low" }, { 1, "Normal" }, { 2, "High" }, { 0, NULL }
+};
+
+static const value_string priority[] = {        /* MS-OXCMSG 2.2.1.12 */
+    { 0, "Normal" }, { 1, "Urgent" }, { 0xFFFFFFFF, "Not urgent" }, { 0, NULL }
+};
+
+static const value_string sensitivity[] = {     /* MS-OXCMSG 2.2.1.13 */
+    { 0, "Normal" }, { 1, "Personal" }, { 2, "Private" }, { 3, "Confidential" }, { 0, NULL }
+};
+
+static const value_string object_type[] = {     /* MS-OXCPRPT 2.2.1.7 */
+    { 1, "Store" }, { 2, "Address book" }, { 3, "Folder" }, { 4, "Address book container" }, { 5, "Message" },
+    { 6, "Mail user" }, { 7, "Attachment" }, { 8, "Distribution list" }, { 0, NULL }
+};
+
+static const value_string display_type[] = {    /* MS-OXOABK 2.2.3.11 */
+    { 0x0000, "DT_MAILUSER" }, { 0x0001, "DT_DISTLIST" }, { 0x0002, "DT_FORUM" }, { 0x0003, "DT_AGENT" },
+    { 0x0004, "DT_ORGANIZATION" }, { 0x0005, "DT_PRIVATE_DISTLIST" }, { 0x0006, "DT_REMOTE_MAILUSER" },
+    { 0x0100, "DT_CONTAINER" }, { 0x0101, "DT_TEMPLATE" }, { 0x0102, "DT_ADDRESS_TEMPLATE" }, { 0x0200, "DT_SEARCH" },
+    { 0, NULL }
+};
+
+static const value_string row_type[] = {        /* MS-OXCTABL 2.2.1.3 */
+    { 1, "TBL_LEAF_ROW" }, { 2, "TBL_EMPTY_CATEGORY" }, { 3, "TBL_EXPANDED_CATEGORY" },
+    { 4, "TBL_COLLAPSED_CATEGORY" }, { 0, NULL }
+};
+
+static const value_string recipient_type[] = {  /* MS-OXOMSG 2.2.3.1 */
+    { 0, "Originator" }, { 1, "To" }, { 2, "Cc" }, { 3, "Bcc" }, { 0, NULL }
+};
+
+static const value_string folder_type[] = {     /* MS-OXCFOLD 2.2.2.2.2.1 */
+    { 0, "Root" }, { 1, "Generic" }, { 2, "Search" }, { 0, NULL }
+};
+
+static const value_string attach_method[] = {   /* MS-OXCMSG 2.2.2.9 */
+    { 0, "afNone" }, { 1, "afByValue" }, { 2, "afByReference" }, { 4, "afByReferenceOnly" },
+    { 5, "afEmbeddedMessage" }, { 6, "afStorage" }, { 7, "afByWebReference" }, { 0, NULL }
+};
+
+static const value_string rule_state[] = {      /* MS-OXORULE 2.2.1.3.1.3 */
+    { 0x01, "ST_ENABLED" }, { 0x02, "ST_ERROR" }, { 0x04, "ST_ONLY_WHEN_OOF" }, { 0x08, "ST_KEEP_OOF_HIST" },
+    { 0x10, "ST_EXIT_LEVEL" }, { 0x20, "ST_SKIP_IF_SCL_IS_SAFE" }, { 0x40, "ST_RULE_PARSE_ERROR" }, { 0, NULL }
+};
+
+static const value_string access_flags[] = {    /* MS-OXCPRPT 2.2.1.1 */
+    { 0x01, "Modify" }, { 0x02, "Read" }, { 0x04, "Delete" }, { 0x08, "Create hierarchy" },
+    { 0x10, "Create contents" }, { 0x20, "Create associated contents" }, { 0, NULL }
+};
+
+static const value_string access_level[] = {    /* MS-OXCPRPT 2.2.1.2 */
+    { 0, "Read only" }, { 1, "Modify" }, { 0, NULL }
+};
+
+static const value_string flag_status[] = {     /* MS-OXOFLAG 2.2.1.1 */
+    { 1, "followupComplete" }, { 2, "followupFlagged" }, { 0, NULL }
+};
+
+static const value_string native_body[] = {     /* MS-OXRTFEX 2.1.4.1 */
+    { 0, "Undefined" }, { 1, "Plain text" }, { 2, "RTF" }, { 3, "HTML" }, { 4, "Clear-signed" }, { 0, NULL }
+};
+
+static const value_string member_rights[] = {   /* MS-OXCPERM 2.2.7 */
+    { 0x0001, "ReadAny" }, { 0x0002, "Create" }, { 0x0008, "EditOwned" }, { 0x0010, "DeleteOwned" },
+    { 0x0020, "EditAny" }, { 0x0040, "DeleteAny" }, { 0x0080, "CreateSubFolder" }, { 0x0100, "FolderOwner" },
+    { 0x0200, "FolderContact" }, { 0x0400, "FolderVisible" }, { 0x0800, "FreeBusySimple" },
+    { 0x1000, "FreeBusyDetailed" }, { 0, NULL }
+};
+
+static const value_string recipient_track[] = { /* MS-OXOCAL 2.2.4.10.2 */
+    { 0, "None" }, { 1, "Organized" }, { 2, "Tentative" }, { 3, "Accepted" }, { 4, "Declined" },
+    { 5, "Not responded" }, { 0, NULL }
+};
+
+/* Properties whose number is a set of flags, or one of several values. */
+static const struct {
+    uint16_t id;
+    bool flags;
+    const value_string *names;
+} number_names[] = {
+    { 0x0017, false, importance },
+    { 0x0026, false, priority },
+    { 0x002E, false, sensitivity },
+    { 0x0036, false, sensitivity },
+    { 0x0C15, false, recipient_type },
+    { 0x0E07, true, message_flags },
+    { 0x0E17, true, message_status },
+    { 0x0FF4, true, access_flags },
+    { 0x0FF5, false, row_type },
+    { 0x0FF7, false, access_level },
+    { 0x0FFE, false, object_type },
+    { 0x1016, false, native_body },
+    { 0x1090, false, flag_status },
+    { 0x3601, false, folder_type },
+    { 0x3705, false, attach_method },
+    { 0x3900, false, display_type },
+    { 0x5FFF, false, recipient_track },
+    { 0x6673, true, member_rights },
+    { 0x6677, true, rule_state },
+};
+
+static void
+flags_text(uint32_t number, const value_string *names, oxc_text_t *text)
+{
+    uint32_t rest = number;
+    const char *between = "";
+
+    for (const value_string *name = names; name->strptr; name++) {
+        if (number & name->value) {
+            oxc_text_add(text, "%s%s", between, name->strptr);
+            rest &= ~name->value;
+            between = " | ";
+        }
+    }
+    if (rest)
+        oxc_text_add(text, "%s0x%X", between, rest);
+    else if (!number)
+        oxc_text_add(text, "none");
+    oxc_text_add(text, " (0x%08X)", number);
+}
+
+bool
+oxc_property_number_text(uint32_t tag, uint32_t number, oxc_text_t *text)
+{
+    for (unsigned i = 0; i < G_N_ELEMENTS(number_names); i++) {
+        const char *name;
+
+        if (number_names[i].id != OXC_ID_OF(tag))
+            continue;
+        if (number_names[i].flags) {
+            flags_text(number, number_names[i].names, text);
+            return true;
+        }
+        name = try_val_to_str(number, number_names[i].names);
+        if (name)
+            oxc_text_add(text, "%s (%d)", name, (int32_t)number);
+        return name != NULL;
+    }
+    return false;
+}
+
+bool
+oxc_property_is_id(uint32_t tag)
+{
+    switch (tag & ~0x3000U) {
+    case 0x67480014:            /* PidTagFolderId */
+    case 0x67490014:            /* PidTagParentFolderId */
+    case 0x674A0014:            /* PidTagMid */
+    case 0x674D0014:            /* PidTagInstID */
+    case 0x67A40014:            /* PidTagChangeNumber */
+        return true;
+    default:
+        return false;
+    }
+}
+
+void
+oxc_id_text(oxc_read_t *r, uint64_t id, oxc_text_t *text)
+{
+    const char *folder = NULL;
+
+    if (!text)
+        return;
+    if (id && r->pdu && r->pdu->call->session)
+        folder = oxc_session_folder_name(r->pinfo, r->pdu->call->session, id);
+    oxc_text_add(text, "0x%016" PRIx64, id);
+    if (folder)
+        oxc_text_add(text, " (%s)", folder);
+    /* The first byte of the counter is its highest (MS-OXCDATA 2.2.1.1). */
+    if (id)
+        oxc_text_add(text, " [ReplicaId %u, GlobalCounter 0x%" PRIx64 "]", (unsigned)(id & 0xFFFF),
+                     GUINT64_SWAP_LE_BE(id) & UINT64_C(0xFFFFFFFFFFFF));
+}

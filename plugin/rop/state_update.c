@@ -1,0 +1,296 @@
+/* state_update.c
+ * What the session remembers of ROPs
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rop/state_update.h"
+
+#include "rop/buffer_state.h"
+#include "rop/property.h"
+#include "ropdefs.h"
+
+#include <epan/to_str.h>
+
+static bool
+keeps(const oxc_read_t *r)
+{
+    return r->rop && r->pdu && !r->measure && !PINFO_FD_VISITED(r->pinfo);
+}
+
+static const char *
+kept_string(const oxc_read_t *r, const ropdef_field_t *f, int offset, int next)
+{
+    int width = f->type == ROPDEF_STRINGZ_16 ? 2 : 1;
+
+    return (const char *)tvb_get_string_enc(wmem_file_scope(), r->tvb, offset, next - offset - width,
+                                            width == 2 ? ENC_UTF_16 | ENC_LITTLE_ENDIAN : ENC_WINDOWS_1252 | ENC_NA);
+}
+
+/* The object a notification is about, and how the rows of a table among them are read. */
+static void
+find_target(oxc_read_t *r)
+{
+    oxc_session_t *session = r->pdu->call->session;
+    oxc_rop_t *rop = r->rop;
+
+    if (!session || rop->object)
+        return;
+    /* What was released meanwhile is still what the notification was queued for (MS-OXCNOTIF 3.2.5.7). */
+    rop->object = oxc_object_latest(session, rop->logon_id, rop->handle);
+    if (!rop->object)
+        rop->object = oxc_object_any_logon(session, rop->handle);
+    if (rop->object)
+        rop->columns = rop->object->columns;
+}
+
+/* PropertyName (MS-OXCDATA 2.6.1), all there: the set and the number or name, as one text in file scope. */
+static const char *
+property_name_text(const oxc_read_t *r, int offset)
+{
+    uint8_t kind = tvb_get_uint8(r->tvb, offset);
+    const char *set;
+    e_guid_t guid;
+
+    if (kind > 1)
+        return "";
+    tvb_get_letohguid(r->tvb, offset + 1, &guid);
+    set = oxc_guid_name(&guid);
+    if (!set)
+        set = guid_to_str(r->pinfo->pool, &guid);
+    if (kind == 0)
+        return wmem_strdup_printf(wmem_file_scope(), "%s 0x%04x", set, tvb_get_letohl(r->tvb, offset + 17));
+    return wmem_strdup_printf(wmem_file_scope(), "%s %s", set,
+                              tvb_get_string_enc(r->pinfo->pool, r->tvb, offset + 18,
+                                                 tvb_get_uint8(r->tvb, offset + 17), ENC_UTF_16 | ENC_LITTLE_ENDIAN));
+}
+
+/* Columns that nothing behind this message is read by. */
+static const oxc_columns_t *
+row_columns(const oxc_read_t *r, int offset, int next)
+{
+    unsigned count = (unsigned)(next - offset) / 4;
+    oxc_columns_t *columns =
+        (oxc_columns_t *)wmem_alloc(r->pinfo->pool, sizeof *columns + count * sizeof columns->tags[0]);
+
+    columns->frame = r->pinfo->num;
+    columns->count = count;
+    for (unsigned i = 0; i < count; i++)
+        columns->tags[i] = tvb_get_letohl(r->tvb, offset + (int)i * 4);
+    return columns;
+}
+
+void
+oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int offset, int next)
+{
+    oxc_rop_t *rop = r->rop;
+
+    if (f->keep == ROPDEF_KEEP_ROW_COLUMNS && rop && !r->measure)
+        rop->columns = row_columns(r, offset, next);
+    if (!keeps(r))
+        return;
+    if (f->flags & ROPDEF_IS_LOGON_ID) {
+        rop->logon_id = (uint8_t)value;
+        if (r->pdu->call->session)
+            rop->store = r->pdu->call->session->store[rop->logon_id];
+        if (rop->is_notification)
+            find_target(r);
+    }
+    if (f->flags & ROPDEF_IS_RETURN_VALUE)
+        rop->return_value = (uint32_t)value;
+
+    switch (f->keep) {
+    case ROPDEF_KEEP_FOLDER:
+        rop->folder_id = value;
+        break;
+    case ROPDEF_KEEP_MESSAGE:
+        rop->message_id = value;
+        break;
+    case ROPDEF_KEEP_NOTIFICATION_TYPES:
+        rop->notification_types = (uint16_t)value;
+        break;
+    case ROPDEF_KEEP_WHOLE_STORE:
+        rop->whole_store = value != 0;
+        break;
+    case ROPDEF_KEEP_LOGON_FLAGS:
+        rop->logon_flags = (uint8_t)value;
+        break;
+    case ROPDEF_KEEP_TARGET:
+        rop->handle = (uint32_t)value;
+        rop->is_notification = true;
+        break;
+    case ROPDEF_KEEP_NOTIFICATION_FLAGS:
+        rop->notification_flags = (uint16_t)value;
+        break;
+    case ROPDEF_KEEP_TABLE_EVENT:
+        rop->table_event = (uint16_t)value;
+        break;
+    case ROPDEF_KEEP_SESSION_INDEX:
+        rop->session_index = (uint16_t)value;
+        break;
+    case ROPDEF_KEEP_NAME:
+        rop->display_name = kept_string(r, f, offset, next);
+        break;
+    case ROPDEF_KEEP_RECIPIENT_COLUMNS:
+        /* The rows of the ROP itself are read by them already. */
+        rop->columns = rop->kept_columns = oxc_columns_read(r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
+        break;
+    case ROPDEF_KEEP_COLUMNS:
+        rop->kept_columns = oxc_columns_read(r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
+        break;
+    default:
+        break;
+    }
+}
+
+void
+oxc_update_element(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t value)
+{
+    oxc_rop_t *rop = r->rop;
+
+    if (!keeps(r))
+        return;
+    if (f->keep == ROPDEF_KEEP_FOLDER_NAMES) {
+        oxc_session_name_folder(r->pinfo, r->pdu->call->session, value,
+                                f->names ? try_val_to_str((uint32_t)r->element, f->names) : NULL);
+    } else if (f->keep == ROPDEF_KEEP_IDS) {
+        uint16_t id = (uint16_t)value;
+
+        if (!rop->ids)
+            rop->ids = wmem_array_new(wmem_file_scope(), sizeof(uint16_t));
+        wmem_array_append_one(rop->ids, id);
+    } else if (f->keep == ROPDEF_KEEP_NAMES) {
+        const char *name = property_name_text(r, offset);
+
+        if (!rop->names)
+            rop->names = wmem_array_new(wmem_file_scope(), sizeof(const char *));
+        wmem_array_append_one(rop->names, name);
+    }
+}
+
+void
+oxc_update_find_columns(oxc_read_t *r, const ropdef_rop_t *def)
+{
+    oxc_rop_t *rop = r->rop;
+
+    if (!keeps(r))
+        return;
+    switch (def ? def->rows : ROPDEF_ROWS_NONE) {
+    case ROPDEF_ROWS_COLUMNS:
+        rop->columns = rop->object ? rop->object->columns : NULL;
+        break;
+    case ROPDEF_ROWS_REQUEST:
+        rop->columns = rop->peer ? rop->peer->kept_columns : NULL;
+        break;
+    case ROPDEF_ROWS_RECIPIENTS:
+        rop->columns = rop->object ? rop->object->recipient_columns : NULL;
+        break;
+    case ROPDEF_ROWS_FIXED:
+        rop->columns = def->fixed_columns;
+        break;
+    default:
+        break;
+    }
+}
+
+void
+oxc_update_request(oxc_read_t *r, const ropdef_rop_t *def)
+{
+    if (!keeps(r) || !r->pdu->call->session)
+        return;
+    /* An object that this very buffer opens is released when the answers have named it (see the buffer). */
+    if (def->does & ROPDEF_DOES_RELEASE && r->rop->object)
+        oxc_object_release(r->pinfo, r->pdu->call->session, r->rop->object);
+}
+
+static void
+name_properties(oxc_read_t *r, const oxc_rop_t *with_names, const oxc_rop_t *with_ids)
+{
+    unsigned count;
+
+    if (!with_names || !with_ids || !with_names->names || !with_ids->ids)
+        return;
+    count = MIN(wmem_array_get_count(with_names->names), wmem_array_get_count(with_ids->ids));
+    for (unsigned i = 0; i < count; i++)
+        oxc_session_name_property(r->pinfo, r->pdu->call->session, *(uint16_t *)wmem_array_index(with_ids->ids, i),
+                                  *(const char **)wmem_array_index(with_names->names, i));
+}
+
+static void
+open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
+{
+    oxc_session_t *session = r->pdu->call->session;
+    oxc_rop_t *rop = r->rop;
+    const oxc_rop_t *peer = rop->peer;
+    uint32_t handle = oxc_buffer_handle_at(r->buffer, rop->out_index);
+    oxc_object_t *parent = rop->object;
+    oxc_object_t *object;
+
+    if (handle == OXC_NO_HANDLE)
+        return;
+    /* The answer of a ROP that opens something names only what it opened. */
+    if (!parent && peer && peer->in_index != OXC_NO_INDEX)
+        parent = oxc_buffer_input(r, peer->in_index);
+    if (def->does & ROPDEF_DOES_LOGON) {
+        oxc_logon_release(r->pinfo, session, rop->logon_id);
+        session->store[rop->logon_id] = rop->logon_flags & 0x01 ? OXC_STORE_PRIVATE : OXC_STORE_PUBLIC;
+    }
+    object = oxc_object_open(r->pinfo, session, rop->logon_id, handle, kind, parent);
+    object->is_logon = (def->does & ROPDEF_DOES_LOGON) != 0;
+    object->is_table = (def->does & ROPDEF_DOES_OPEN_TABLE) != 0;
+    object->lists_folders = (def->does & ROPDEF_DOES_LIST_FOLDERS) != 0;
+    object->is_subscription = (def->does & ROPDEF_DOES_SUBSCRIBE) != 0;
+    if (peer) {
+        object->opened_in = r->pdu->call->request->frame;
+        if (peer->folder_id)
+            object->folder_id = peer->folder_id;
+        if (peer->message_id)
+            object->message_id = peer->message_id;
+        object->notification_types = peer->notification_types;
+        object->whole_store = peer->whole_store;
+        if (peer->whole_store)
+            object->folder_id = object->message_id = 0;
+    }
+    if (rop->folder_id)
+        object->folder_id = rop->folder_id;
+    if (def->does & ROPDEF_DOES_SET_RECIPIENTS)
+        object->recipient_columns = rop->kept_columns;
+    rop->created = object;
+    oxc_buffer_remember(r->buffer, rop->out_index, object);
+}
+
+void
+oxc_update_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind)
+{
+    oxc_rop_t *rop = r->rop;
+    const oxc_columns_t *columns;
+
+    if (!keeps(r))
+        return;
+    if (def->does & ROPDEF_DOES_END_OF_ANSWERS) {
+        /*
+         * The requests behind were not carried out: nothing answers them, and they release nothing (MS-OXCROPS 2.2.15).
+         */
+        while (oxc_pdu_rop(r->pdu->call->request, r->pdu->call->next_answer))
+            r->pdu->call->next_answer++;
+    }
+    if (def->does & ROPDEF_DOES_NAME_PROPERTIES) {
+        /* RopGetPropertyIdsFromNames asks with names, RopGetNamesFromPropertyIds with ids. */
+        name_properties(r, rop->names ? rop : rop->peer, rop->ids ? rop : rop->peer);
+    }
+    if (rop->return_value != 0 || !r->pdu->call->session)
+        return;
+    if (rop->out_index != OXC_NO_INDEX && out_kind)
+        open_object(r, def, out_kind);
+    if (def->does & ROPDEF_DOES_NAME_FOLDER && rop->peer)
+        oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->folder_id, rop->peer->display_name);
+    if (!rop->object)
+        return;
+    columns = rop->kept_columns ? rop->kept_columns : rop->peer ? rop->peer->kept_columns : NULL;
+    if (def->does & ROPDEF_DOES_SET_COLUMNS)
+        rop->object->columns = columns;
+    if (def->does & ROPDEF_DOES_RESET_COLUMNS)
+        rop->object->columns = NULL;
+    if (def->does & ROPDEF_DOES_SET_RECIPIENTS && !rop->created)
+        rop->object->recipient_columns = columns;
+}

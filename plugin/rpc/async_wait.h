@@ -1,0 +1,24 @@
+/* async_wait.h
+ * EcDoAsyncWaitEx calls that lose their connection before they are answered
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_ASYNC_WAIT_H
+#define OXCNOTIF_ASYNC_WAIT_H
+
+#include "compat.h"
+#include "session/session.h"
+
+/*
+ * A wait begins on the frame's TCP connection, and ends (with an answer or a fault). While it is open, the end of the
+ * connection is shown as the end of the wait. First visit only; a wait that was not begun may end.
+ */
+void oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait);
+void oxc_async_wait_ends(packet_info *pinfo, oxc_call_t *wait);
+
+/* Registers what looks at the end of every connection; parent is the protocol that it is shown under. */
+void oxc_async_waits_register(int parent);
+void oxc_async_waits_handoff(void);
+
+#endif /* OXCNOTIF_ASYNC_WAIT_H */

@@ -1,0 +1,204 @@
+/* asyncemsmdb.c
+ * The AsyncEMSMDB interface (MS-OXCRPC 3.3)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rpc/rpc_call.h"
+
+#include "registration.h"
+
+#include "notify/session_inference.h"
+#include "rop/buffer.h"
+#include "ropdefs.h"
+#include "rpc/async_wait.h"
+
+#define ASYNCEMSMDB_VERSION 0   /* the interface is 0.1; see EMSMDB_VERSION */
+
+#define NOTIFICATION_PENDING 0x00000001         /* pulFlagsOut */
+
+static int proto_asyncemsmdb = -1;
+
+static int hf_opnum = -1;
+static int hf_acxh = -1;
+static int hf_ul_flags_in = -1;
+static int hf_pul_flags_out = -1;
+static int hf_pul_flags_out_pending = -1;
+static int hf_return_value = -1;
+
+static int ett_asyncemsmdb = -1;
+static int ett_pul_flags_out = -1;
+
+static oxc_channel_t *
+channel_of_connection(const oxc_rpc_t *rpc)
+{
+    const packet_info *pinfo = rpc->pinfo;
+
+    return oxc_channel_find(OXC_CHANNEL_CONNECTION, &rpc->conversation, sizeof rpc->conversation,
+                            rpc->is_response ? &pinfo->dst : &pinfo->src, rpc->is_response ? &pinfo->src : &pinfo->dst);
+}
+
+static void
+note_begin(const oxc_rpc_t *rpc)
+{
+    const oxc_session_t *session = rpc->pdu->call->session;
+
+    oxc_async_wait_begins(rpc->pinfo, rpc->pdu->call);
+    if (session && !PINFO_FD_VISITED(rpc->pinfo))
+        oxc_channel_wait_begins(channel_of_connection(rpc), session);
+}
+
+/* A refused wait is one besides another one, which goes on. */
+static void
+note_end(const oxc_rpc_t *rpc, uint32_t result)
+{
+    oxc_session_t *session = rpc->pdu->call->session;
+
+    oxc_async_wait_ends(rpc->pinfo, rpc->pdu->call);
+    if (session && result == 0 && !PINFO_FD_VISITED(rpc->pinfo))
+        oxc_channel_wait_ended(channel_of_connection(rpc), session);
+}
+
+static int
+async_wait_ex_request(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep)
+{
+    oxc_rpc_t rpc = oxc_rpc_begin(tvb, offset, pinfo, tree, di, drep, OXC_RPC_ASYNCEMSMDB, OXC_CALL_WAIT);
+    oxc_ndr_handle_t acxh;
+
+    if (oxc_ndr_handle(&rpc.ndr, hf_acxh, &acxh))
+        oxc_rpc_session(&rpc, OXC_KEY_ACXH, &acxh);
+    note_begin(&rpc);
+    oxc_ndr_u32(&rpc.ndr, hf_ul_flags_in, NULL);
+    oxc_rpc_show_session(tvb, pinfo, tree, rpc.pdu->call);
+    oxc_notify_call(pinfo, rpc.pdu);
+    return oxc_rpc_end(&rpc, tvb);
+}
+
+static void
+show_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator, oxc_wakeup_outcome_t outcome,
+         const oxc_call_t *wait)
+{
+    if (wait->channel)
+        oxc_notify_wakeup_through(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, wait->channel,
+                                  wait->request);
+    else
+        oxc_notify_wakeup(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, wait->session, wait->bound,
+                          wait->request);
+}
+
+static int
+async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep)
+{
+    static int *const bits[] = { &hf_pul_flags_out_pending, NULL };
+    oxc_rpc_t rpc = oxc_rpc_begin(tvb, offset, pinfo, tree, di, drep, OXC_RPC_ASYNCEMSMDB, OXC_CALL_WAIT);
+    oxc_call_t *call = rpc.pdu->call;
+    oxc_wakeup_outcome_t outcome;
+    proto_item *item;
+    uint32_t flags, result;
+
+    flags = oxc_ndr_u32(&rpc.ndr, hf_pul_flags_out, &item);
+    if (item)
+        proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_pul_flags_out), rpc.ndr.tvb,
+                                          rpc.ndr.offset - 4, 4, bits, flags);
+    result = oxc_rpc_return_value(&rpc, hf_return_value);
+
+    note_end(&rpc, result);
+    /* The response has no handle: without its request only the connection tells whose wait this was. */
+    if (!call->session && !call->channel && !PINFO_FD_VISITED(pinfo))
+        call->channel = channel_of_connection(&rpc);
+
+    if (rpc.ndr.broken)
+        return oxc_rpc_end(&rpc, tvb);
+    if (result != 0)
+        outcome = OXC_OUTCOME_REJECTED;
+    else
+        outcome = flags & NOTIFICATION_PENDING ? OXC_OUTCOME_PENDING : OXC_OUTCOME_TIMEOUT;
+    if (result == 0)
+        col_append_str(pinfo->cinfo, COL_INFO,
+                       outcome == OXC_OUTCOME_PENDING ? ", notification pending" : ", no notification");
+    show_end(tvb, pinfo, tree, rpc.discriminator, outcome, call);
+    return oxc_rpc_end(&rpc, tvb);
+}
+
+static proto_tree *
+add_tree(tvbuff_t *tvb, proto_tree *tree, const char *what)
+{
+    proto_item *item = proto_tree_add_item(tree, proto_asyncemsmdb, tvb, 0, -1, ENC_NA);
+
+    proto_item_append_text(item, ", EcDoAsyncWaitEx%s", what);
+    tree = proto_item_add_subtree(item, ett_asyncemsmdb);
+    item = proto_tree_add_uint(tree, hf_opnum, tvb, 0, 0, 0);
+    proto_item_set_generated(item);
+    return tree;
+}
+
+void
+oxc_asyncemsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator,
+                      const oxc_rpc_state_t *state)
+{
+    const oxc_pdu_t *pdu = oxc_pdu_response(pinfo, discriminator, OXC_CALL_WAIT, state->call);
+
+    col_append_str(pinfo->cinfo, COL_INFO, ", EcDoAsyncWaitEx");
+    tree = add_tree(tvb, tree, ", fault");
+    oxc_show_call_links(tvb, pinfo, tree, pdu);
+    show_end(tvb, pinfo, tree, discriminator, OXC_OUTCOME_REJECTED, state->call);
+}
+
+bool
+oxc_asyncemsmdb_dissect_stub(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep)
+{
+    if (di->call_data->opnum != 0)
+        return false;
+    tree = add_tree(tvb, tree, "");
+    if (di->ptype == PDU_RESP)
+        async_wait_ex_response(tvb, 0, pinfo, tree, di, drep);
+    else
+        async_wait_ex_request(tvb, 0, pinfo, tree, di, drep);
+    return true;
+}
+
+bool
+oxc_asyncemsmdb_is_ours(void)
+{
+    return proto_is_protocol_enabled(find_protocol_by_id(proto_asyncemsmdb));
+}
+
+void
+proto_reg_handoff_asyncemsmdb(void)
+{
+    static dcerpc_sub_dissector procs[] = {
+        { 0, "EcDoAsyncWaitEx", async_wait_ex_request, async_wait_ex_response },
+        { 0, NULL, NULL, NULL }
+    };
+    static e_guid_t uuid = OXC_ASYNCEMSMDB_UUID;
+
+    dcerpc_init_uuid(proto_asyncemsmdb, ett_asyncemsmdb, &uuid, ASYNCEMSMDB_VERSION, procs, hf_opnum);
+    oxc_async_waits_handoff();
+}
+
+void
+proto_register_asyncemsmdb(void)
+{
+    static hf_register_info hf[] = {
+        { &hf_opnum, { "Operation", "asyncemsmdb.opnum", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_acxh,
+          { "ACXH", "asyncemsmdb.acxh", FT_BYTES, BASE_NONE, NULL, 0, "Asynchronous context handle, little-endian",
+            HFILL } },
+        { &hf_ul_flags_in, { "ulFlagsIn", "asyncemsmdb.ul_flags_in", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_pul_flags_out,
+          { "pulFlagsOut", "asyncemsmdb.pul_flags_out", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
+        { &hf_pul_flags_out_pending,
+          { "NotificationPending", "asyncemsmdb.pul_flags_out.notification_pending", FT_BOOLEAN, 32, NULL,
+            NOTIFICATION_PENDING, NULL, HFILL } },
+        { &hf_return_value,
+          { "Return value", "asyncemsmdb.return_value", FT_UINT32, BASE_HEX | BASE_EXT_STRING, &ropdef_error_vals_ext,
+            0, NULL, HFILL } },
+    };
+    static int *ett[] = { &ett_asyncemsmdb, &ett_pul_flags_out };
+
+    proto_asyncemsmdb = proto_register_protocol("Exchange Server Asynchronous Mailbox RPC (MS-OXCRPC)", "AsyncEMSMDB",
+                                                "asyncemsmdb");
+    proto_register_field_array(proto_asyncemsmdb, hf, array_length(hf));
+    proto_register_subtree_array(ett, array_length(ett));
+    oxc_async_waits_register(proto_asyncemsmdb);
+}

@@ -1,0 +1,271 @@
+/* rpc_call.c
+ * What EMSMDB and AsyncEMSMDB share: calls, sessions (MS-OXCRPC)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rpc/rpc_call.h"
+
+#include <string.h>
+
+#include <epan/address.h>
+
+#include "notify/session_inference.h"
+#include "rop/buffer.h"
+#include "ropdefs.h"
+
+static wmem_map_t *servers;             /* address with port -> itself */
+static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH -> oxc_session_t */
+static wmem_map_t *births;              /* session -> conversation of its connect call */
+
+/* ---- maps ---- */
+
+typedef struct {
+    address addr;
+    uint32_t port;
+} endpoint_t;
+
+static unsigned
+endpoint_hash(const void *key)
+{
+    const endpoint_t *e = (const endpoint_t *)key;
+
+    return add_address_to_hash(e->port, &e->addr);
+}
+
+static gboolean
+endpoint_equal(const void *a, const void *b)
+{
+    const endpoint_t *x = (const endpoint_t *)a;
+    const endpoint_t *y = (const endpoint_t *)b;
+
+    return x->port == y->port && addresses_equal(&x->addr, &y->addr);
+}
+
+static endpoint_t *
+endpoint_copy(const address *addr, uint32_t port)
+{
+    endpoint_t *copy = wmem_new0(wmem_file_scope(), endpoint_t);
+
+    copy_address_wmem(wmem_file_scope(), &copy->addr, addr);
+    copy->port = port;
+    return copy;
+}
+
+static unsigned
+uuid_hash(const void *key)
+{
+    return wmem_strong_hash((const uint8_t *)key, 16);
+}
+
+static gboolean
+uuid_equal(const void *a, const void *b)
+{
+    return memcmp(a, b, 16) == 0;
+}
+
+void
+oxc_rpc_register(int parent)
+{
+    servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), endpoint_hash, endpoint_equal);
+    sessions_by_uuid = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), uuid_hash, uuid_equal);
+    births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    oxc_ndr_register(parent);
+}
+
+/* ---- who talks to whom ---- */
+
+static void
+remember_ends(packet_info *pinfo, bool is_response, oxc_session_t *session)
+{
+    const address *client = is_response ? &pinfo->dst : &pinfo->src;
+    endpoint_t probe = { is_response ? pinfo->src : pinfo->dst, is_response ? pinfo->srcport : pinfo->destport };
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    if (session)
+        oxc_inference_meet(pinfo, session, client, &probe.addr);
+    if (!wmem_map_contains(servers, &probe)) {
+        endpoint_t *server = endpoint_copy(&probe.addr, probe.port);
+
+        wmem_map_insert(servers, server, server);
+    }
+}
+
+bool
+oxc_rpc_is_server(const address *server, uint32_t port)
+{
+    endpoint_t probe = { *server, port };
+
+    return wmem_map_contains(servers, &probe);
+}
+
+/* ---- calls ---- */
+
+uint32_t
+oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id)
+{
+    /* Call ids count up from a small number on each connection: a multiplier keeps those of two connections apart. */
+    return call_id + (conversation ? conversation->conv_index : 0) * UINT32_C(2654435761);
+}
+
+oxc_rpc_t
+oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, const uint8_t *drep,
+              oxc_rpc_interface_t interface, oxc_call_kind_t kind)
+{
+    oxc_rpc_t rpc = { 0 };
+
+    rpc.pinfo = pinfo;
+    rpc.tree = tree;
+    rpc.is_response = di->ptype == PDU_RESP;
+    rpc.conversation = di->conv;
+    rpc.discriminator = oxc_rpc_discriminator(di->conv, di->call_id);
+    tvb = oxc_rpc_without_padding(pinfo, tvb, rpc.discriminator, di->ptype);
+    rpc.ndr = oxc_ndr_begin(tvb, offset, pinfo, tree, di, drep);
+    /* The call's own place for such things: DCE/RPC keeps it from the request's first visit on. */
+    rpc.state = (oxc_rpc_state_t *)di->call_data->se_data;
+    if (!rpc.state) {
+        rpc.state = wmem_new0(wmem_file_scope(), oxc_rpc_state_t);
+        rpc.state->interface = interface;
+        rpc.state->opnum = di->call_data->opnum;
+        rpc.state->encoding = ENC_ASCII;
+        di->call_data->se_data = rpc.state;
+    }
+    rpc.pdu = rpc.is_response ? oxc_pdu_response(pinfo, rpc.discriminator, kind, rpc.state->call)
+                              : oxc_pdu_request(pinfo, rpc.discriminator, kind);
+    if (!rpc.state->call)
+        rpc.state->call = rpc.pdu->call;
+    oxc_rpc_handed(di->call_id, rpc.state);
+    oxc_show_call_links(tvb, pinfo, tree, rpc.pdu);
+    if (!rpc.pdu->call->session)
+        remember_ends(pinfo, rpc.is_response, NULL);
+    return rpc;
+}
+
+int
+oxc_rpc_end(const oxc_rpc_t *rpc, tvbuff_t *tvb)
+{
+    int length = (int)tvb_reported_length(tvb);
+
+    /* What follows a parameter that did not fit cannot be told apart; an expert item has said so. */
+    if (rpc->ndr.broken)
+        return length;
+    return rpc->ndr.offset + length - (int)tvb_reported_length(rpc->ndr.tvb);
+}
+
+/* ---- sessions ---- */
+
+/*
+ * The session of an asynchronous context handle whose EcDoAsyncConnectEx was not captured. How the server makes such
+ * handles is its own affair; one kind (gromox) keeps the UUID of the CXH and changes the attributes.
+ */
+static oxc_session_t *
+session_of_uuid(const oxc_ndr_handle_t *handle)
+{
+    return (oxc_session_t *)wmem_map_lookup(sessions_by_uuid, handle->bytes + 4);
+}
+
+static oxc_channel_t *
+channel_of_acxh(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *acxh)
+{
+    const packet_info *pinfo = rpc->pinfo;
+
+    return oxc_channel_find(OXC_CHANNEL_WAIT, acxh->bytes, sizeof acxh->bytes,
+                            rpc->is_response ? &pinfo->dst : &pinfo->src, rpc->is_response ? &pinfo->src : &pinfo->dst);
+}
+
+oxc_session_t *
+oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *handle)
+{
+    oxc_call_t *call = rpc->pdu->call;
+    oxc_bound_t bound = OXC_BOUND_BY_KEY;
+    oxc_session_t *session;
+
+    if (handle->is_null || PINFO_FD_VISITED(rpc->pinfo))
+        return call->session;
+    session = oxc_session_find(rpc->pinfo, kind, handle->bytes, sizeof handle->bytes, false);
+    if (!session && kind == OXC_KEY_ACXH) {
+        session = session_of_uuid(handle);
+        bound = OXC_BOUND_BY_CONTEXT;
+        if (!session) {
+            call->channel = channel_of_acxh(rpc, handle);
+            return NULL;
+        }
+    }
+    if (!session) {
+        session = oxc_session_find(rpc->pinfo, kind, handle->bytes, sizeof handle->bytes, true);
+        bound = OXC_BOUND_BY_KEY;
+    }
+    if (kind == OXC_KEY_CXH && !session_of_uuid(handle))
+        wmem_map_insert(sessions_by_uuid, wmem_memdup(wmem_file_scope(), handle->bytes + 4, 16), session);
+    oxc_call_bind(rpc->pinfo, call, session, bound);
+    remember_ends(rpc->pinfo, rpc->is_response, kind == OXC_KEY_CXH ? session : NULL);
+    return session;
+}
+
+oxc_session_t *
+oxc_rpc_new_session(oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle)
+{
+    uint8_t key[OXC_NDR_HANDLE_SIZE + 8];
+    oxc_session_t *session;
+
+    if (PINFO_FD_VISITED(rpc->pinfo) || handle->is_null)
+        return rpc->pdu->call->session;
+    /* On the connection of its birth a live handle can only mean the same context. */
+    session = oxc_session_find(rpc->pinfo, OXC_KEY_CXH, handle->bytes, sizeof handle->bytes, false);
+    if (session && session->ended_in == 0 && wmem_map_lookup(births, session) == rpc->conversation) {
+        oxc_call_bind(rpc->pinfo, rpc->pdu->call, session, OXC_BOUND_BY_KEY);
+        return session;
+    }
+    /*
+     * A server may give out a handle again that it gave out before: the key of the birth is the handle with its call.
+     */
+    memcpy(key, handle->bytes, OXC_NDR_HANDLE_SIZE);
+    memcpy(key + OXC_NDR_HANDLE_SIZE, &rpc->pinfo->num, 4);
+    memcpy(key + OXC_NDR_HANDLE_SIZE + 4, &rpc->discriminator, 4);
+    session = oxc_session_find(rpc->pinfo, OXC_KEY_CXH, key, sizeof key, true);
+    oxc_session_add_key(rpc->pinfo, session, OXC_KEY_CXH, handle->bytes, sizeof handle->bytes);
+    wmem_map_insert(births, session, (void *)rpc->conversation);
+    wmem_map_insert(sessions_by_uuid, wmem_memdup(wmem_file_scope(), handle->bytes + 4, 16), session);
+    oxc_call_bind(rpc->pinfo, rpc->pdu->call, session, OXC_BOUND_BY_KEY);
+    remember_ends(rpc->pinfo, rpc->is_response, session);
+    return session;
+}
+
+void
+oxc_rpc_bind_acxh(oxc_rpc_t *rpc, const oxc_ndr_handle_t *acxh)
+{
+    oxc_session_t *session = rpc->pdu->call->session;
+
+    if (acxh->is_null)
+        return;
+    if (!session || PINFO_FD_VISITED(rpc->pinfo))
+        return;
+    oxc_session_add_key(rpc->pinfo, session, OXC_KEY_ACXH, acxh->bytes, sizeof acxh->bytes);
+    oxc_inference_taken(session, OXC_CHANNEL_WAIT);
+}
+
+void
+oxc_rpc_show_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_call_t *call)
+{
+    oxc_notify_session(tvb, pinfo, tree, call->session);
+}
+
+/* ---- results ---- */
+
+uint32_t
+oxc_rpc_return_value(oxc_rpc_t *rpc, int hf)
+{
+    proto_item *item;
+    uint32_t value = oxc_ndr_u32(&rpc->ndr, hf, &item);
+    const char *name;
+
+    if (value == 0 || !item)
+        return value;
+    name = try_val_to_str_ext(value, &ropdef_error_vals_ext);
+    if (name)
+        col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", %s", name);
+    else
+        col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", error 0x%08x", value);
+    return value;
+}

@@ -1,0 +1,123 @@
+/* rpc_call.h
+ * What EMSMDB and AsyncEMSMDB share: calls, sessions, connections (MS-OXCRPC)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_RPC_CALL_H
+#define OXCNOTIF_RPC_CALL_H
+
+#include "compat.h"
+#include "session/session.h"
+#include "rpc/ndr.h"
+
+/* The well-known endpoints of Exchange's RPC services (MS-OXCRPC 2.1): mailbox, directory, referral. */
+#define OXC_RPC_FIRST_PORT 6001
+#define OXC_RPC_LAST_PORT 6004
+
+#define OXC_MAX_PUSH_CONTEXT 16 /* bytes of rgbContext (MS-OXCRPC 3.1.4.5) */
+
+#define OXC_EMSMDB_UUID { 0xa4f1db00, 0xca47, 0x1067, { 0xb3, 0x1f, 0x00, 0xdd, 0x01, 0x06, 0x62, 0xda } }
+#define OXC_ASYNCEMSMDB_UUID { 0x5261574a, 0x4572, 0x206e, { 0xb2, 0x68, 0x6b, 0x19, 0x92, 0x13, 0xb4, 0xe4 } }
+
+typedef enum {
+    OXC_RPC_NEITHER,
+    OXC_RPC_EMSMDB,
+    OXC_RPC_ASYNCEMSMDB
+} oxc_rpc_interface_t;
+
+/* What a request leaves behind for its answer; lives in wmem_file_scope(). */
+typedef struct {
+    oxc_rpc_interface_t interface;
+    uint16_t opnum;
+    oxc_call_t *call;
+    const char *user;           /* szUserDN of a connect call */
+    unsigned encoding;          /* of 8-bit text, as its ulCpid says */
+    const oxc_session_t *linked;        /* session that ulIcxrLink names */
+    struct oxc_push *push;      /* registration of a callback address */
+} oxc_rpc_state_t;
+
+/* One direction of a call while it is being dissected. */
+typedef struct {
+    oxc_ndr_t ndr;
+    packet_info *pinfo;
+    proto_tree *tree;
+    bool is_response;
+    oxc_rpc_state_t *state;     /* never NULL */
+    oxc_pdu_t *pdu;
+    const conversation_t *conversation;
+    uint32_t discriminator;     /* tells the PDUs of a frame apart */
+} oxc_rpc_t;
+
+/* Registers what is shared; parent is the protocol that it is listed under. */
+void oxc_rpc_register(int parent);
+
+/* Begins a request or a response with the parameters that DCE/RPC hands to an interface. */
+oxc_rpc_t oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di,
+                        const uint8_t *drep, oxc_rpc_interface_t interface, oxc_call_kind_t kind);
+
+/* Where the stub that oxc_rpc_begin() was given was read to; its end if a parameter did not fit. */
+int oxc_rpc_end(const oxc_rpc_t *rpc, tvbuff_t *tvb);
+
+/* The same number for the same call of the same connection on every visit, another for others in the frame. */
+uint32_t oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id);
+
+/*
+ * The session of a context handle, made if it is new; binds the call to it. NULL for a null handle, and for an
+ * asynchronous one that nothing ties to a session: the call then has a channel.
+ */
+oxc_session_t *oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *handle);
+
+/*
+ * The session that a connect call made: a new one whatever its context handle meant before, unless that session lives
+ * on the same connection. NULL for a null handle.
+ */
+oxc_session_t *oxc_rpc_new_session(oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle);
+
+/* The answer of EcDoAsyncConnectEx: from now on acxh names the session too. */
+void oxc_rpc_bind_acxh(oxc_rpc_t *rpc, const oxc_ndr_handle_t *acxh);
+
+/* The return value at the end of every response; also says what went wrong in the Info column. */
+uint32_t oxc_rpc_return_value(oxc_rpc_t *rpc, int hf);
+
+/* Shows which session a call belongs to. */
+void oxc_rpc_show_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_call_t *call);
+
+/* Was an RPC server of Exchange seen at this address and port? First visit only. */
+bool oxc_rpc_is_server(const address *server, uint32_t port);
+
+/* Are we to show the interface? Protocols can be disabled, and EMSMDB given back to Wireshark's own dissector. */
+bool oxc_emsmdb_is_ours(void);
+bool oxc_asyncemsmdb_is_ours(void);
+
+/* Name of an EMSMDB call; a text for every opnum. */
+const char *oxc_emsmdb_call_name(uint16_t opnum);
+
+/* Kind of an EMSMDB call. */
+oxc_call_kind_t oxc_emsmdb_call_kind(uint16_t opnum);
+
+/* Dissects a stub with the routine of its call; false if the call has none. */
+bool oxc_emsmdb_dissect_stub(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep);
+bool oxc_asyncemsmdb_dissect_stub(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, uint8_t *drep);
+
+/* A call that ended in a fault (C706 12.6.4.7) instead of an answer. */
+void oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator,
+                      const oxc_rpc_state_t *state, uint32_t status);
+void oxc_asyncemsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator,
+                           const oxc_rpc_state_t *state);
+
+/* ---- connections ---- */
+
+/* Is the frame's TCP connection known to carry one of our interfaces? */
+bool oxc_rpc_is_connection(packet_info *pinfo);
+
+/* Dissects the whole PDUs in the tvb as if its connection had brought them here. */
+void oxc_rpc_dissect_pdus(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree);
+
+/* The stub of a fragmented PDU without the padding that was between the fragments' stubs; mostly stub itself. */
+tvbuff_t *oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype);
+
+/* To be told of every stub that DCE/RPC hands out, by oxc_rpc_begin(). */
+void oxc_rpc_handed(uint32_t call_id, oxc_rpc_state_t *state);
+
+#endif /* OXCNOTIF_RPC_CALL_H */

@@ -1,0 +1,769 @@
+/* rpc_fallback.c
+ * Connections that carry EMSMDB and AsyncEMSMDB: what DCE/RPC does not tell an interface
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rpc/rpc_encrypted.h"
+#include "tcp/postdissector.h"
+#include "rpch/rpch_body.h"
+
+#include "registration.h"
+
+#include <string.h>
+
+#include <epan/exceptions.h>
+#include <epan/expert.h>
+#include <epan/proto_data.h>
+#include <epan/show_exception.h>
+
+/*
+ * Wireshark's DCE/RPC dissector hands an interface the stubs of requests and responses whose bind and request were
+ * captured and which it can decrypt. The rest matters as much to somebody who looks for a lost notification: a wait
+ * that ends in a fault, a capture that was begun when Outlook had been running for days, a stub that needs a password.
+ * So this heuristic dissector lets DCE/RPC do its work and then looks at the same PDUs for what was left out.
+ *
+ * It belongs to DCE/RPC's own protocol, accepts exactly what DCE/RPC's heuristic accepts, and calls that directly:
+ * nothing changes for other interfaces, and it always comes first, because Wireshark moves heuristics that match to the
+ * front and DCE/RPC's never gets to match by itself. Who disables it in Analyze > Enabled Protocols has plain DCE/RPC.
+ */
+static heur_dtbl_entry_t *dcerpc_over_tcp;
+
+static int proto_ports = -1;    /* in name only; also the key for what is remembered with a frame */
+
+static expert_field ei_inferred = EI_INIT;
+static expert_field ei_sealed = EI_INIT;
+static expert_field ei_unknown_call = EI_INIT;
+
+/* ---- what is remembered ---- */
+
+/* A presentation context: what its id stands for. */
+typedef struct {
+    oxc_rpc_interface_t interface;
+    bool ndr64;
+} context_t;
+
+/* The fragments of a request or response so far, and the padding between their stubs. */
+typedef struct {
+    uint32_t total;             /* bytes of the stub, with padding */
+    wmem_array_t *gaps;         /* gap_t; NULL while there are none */
+} fragments_t;
+
+typedef struct {
+    uint32_t offset;
+    uint32_t length;
+} gap_t;
+
+/* A request whose answer is still to come. */
+typedef struct {
+    oxc_rpc_state_t *state;     /* NULL: it was not handed to us */
+    dcerpc_call_value *value;   /* set if we dissect the call, for want of DCE/RPC */
+    oxc_rpc_encrypted_t *sealed;   /* set if the stub could not be decrypted */
+} asked_t;
+
+typedef struct {
+    bool bound;                 /* a bind was captured: DCE/RPC knows the contexts */
+    bool ours;                  /* one of them is for one of our interfaces */
+    bool sealed;                /* said once that a stub cannot be decrypted */
+    wmem_map_t *contexts;       /* id -> context_t */
+    wmem_map_t *asked;          /* call id -> asked_t */
+    wmem_map_t *fragments[2];   /* of requests and of responses: call id -> fragments_t */
+    wmem_map_t *gathered[2];    /* the same: call id -> wmem_array_t of the stub's bytes so far */
+} connection_t;
+
+/* What the first visit found out about a PDU; later visits only show it. */
+typedef enum { STUB, UNKNOWN_CALL, FAULT, SEALED } finding_kind_t;
+
+typedef struct {
+    finding_kind_t kind;
+    oxc_rpc_interface_t interface;
+    dcerpc_call_value *value;           /* STUB */
+    const uint8_t *bytes;               /* STUB that came in fragments */
+    unsigned length;
+    const oxc_rpc_encrypted_t *sealed;     /* SEALED */
+    bool first;                 /* SEALED: of the connection */
+    oxc_rpc_state_t *state;             /* FAULT */
+} finding_t;
+
+/* The calls that DCE/RPC has handed to us while it dissects a stream. */
+typedef struct {
+    uint32_t call_id;
+    oxc_rpc_state_t *state;
+} handed_t;
+
+static wmem_array_t *handed;
+
+/* Keys of what is remembered with a frame. */
+static uint32_t
+finding_key(uint32_t discriminator, uint8_t ptype)
+{
+    return discriminator + ptype * UINT32_C(0x01000193);
+}
+
+static uint32_t
+padding_key(uint32_t discriminator, uint8_t ptype)
+{
+    return ~finding_key(discriminator, ptype);
+}
+
+void
+oxc_rpc_handed(uint32_t call_id, oxc_rpc_state_t *state)
+{
+    handed_t one = { call_id, state };
+
+    if (handed)
+        wmem_array_append_one(handed, one);
+}
+
+static oxc_rpc_state_t *
+find_handed(wmem_array_t *list, uint32_t call_id)
+{
+    for (unsigned i = 0; i < wmem_array_get_count(list); i++) {
+        const handed_t *one = (const handed_t *)wmem_array_index(list, i);
+
+        if (one->call_id == call_id)
+            return one->state;
+    }
+    return NULL;
+}
+
+bool
+oxc_rpc_is_connection(packet_info *pinfo)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    const connection_t *connection =
+        conversation ? (const connection_t *)conversation_get_proto_data(conversation, proto_ports) : NULL;
+
+    return connection && connection->ours;
+}
+
+static connection_t *
+get_connection(conversation_t *conversation)
+{
+    connection_t *connection = (connection_t *)conversation_get_proto_data(conversation, proto_ports);
+
+    if (!connection) {
+        connection = wmem_new0(wmem_file_scope(), connection_t);
+        connection->contexts = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+        connection->asked = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+        for (int i = 0; i < 2; i++) {
+            connection->fragments[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+            connection->gathered[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+        }
+        conversation_add_proto_data(conversation, proto_ports, connection);
+        oxc_postdissector_expect();
+    }
+    return connection;
+}
+
+static void
+set_context(void *data, uint16_t id, oxc_rpc_interface_t interface, bool ndr64)
+{
+    connection_t *connection = (connection_t *)data;
+    context_t *context = wmem_new0(wmem_file_scope(), context_t);
+
+    context->interface = interface;
+    context->ndr64 = ndr64;
+    connection->ours = true;
+    wmem_map_insert(connection->contexts, GUINT_TO_POINTER(id), context);
+}
+
+static oxc_rpc_interface_t
+interface_of(const connection_t *connection, const oxc_rpc_pdu_t *pdu, bool *ndr64)
+{
+    const context_t *context =
+        (const context_t *)wmem_map_lookup(connection->contexts, GUINT_TO_POINTER(pdu->context_id));
+
+    if (!context)
+        return OXC_RPC_NEITHER;
+    *ndr64 = context->ndr64;
+    return context->interface;
+}
+
+/* ---- padding of fragments ---- */
+
+/*
+ * A verifier is aligned, to 4 or 16 bytes, by padding behind the stub (MS-RPCE 2.2.2.11), in every fragment. When
+ * Wireshark puts the fragments of a stub together, it leaves the padding of all but the last in: we take it out again.
+ */
+static void
+note_padding(packet_info *pinfo, conversation_t *conversation, const oxc_rpc_pdu_t *pdu)
+{
+    connection_t *connection = get_connection(conversation);
+    wmem_map_t *map = connection->fragments[pdu->ptype == PDU_RESP];
+    fragments_t *fragments;
+
+    if (connection->bound && !connection->ours)
+        return;
+    fragments = (fragments_t *)wmem_map_lookup(map, GUINT_TO_POINTER(pdu->call_id));
+    if (!fragments || pdu->flags & RPC_FLAG_FIRST) {
+        fragments = wmem_new0(wmem_file_scope(), fragments_t);
+        wmem_map_insert(map, GUINT_TO_POINTER(pdu->call_id), fragments);
+    }
+    fragments->total += (uint32_t)(pdu->stub_end - pdu->stub);
+    if (pdu->flags & RPC_FLAG_LAST) {
+        if (fragments->gaps)
+            p_add_proto_data(wmem_file_scope(), pinfo, proto_ports,
+                             padding_key(oxc_rpc_discriminator(conversation, pdu->call_id), pdu->ptype), fragments);
+        wmem_map_remove(map, GUINT_TO_POINTER(pdu->call_id));
+        return;
+    }
+    if (pdu->padding) {
+        gap_t gap = { fragments->total, pdu->padding };
+
+        if (!fragments->gaps)
+            fragments->gaps = wmem_array_new(wmem_file_scope(), sizeof gap);
+        wmem_array_append_one(fragments->gaps, gap);
+        fragments->total += pdu->padding;
+    }
+}
+
+tvbuff_t *
+oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype)
+{
+    const fragments_t *fragments = (const fragments_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_ports,
+                                                                         padding_key(discriminator, ptype));
+    uint32_t length, from = 0, to = 0;
+    uint8_t *bytes;
+
+    if (!fragments)
+        return stub;
+    /* Only if this is what the fragments were put together to; verification trailer and last padding may be off it. */
+    length = tvb_captured_length(stub);
+    if (length > fragments->total || length != tvb_reported_length(stub))
+        return stub;
+    bytes = (uint8_t *)wmem_alloc(pinfo->pool, length);
+    for (unsigned i = 0; i <= wmem_array_get_count(fragments->gaps); i++) {
+        const gap_t *gap = i < wmem_array_get_count(fragments->gaps)
+                               ? (const gap_t *)wmem_array_index(fragments->gaps, i) : NULL;
+        uint32_t end = gap ? gap->offset : length;
+
+        if (end > length || (gap && gap->length > length - end))
+            return stub;
+        tvb_memcpy(stub, bytes + to, (int)from, end - from);
+        to += end - from;
+        if (gap)
+            from = end + gap->length;
+    }
+    stub = tvb_new_child_real_data(stub, bytes, to, (int)to);
+    add_new_data_source(pinfo, stub, "Stub without padding");
+    return stub;
+}
+
+/* ---- the first visit ---- */
+
+static finding_t *
+add_finding(packet_info *pinfo, uint32_t key, finding_kind_t kind, oxc_rpc_interface_t interface)
+{
+    finding_t *finding = wmem_new0(wmem_file_scope(), finding_t);
+
+    finding->kind = kind;
+    finding->interface = interface;
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_ports, key, finding);
+    return finding;
+}
+
+static dcerpc_call_value *
+new_value(packet_info *pinfo, uint16_t opnum, bool ndr64, bool is_request)
+{
+    dcerpc_call_value *value = wmem_new0(wmem_file_scope(), dcerpc_call_value);
+
+    value->opnum = opnum;
+    value->flags = ndr64 ? DCERPC_IS_NDR64 : 0;
+    value->req_frame = is_request ? pinfo->num : 0;
+    return value;
+}
+
+/* More than any stub of the interface has: 1 MB of ROPs (MS-OXCRPC 3.1.4.2.1.2) and what goes with them. */
+#define MAX_GATHERED 0x110000
+
+/*
+ * Puts the fragments of a stub together that DCE/RPC leaves alone, because bind or request was not captured. True if
+ * the stub is whole now.
+ */
+static bool
+gather(connection_t *connection, oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface)
+{
+    wmem_map_t *map = connection->gathered[pdu->ptype == PDU_RESP];
+    void *key = GUINT_TO_POINTER(pdu->call_id);
+    unsigned length = (unsigned)(pdu->stub_end - pdu->stub);
+    wmem_array_t *bytes;
+
+    if (oxc_rpc_is_whole(pdu))
+        return true;
+    bytes = (wmem_array_t *)wmem_map_lookup(map, key);
+    if (pdu->flags & RPC_FLAG_FIRST) {
+        if (interface == OXC_RPC_NEITHER && !oxc_rpc_may_be_rpc_ext2(pdu))
+            return false;
+        if (bytes)
+            wmem_destroy_array(bytes);
+        bytes = wmem_array_new(wmem_file_scope(), 1);
+        wmem_map_insert(map, key, bytes);
+    }
+    if (!bytes)
+        return false;
+    if (length > MAX_GATHERED - wmem_array_get_count(bytes)) {
+        wmem_map_remove(map, key);
+        wmem_destroy_array(bytes);
+        return false;
+    }
+    if (length > 0)
+        wmem_array_append(bytes, tvb_get_ptr(pdu->tvb, pdu->stub, (int)length), length);
+    if (!(pdu->flags & RPC_FLAG_LAST))
+        return false;
+    wmem_map_remove(map, key);
+    length = wmem_array_get_count(bytes);
+    pdu->assembled = tvb_new_child_real_data(pdu->tvb, (const uint8_t *)wmem_array_get_raw(bytes), length, (int)length);
+    return true;
+}
+
+static void
+add_stub(packet_info *pinfo, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface,
+         dcerpc_call_value *value)
+{
+    finding_t *finding = add_finding(pinfo, key, STUB, interface);
+
+    finding->value = value;
+    if (pdu->assembled) {
+        finding->length = tvb_captured_length(pdu->assembled);
+        finding->bytes = tvb_get_ptr(pdu->assembled, 0, (int)finding->length);
+    }
+}
+
+static void
+note_sealed(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_interface_t interface,
+            const oxc_rpc_encrypted_t *sealed)
+{
+    finding_t *finding;
+
+    if (interface == OXC_RPC_NEITHER || (!sealed && connection->sealed))
+        return;
+    finding = add_finding(pinfo, key, SEALED, interface);
+    finding->sealed = sealed;
+    finding->first = !connection->sealed;
+    connection->sealed = true;
+}
+
+static void
+learn_request(packet_info *pinfo, conversation_t *conversation, connection_t *connection, uint32_t key,
+              oxc_rpc_pdu_t *pdu, oxc_rpc_state_t *state)
+{
+    bool ndr64 = false;
+    oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
+    asked_t *asked = (asked_t *)wmem_map_lookup(connection->asked, GUINT_TO_POINTER(pdu->call_id));
+
+    if (!asked || pdu->flags & RPC_FLAG_FIRST) {
+        asked = wmem_new0(wmem_file_scope(), asked_t);
+        wmem_map_insert(connection->asked, GUINT_TO_POINTER(pdu->call_id), asked);
+    }
+    if (state) {
+        asked->state = state;
+        if (interface == OXC_RPC_NEITHER)
+            set_context(connection, pdu->context_id, state->interface, ndr64);
+        return;
+    }
+    if (oxc_rpc_is_sealed(pdu)) {
+        if (interface != OXC_RPC_NEITHER && pdu->flags & RPC_FLAG_LAST) {
+            asked->sealed = oxc_rpc_encrypted_request(pinfo, conversation, interface, pdu);
+            note_sealed(pinfo, connection, key, interface, asked->sealed);
+        }
+        return;
+    }
+    if (connection->bound || !gather(connection, pdu, interface))
+        return;
+    if (interface == OXC_RPC_NEITHER) {
+        interface = oxc_rpc_infer_request(pinfo, pdu, &ndr64);
+        if (interface == OXC_RPC_NEITHER)
+            return;
+        set_context(connection, pdu->context_id, interface, ndr64);
+    }
+    asked->value = new_value(pinfo, pdu->opnum, ndr64, true);
+    add_stub(pinfo, key, pdu, interface, asked->value);
+}
+
+static void
+learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu,
+               const oxc_rpc_state_t *state)
+{
+    bool ndr64 = false;
+    oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
+    oxc_rpc_interface_t inferred = interface;
+    const asked_t *asked = (const asked_t *)wmem_map_lookup(connection->asked, GUINT_TO_POINTER(pdu->call_id));
+    int opnum;
+
+    if (asked && pdu->flags & RPC_FLAG_LAST)
+        wmem_map_remove(connection->asked, GUINT_TO_POINTER(pdu->call_id));
+    if (state)
+        return;
+    if (oxc_rpc_is_sealed(pdu)) {
+        if (pdu->flags & RPC_FLAG_LAST)
+            note_sealed(pinfo, connection, key, interface,
+                        asked && asked->sealed ? oxc_rpc_encrypted_response(pinfo, asked->sealed) : NULL);
+        return;
+    }
+    if ((asked && !asked->value) || !gather(connection, pdu, interface))
+        return;
+    if (asked) {
+        add_stub(pinfo, key, pdu, interface, asked->value);
+        return;
+    }
+    opnum = oxc_rpc_infer_response(pinfo, pdu, &inferred, &ndr64);
+    if (opnum == OXC_RPC_NO_OPNUM) {
+        if (interface != OXC_RPC_NEITHER)
+            add_finding(pinfo, key, UNKNOWN_CALL, interface);
+        return;
+    }
+    if (interface == OXC_RPC_NEITHER)
+        set_context(connection, pdu->context_id, inferred, ndr64);
+    add_stub(pinfo, key, pdu, inferred, new_value(pinfo, (uint16_t)opnum, ndr64, false));
+}
+
+static void
+learn_fault(packet_info *pinfo, connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu)
+{
+    const asked_t *asked = (const asked_t *)wmem_map_remove(connection->asked, GUINT_TO_POINTER(pdu->call_id));
+    oxc_rpc_state_t *state;
+
+    if (!asked)
+        return;
+    state = asked->state;
+    if (!state && asked->value)
+        state = (oxc_rpc_state_t *)asked->value->se_data;
+    if (state)
+        add_finding(pinfo, key, FAULT, state->interface)->state = state;
+}
+
+static void
+learn(packet_info *pinfo, conversation_t *conversation, uint32_t key, oxc_rpc_pdu_t *pdu, wmem_array_t *list)
+{
+    connection_t *connection = get_connection(conversation);
+    oxc_rpc_state_t *state = find_handed(list, pdu->call_id);
+
+    if (pdu->ptype == PDU_BIND || pdu->ptype == PDU_ALTER) {
+        connection->bound = connection->bound || pdu->ptype == PDU_BIND;
+        oxc_rpc_read_bind(pdu, set_context, connection);
+        return;
+    }
+    if (pdu->ptype == PDU_BIND_ACK || pdu->ptype == PDU_ALTER_ACK) {
+        if (connection->ours)
+            oxc_rpc_encrypted_bound(pinfo, conversation, pdu);
+        return;
+    }
+    if (pdu->length < RPC_BODY_SIZE || (connection->bound && !connection->ours && !state))
+        return;
+    if (pdu->ptype == PDU_REQ)
+        learn_request(pinfo, conversation, connection, key, pdu, state);
+    else if (pdu->ptype == PDU_RESP)
+        learn_response(pinfo, connection, key, pdu, state);
+    else if (pdu->ptype == PDU_FAULT)
+        learn_fault(pinfo, connection, key, pdu);
+}
+
+/* ---- every visit ---- */
+
+static const char *
+interface_name(oxc_rpc_interface_t interface)
+{
+    return interface == OXC_RPC_EMSMDB ? "EMSMDB" : "AsyncEMSMDB";
+}
+
+static void
+show_stub(packet_info *pinfo, proto_tree *tree, conversation_t *conversation, const oxc_rpc_pdu_t *pdu,
+          const finding_t *finding)
+{
+    dcerpc_info *di = wmem_new0(pinfo->pool, dcerpc_info);
+    tvbuff_t *stub = oxc_rpc_stub(pdu);
+    uint8_t drep[4];
+    const char *name = "EcDoAsyncWaitEx";
+    bool known;
+
+    if (finding->bytes) {
+        stub = tvb_new_child_real_data(pdu->tvb, finding->bytes, finding->length, (int)finding->length);
+        add_new_data_source(pinfo, stub, "Reassembled DCE/RPC");
+    }
+    memcpy(drep, pdu->drep, sizeof drep);
+    di->conv = conversation;
+    di->call_id = pdu->call_id;
+    di->ptype = pdu->ptype;
+    di->call_data = finding->value;
+    di->dcerpc_procedure_name = "";
+    if (finding->interface == OXC_RPC_EMSMDB)
+        name = oxc_emsmdb_call_name(finding->value->opnum);
+    col_set_str(pinfo->cinfo, COL_PROTOCOL, interface_name(finding->interface));
+    col_add_fstr(pinfo->cinfo, COL_INFO, "%s %s", name, pdu->ptype == PDU_REQ ? "request" : "response");
+
+    proto_tree_add_expert_format(tree, pinfo, &ei_inferred, stub, 0, 0,
+                                 "No bind or no request of this call was captured: %s of %s, as its stub shows", name,
+                                 interface_name(finding->interface));
+    known = finding->interface == OXC_RPC_EMSMDB ? oxc_emsmdb_dissect_stub(stub, pinfo, tree, di, drep)
+                                                 : oxc_asyncemsmdb_dissect_stub(stub, pinfo, tree, di, drep);
+    if (!known)
+        proto_tree_add_expert(tree, pinfo, &ei_unknown_call, stub, 0, -1);
+}
+
+/* What decrypts the stub of a connection; the text names Wireshark's preferences. */
+static const char *
+what_decrypts(uint8_t auth_type)
+{
+    switch (auth_type) {
+    case DCE_C_RPC_AUTHN_PROTOCOL_NTLMSSP:
+        return "the user's password in the preference NTLMSSP > NT Password (ntlmssp.nt_password)";
+    case DCE_C_RPC_AUTHN_PROTOCOL_GSS_KERBEROS:
+    case DCE_C_RPC_AUTHN_PROTOCOL_KRB5:
+        return "a keytab with the server's or the user's key in the preference KRB5 > Kerberos keytab file "
+               "(kerberos.file), with kerberos.decrypt on";
+    case DCE_C_RPC_AUTHN_PROTOCOL_SPNEGO:
+        return "the user's password in the preference NTLMSSP > NT Password (ntlmssp.nt_password) if NTLM was "
+               "negotiated, "
+               "or a keytab in KRB5 > Kerberos keytab file (kerberos.file, with kerberos.decrypt on) if Kerberos was";
+    default:
+        return "nothing that Wireshark knows of for this kind of authentication";
+    }
+}
+
+static void
+show_finding(packet_info *pinfo, proto_tree *tree, conversation_t *conversation, const oxc_rpc_pdu_t *pdu,
+             const finding_t *finding, uint32_t discriminator)
+{
+    switch (finding->kind) {
+    case STUB:
+        show_stub(pinfo, tree, conversation, pdu, finding);
+        break;
+    case UNKNOWN_CALL:
+        proto_tree_add_expert(tree, pinfo, &ei_unknown_call, pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub);
+        break;
+    case SEALED:
+        if (finding->sealed)
+            oxc_rpc_encrypted_show(pinfo, tree, pdu, finding->sealed);
+        if (finding->first)
+            proto_tree_add_expert_format(
+                tree, pinfo, &ei_sealed, pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub,
+                "The stubs of this connection are encrypted. What decrypts them: %s; and the capture "
+                "must hold the connection's bind",
+                what_decrypts(pdu->auth_type));
+        break;
+    case FAULT:
+        if (pdu->length >= 28) {
+            uint32_t status = tvb_get_uint32(pdu->tvb, 24, pdu->encoding);
+
+            if (finding->interface == OXC_RPC_EMSMDB)
+                oxc_emsmdb_fault(pdu->tvb, pinfo, tree, discriminator, finding->state, status);
+            else
+                oxc_asyncemsmdb_fault(pdu->tvb, pinfo, tree, discriminator, finding->state);
+        }
+        break;
+    }
+}
+
+static void
+look_at_pdu(packet_info *pinfo, proto_tree *tree, oxc_rpc_pdu_t *pdu, wmem_array_t *list)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    const finding_t *finding;
+    uint32_t discriminator, key;
+
+    if (!conversation)
+        return;
+    discriminator = oxc_rpc_discriminator(conversation, pdu->call_id);
+    key = finding_key(discriminator, pdu->ptype);
+    if (!PINFO_FD_VISITED(pinfo) && !pinfo->flags.in_error_pkt)
+        learn(pinfo, conversation, key, pdu, list);
+    finding = (const finding_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_ports, key);
+    if (!finding || !(finding->interface == OXC_RPC_EMSMDB ? oxc_emsmdb_is_ours() : oxc_asyncemsmdb_is_ours()))
+        return;
+    /* As DCE/RPC does: what is wrong with one PDU does not hide the next. */
+    TRY {
+        show_finding(pinfo, tree, conversation, pdu, finding, discriminator);
+    }
+    CATCH_NONFATAL_ERRORS {
+        show_exception(pdu->tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
+    }
+    ENDTRY;
+}
+
+/* Before DCE/RPC puts them together. */
+static void
+note_fragments(packet_info *pinfo, tvbuff_t *tvb)
+{
+    conversation_t *conversation = NULL;
+    oxc_rpc_pdu_t pdu;
+
+    for (int offset = 0; oxc_rpc_read_pdu(tvb, offset, &pdu); offset += pdu.length) {
+        if ((pdu.ptype != PDU_REQ && pdu.ptype != PDU_RESP) || pdu.length < RPC_BODY_SIZE || oxc_rpc_is_whole(&pdu))
+            continue;
+        if (!conversation)
+            conversation = find_conversation_pinfo(pinfo, 0);
+        if (!conversation)
+            return;
+        note_padding(pinfo, conversation, &pdu);
+    }
+}
+
+/*
+ * Dissects DCE/RPC PDUs of a byte stream: by Wireshark's own dissector, then what that leaves out. It tells interfaces
+ * neither of faults nor of stubs it cannot decrypt, nor of calls whose bind or request was not captured. Returns
+ * whether these are PDUs. For use on streams that are no TCP connections too (RPC over HTTP), with the conversation
+ * that pinfo then names.
+ */
+static bool
+dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    wmem_array_t *volatile outer = handed;
+    wmem_array_t *volatile list = wmem_array_new(pinfo->pool, sizeof(handed_t));
+    volatile bool accepted = false;
+    oxc_rpc_pdu_t pdu;
+
+    if (!PINFO_FD_VISITED(pinfo))
+        note_fragments(pinfo, tvb);
+    handed = list;
+    TRY {
+        accepted = dcerpc_over_tcp->dissector(tvb, pinfo, tree, data) != 0;
+    }
+    FINALLY {
+        handed = outer;
+    }
+    ENDTRY;
+    if (!accepted)
+        return false;
+    for (int offset = 0; oxc_rpc_read_pdu(tvb, offset, &pdu); offset += pdu.length)
+        look_at_pdu(pinfo, tree, &pdu, list);
+    return true;
+}
+
+void
+oxc_rpc_dissect_pdus(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
+    pinfo->can_desegment = 0;
+    if (dcerpc_over_tcp && dcerpc_over_tcp->enabled)
+        dissect_stream(tvb, pinfo, tree, NULL);
+}
+
+static ws_bool
+dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    oxc_rpc_pdu_t pdu;
+
+    /* Cheap for everything that is none, and for those who disabled DCE/RPC's heuristic. */
+    if (!dcerpc_over_tcp->enabled || !oxc_rpc_read_header(tvb, 0, &pdu))
+        return false;
+    return dissect_stream(tvb, pinfo, tree, data);
+}
+
+/* A connection that was claimed: whatever is no PDU in it is at least not another protocol's. */
+static int
+dissect_rpc_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (!dissect_stream(tvb, pinfo, tree, data))
+        call_data_dissector(tvb, pinfo, tree);
+    return (int)tvb_captured_length(tvb);
+}
+
+/* ---- ports of another protocol ---- */
+
+static dissector_handle_t rpc_connection_handle;
+static dissector_handle_t port_owner[OXC_RPC_LAST_PORT - OXC_RPC_FIRST_PORT + 1];
+
+/*
+ * Is this certainly Exchange's RPC? The first thing said on a connection is a bind that names one of our interfaces or,
+ * behind an RPC proxy, the banner of ncacn_http or an RTS PDU (MS-RPCH 2.2.3.6.1). In the middle of a connection, or
+ * when one direction alone was captured, it is a whole PDU of version 5.0 with a first fragment. The X11 protocol has
+ * no such bytes: 5 is DestroySubwindows, whose length is always 2 and would be more than 255 or have that fragment flag
+ * unset, or ButtonRelease, of a button that is never 0 (X Window System Protocol, 9 and 11).
+ */
+static bool
+is_exchange_rpc(tvbuff_t *tvb)
+{
+    static const char banner[] = "ncacn_http/1.0";
+    oxc_rpc_pdu_t pdu;
+
+    if (tvb_captured_length(tvb) == sizeof banner - 1)
+        return tvb_strneql(tvb, 0, banner, sizeof banner - 1) == 0;
+    if (!oxc_rpc_read_pdu(tvb, 0, &pdu))
+        return false;
+    if (pdu.ptype == PDU_BIND || pdu.ptype == PDU_ALTER)
+        return oxc_rpc_read_bind(&pdu, NULL, NULL);
+    if (pdu.ptype == PDU_RTS)
+        return oxc_rpc_is_whole(&pdu) && pdu.call_id == 0 && tvb_get_uint16(pdu.tvb, 10, pdu.encoding) == 0 &&
+               pdu.length >= 20;
+    return tvb_get_uint8(tvb, 1) == 0 && pdu.flags & RPC_FLAG_FIRST && rpch_sure_pdu_length(tvb, 0) != 0;
+}
+
+/*
+ * TCP ports 6001 to 6004 belong to X11 displays in Wireshark, and the owner of a port comes before all heuristics; only
+ * the dissector of a conversation comes before it. That cannot be set before the first data are seen, so this dissector
+ * stands in front of the owner: a connection of Exchange's RPC it claims, everything else it passes on as it came. It
+ * is registered in the owner's name (which adds no layer, and goes when the owner is disabled). If the user changes the
+ * owner's ports in the preferences, those win.
+ */
+static int
+dissect_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    uint32_t port = pinfo->match_uint;
+    conversation_t *conversation;
+
+    /* We stand aside: whom we call is to reassemble as if TCP had called. */
+    pinfo->can_desegment = pinfo->saved_can_desegment;
+    if (dcerpc_over_tcp->enabled && is_exchange_rpc(tvb)) {
+        conversation = find_or_create_conversation(pinfo);
+        if (!PINFO_FD_VISITED(pinfo))
+            conversation_set_dissector_from_frame_number(conversation, pinfo->num, rpc_connection_handle);
+        return call_dissector_only(rpc_connection_handle, tvb, pinfo, tree, data);
+    }
+    if (port < OXC_RPC_FIRST_PORT || port > OXC_RPC_LAST_PORT)
+        return 0;
+    return call_dissector_only(port_owner[port - OXC_RPC_FIRST_PORT], tvb, pinfo, tree, data);
+}
+
+static void
+stand_before_port_owners(void)
+{
+    dissector_table_t ports = find_dissector_table("tcp.port");
+    dissector_handle_t handle = NULL;
+
+    for (uint32_t port = OXC_RPC_FIRST_PORT; port <= OXC_RPC_LAST_PORT; port++) {
+        dissector_handle_t owner = dissector_get_uint_handle(ports, port);
+
+        if (!owner)
+            continue;
+        port_owner[port - OXC_RPC_FIRST_PORT] = owner;
+        if (!handle)
+            handle = create_dissector_handle(dissect_port, proto_ports);
+        dissector_add_uint("tcp.port", port, handle);
+    }
+}
+
+void
+proto_reg_handoff_oxc_rpc_fallback(void)
+{
+    int proto_dcerpc = proto_get_id_by_filter_name("dcerpc");
+
+    dcerpc_over_tcp = find_heur_dissector_by_unique_short_name("dcerpc_tcp");
+    if (!dcerpc_over_tcp)
+        return;
+    heur_dissector_add("tcp", dissect_rpc_heur, "Exchange RPC in DCE/RPC over TCP", "emsmdb_tcp", proto_dcerpc,
+                       HEURISTIC_ENABLE);
+    rpc_connection_handle = create_dissector_handle(dissect_rpc_connection, proto_dcerpc);
+    stand_before_port_owners();
+}
+
+void
+proto_register_oxc_rpc_fallback(void)
+{
+    static ei_register_info ei[] = {
+        { &ei_inferred,
+          { "emsmdb.inferred", PI_ASSUMPTION, PI_NOTE, "Recognized by its stub: bind or request was not captured",
+            EXPFILL } },
+        { &ei_sealed, { "emsmdb.sealed", PI_DECRYPTION, PI_NOTE, "The stub is encrypted", EXPFILL } },
+        { &ei_unknown_call,
+          { "emsmdb.unknown_call", PI_UNDECODED, PI_NOTE, "It is not known which call this stub belongs to",
+            EXPFILL } },
+    };
+    int proto_emsmdb = proto_get_id_by_filter_name("emsmdb");
+    int proto_x11 = proto_get_id_by_filter_name("x11");
+
+    proto_ports =
+        proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
+                                             proto_x11 > 0 ? proto_x11 : proto_emsmdb, FT_PROTOCOL);
+    oxc_rpc_encrypted_register();
+    expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));
+}

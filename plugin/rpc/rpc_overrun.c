@@ -1,0 +1,82 @@
+/* rpc-reassembly_overrun.c
+ * PDUs of Exchange RPC that TCP took for the rest of an earlier one, see reassembly_overrun.h
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "compat.h"
+
+#include "registration.h"
+#include "tcp/postdissector.h"
+#include "rpch/rpch_connection.h"
+#include "rpc/rpc_pdu.h"
+#include "tcp/reassembly_overrun.h"
+
+#include <epan/expert.h>
+
+static int proto_emsmdb = -1;
+static expert_field ei_swallowed = EI_INIT;
+
+static bool
+pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by _U_)
+{
+    const rpch_connection_t *http = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
+    oxc_rpc_pdu_t pdu;
+    bool ndr64;
+
+    /* RPC over HTTP looks after its own. */
+    if ((http && http->claimed) || !oxc_rpc_read_pdu(data, 0, &pdu) ||
+        (!oxc_emsmdb_is_ours() && !oxc_asyncemsmdb_is_ours()))
+        return false;
+    /* It may be the bind that has the wrong length. */
+    return oxc_rpc_is_connection(pinfo) || oxc_rpc_is_server(&pinfo->dst, pinfo->destport) ||
+           oxc_rpc_is_server(&pinfo->src, pinfo->srcport) ||
+           (pdu.ptype == PDU_REQ && pdu.length >= RPC_BODY_SIZE &&
+            oxc_rpc_infer_request(pinfo, &pdu, &ndr64) != OXC_RPC_NEITHER);
+}
+
+/* The PDUs that begin in the first bytes of the data, as far as they are whole. */
+static tvbuff_t *
+whole_pdus(tvbuff_t *data, uint32_t size)
+{
+    oxc_rpc_pdu_t pdu;
+    int end = 0;
+
+    while (end < (int)size && oxc_rpc_read_pdu(data, end, &pdu))
+        end += pdu.length;
+    return tvb_new_subset_length(data, 0, end);
+}
+
+static int
+postdissect(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *unused _U_)
+{
+    static const oxc_overrun_kind_t pdus = { &proto_emsmdb, &ei_swallowed, "PDU", "frag_length", pdu_begins };
+    const oxc_overrun_t *overrun;
+    tvbuff_t *data;
+
+    if (pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
+        return 0;
+    overrun = oxc_overrun_show(frame, pinfo, tree, &pdus, &data);
+    if (!overrun)
+        return 0;
+    oxc_rpc_dissect_pdus(whole_pdus(data, overrun->size), pinfo, tree);
+    return (int)tvb_captured_length(frame);
+}
+
+void
+proto_reg_handoff_oxc_rpc_overrun(void)
+{
+    oxc_postdissector_add(postdissect);
+}
+
+void
+proto_register_oxc_rpc_overrun(void)
+{
+    static ei_register_info ei[] = {
+        { &ei_swallowed,
+          { "emsmdb.swallowed", PI_REASSEMBLE, PI_WARN, "A PDU begins inside another", EXPFILL } },
+    };
+
+    proto_emsmdb = proto_get_id_by_filter_name("emsmdb");
+    expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));
+}

@@ -1,0 +1,301 @@
+/* rpc_pdu.c
+ * DCE/RPC PDUs (C706 12.6) and calls that are recognized by their stub
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rpc/rpc_pdu.h"
+
+#include <string.h>
+
+#define FLAG_OBJECT 0x80
+
+/* ---- PDUs ---- */
+
+bool
+oxc_rpc_read_header(tvbuff_t *tvb, int offset, oxc_rpc_pdu_t *pdu)
+{
+    memset(pdu, 0, sizeof *pdu);
+    if (!tvb_bytes_exist(tvb, offset, RPC_HEADER_SIZE))
+        return false;
+    if (tvb_get_uint8(tvb, offset) != 5 || tvb_get_uint8(tvb, offset + 1) > 1)
+        return false;
+    pdu->ptype = tvb_get_uint8(tvb, offset + 2);
+    pdu->flags = tvb_get_uint8(tvb, offset + 3);
+    tvb_memcpy(tvb, pdu->drep, offset + 4, sizeof pdu->drep);
+    if (pdu->ptype > PDU_RTS || pdu->drep[0] & 0xEE || pdu->drep[1] > 3)
+        return false;
+    pdu->encoding = DREP_ENC_INTEGER(pdu->drep);
+    pdu->length = tvb_get_uint16(tvb, offset + 8, pdu->encoding);
+    pdu->call_id = tvb_get_uint32(tvb, offset + 12, pdu->encoding);
+    return pdu->length >= RPC_HEADER_SIZE;
+}
+
+bool
+oxc_rpc_read_pdu(tvbuff_t *tvb, int offset, oxc_rpc_pdu_t *pdu)
+{
+    uint16_t auth_length;
+    int trailer;
+
+    if (!oxc_rpc_read_header(tvb, offset, pdu) || !tvb_bytes_exist(tvb, offset, pdu->length))
+        return false;
+    pdu->tvb = tvb_new_subset_length(tvb, offset, pdu->length);
+    if (pdu->length < RPC_BODY_SIZE)
+        return true;
+    pdu->context_id = tvb_get_uint16(pdu->tvb, 20, pdu->encoding);
+    pdu->opnum = tvb_get_uint16(pdu->tvb, 22, pdu->encoding);
+    pdu->stub = RPC_BODY_SIZE + (pdu->ptype == PDU_REQ && pdu->flags & FLAG_OBJECT ? 16 : 0);
+    pdu->stub_end = pdu->length;
+    auth_length = tvb_get_uint16(pdu->tvb, 10, pdu->encoding);
+    if (auth_length > 0) {
+        trailer = pdu->length - auth_length - 8;
+        if (trailer >= pdu->stub) {
+            pdu->auth_type = tvb_get_uint8(pdu->tvb, trailer);
+            pdu->auth_level = tvb_get_uint8(pdu->tvb, trailer + 1);
+            pdu->padding = tvb_get_uint8(pdu->tvb, trailer + 2);
+            pdu->stub_end = trailer - pdu->padding;
+        }
+    }
+    if (pdu->stub_end < pdu->stub)
+        pdu->stub_end = pdu->stub;
+    return true;
+}
+
+bool
+oxc_rpc_is_whole(const oxc_rpc_pdu_t *pdu)
+{
+    return (pdu->flags & (RPC_FLAG_FIRST | RPC_FLAG_LAST)) == (RPC_FLAG_FIRST | RPC_FLAG_LAST);
+}
+
+bool
+oxc_rpc_is_sealed(const oxc_rpc_pdu_t *pdu)
+{
+    return pdu->auth_type != DCE_C_RPC_AUTHN_PROTOCOL_NONE && pdu->auth_level == DCE_C_AUTHN_LEVEL_PKT_PRIVACY;
+}
+
+tvbuff_t *
+oxc_rpc_stub(const oxc_rpc_pdu_t *pdu)
+{
+    if (pdu->assembled)
+        return pdu->assembled;
+    return tvb_new_subset_length(pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub);
+}
+
+/* ---- binds ---- */
+
+static oxc_rpc_interface_t
+interface_of_uuid(const e_guid_t *uuid)
+{
+    static const e_guid_t emsmdb = OXC_EMSMDB_UUID;
+    static const e_guid_t asyncemsmdb = OXC_ASYNCEMSMDB_UUID;
+
+    if (guid_cmp(uuid, &emsmdb) == 0)
+        return OXC_RPC_EMSMDB;
+    return guid_cmp(uuid, &asyncemsmdb) == 0 ? OXC_RPC_ASYNCEMSMDB : OXC_RPC_NEITHER;
+}
+
+/* Contexts are listed as in C706 12.6.4.3: p_cont_list_t. */
+bool
+oxc_rpc_read_bind(const oxc_rpc_pdu_t *pdu,
+                  void (*found)(void *data, uint16_t id, oxc_rpc_interface_t interface, bool ndr64), void *data)
+{
+    static const e_guid_t ndr64_uuid = {
+        0x71710533, 0xbeba, 0x4937, { 0x83, 0x19, 0xb5, 0xdb, 0xef, 0x9c, 0xcc, 0x36 }
+    };
+    bool any = false;
+    unsigned count;
+    int offset = RPC_BODY_SIZE + 4;
+
+    if (pdu->length < offset)
+        return false;
+    count = tvb_get_uint8(pdu->tvb, RPC_BODY_SIZE);
+    for (unsigned i = 0; i < count && offset + 44 <= pdu->length; i++) {
+        uint16_t id = tvb_get_uint16(pdu->tvb, offset, pdu->encoding);
+        unsigned transfers = tvb_get_uint8(pdu->tvb, offset + 2);
+        oxc_rpc_interface_t interface;
+        e_guid_t uuid, transfer;
+
+        tvb_get_guid(pdu->tvb, offset + 4, &uuid, pdu->encoding);
+        tvb_get_guid(pdu->tvb, offset + 24, &transfer, pdu->encoding);
+        interface = interface_of_uuid(&uuid);
+        if (interface != OXC_RPC_NEITHER) {
+            any = true;
+            if (found)
+                found(data, id, interface, guid_cmp(&transfer, &ndr64_uuid) == 0);
+        }
+        offset += 24 + 20 * (int)transfers;
+    }
+    return any;
+}
+
+/* ---- calls that are recognized by their stub ---- */
+
+static int
+align4(int offset)
+{
+    return (offset + 3) / 4 * 4;
+}
+
+static uint64_t
+get_count(tvbuff_t *stub, int offset, unsigned encoding, bool ndr64)
+{
+    return ndr64 ? tvb_get_uint64(stub, offset, encoding) : tvb_get_uint32(stub, offset, encoding);
+}
+
+/* A context handle that a server may have given out: small attributes, a UUID that is not null. */
+static bool
+is_handle(tvbuff_t *stub, unsigned encoding)
+{
+    return tvb_get_uint32(stub, 0, encoding) < 16 &&
+           (tvb_get_uint64(stub, 4, encoding) || tvb_get_uint64(stub, 12, encoding));
+}
+
+/* RPC_HEADER_EXT (MS-OXCRPC 2.2.2.1), always little-endian, that fits into room bytes. */
+static bool
+is_header_ext(tvbuff_t *stub, int offset, uint64_t room)
+{
+    return room >= 8 && tvb_get_letohs(stub, offset) == 0 && tvb_get_letohs(stub, offset + 2) <= 7 &&
+           tvb_get_letohs(stub, offset + 4) + UINT64_C(8) <= room;
+}
+
+/*
+ * Is this the stub of an EcDoRpcExt2 request? Handle, flags, an array whose count comes back as cbIn behind it, and in
+ * it an extended header: no other call has all that by chance.
+ */
+static bool
+is_rpc_ext2_request(tvbuff_t *stub, unsigned encoding, bool ndr64)
+{
+    int length = (int)tvb_reported_length(stub);
+    int data = 24 + (ndr64 ? 8 : 4);
+    uint64_t count;
+    int after;
+
+    if (length < data + 8 || !is_handle(stub, encoding) || tvb_get_uint32(stub, 20, encoding) > 7)
+        return false;
+    count = get_count(stub, 24, encoding, ndr64);
+    if (count > (uint64_t)(length - data) || !is_header_ext(stub, data, count))
+        return false;
+    after = align4(data + (int)count);
+    return after + 4 <= length && tvb_get_uint32(stub, after, encoding) == count;
+}
+
+/* An array of an EcDoRpcExt2 response with its length behind it: where that ends, 0 if it is none. */
+static int
+skip_array(tvbuff_t *stub, int offset, unsigned encoding, bool ndr64, uint64_t *count)
+{
+    int length = (int)tvb_reported_length(stub);
+    int word = ndr64 ? 8 : 4;
+
+    offset = (offset + word - 1) / word * word;
+    if (offset + 3 * word + 4 > length || get_count(stub, offset + word, encoding, ndr64) != 0)
+        return 0;
+    *count = get_count(stub, offset + 2 * word, encoding, ndr64);
+    if (*count > (uint64_t)(length - offset - 3 * word - 4) || *count > get_count(stub, offset, encoding, ndr64))
+        return 0;
+    offset = align4(offset + 3 * word + (int)*count);
+    if (offset + 4 > length || tvb_get_uint32(stub, offset, encoding) != *count)
+        return 0;
+    return offset + 4;
+}
+
+/* Is this the stub of an EcDoRpcExt2 response? As above, and it ends where the parameters end. */
+static bool
+is_rpc_ext2_response(tvbuff_t *stub, unsigned encoding, bool ndr64)
+{
+    int length = (int)tvb_reported_length(stub);
+    int data = 24 + 3 * (ndr64 ? 8 : 4);
+    uint64_t rops, aux;
+    int offset;
+
+    if (length < data + 8 || !is_handle(stub, encoding) || tvb_get_uint32(stub, 20, encoding) > 7)
+        return false;
+    offset = skip_array(stub, 24, encoding, ndr64, &rops);
+    if (offset == 0 || !is_header_ext(stub, data, rops))
+        return false;
+    offset = skip_array(stub, offset, encoding, ndr64, &aux);
+    return offset != 0 && offset + 8 <= length && length < offset + 8 + 16;
+}
+
+bool
+oxc_rpc_may_be_rpc_ext2(const oxc_rpc_pdu_t *pdu)
+{
+    tvbuff_t *stub = oxc_rpc_stub(pdu);
+
+    return (pdu->ptype != PDU_REQ || pdu->opnum == 11) && tvb_reported_length(stub) >= OXC_NDR_HANDLE_SIZE + 4 &&
+           is_handle(stub, pdu->encoding) && tvb_get_uint32(stub, OXC_NDR_HANDLE_SIZE, pdu->encoding) <= 7;
+}
+
+static bool
+is_known_handle(packet_info *pinfo, tvbuff_t *stub, const oxc_rpc_pdu_t *pdu, oxc_key_kind_t kind)
+{
+    oxc_ndr_handle_t handle;
+
+    return oxc_ndr_read_handle(stub, 0, pdu->encoding, &handle) && !handle.is_null &&
+           oxc_session_find(pinfo, kind, handle.bytes, sizeof handle.bytes, false) != NULL;
+}
+
+oxc_rpc_interface_t
+oxc_rpc_infer_request(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, bool *ndr64)
+{
+    tvbuff_t *stub = oxc_rpc_stub(pdu);
+    int length = (int)tvb_reported_length(stub);
+
+    *ndr64 = false;
+    if (pdu->opnum == 11) {
+        if (is_rpc_ext2_request(stub, pdu->encoding, false))
+            return OXC_RPC_EMSMDB;
+        *ndr64 = is_rpc_ext2_request(stub, pdu->encoding, true);
+        return *ndr64 ? OXC_RPC_EMSMDB : OXC_RPC_NEITHER;
+    }
+    if (((pdu->opnum == 1 || pdu->opnum == 14) && length == OXC_NDR_HANDLE_SIZE) || (pdu->opnum == 4 && length > 40))
+        return is_known_handle(pinfo, stub, pdu, OXC_KEY_CXH) ? OXC_RPC_EMSMDB : OXC_RPC_NEITHER;
+    if (pdu->opnum == 0 && length == OXC_NDR_HANDLE_SIZE + 4 && is_handle(stub, pdu->encoding) &&
+        tvb_get_uint32(stub, OXC_NDR_HANDLE_SIZE, pdu->encoding) == 0 &&
+        (is_known_handle(pinfo, stub, pdu, OXC_KEY_ACXH) || oxc_rpc_is_server(&pinfo->dst, pinfo->destport)))
+        return OXC_RPC_ASYNCEMSMDB;
+    return OXC_RPC_NEITHER;
+}
+
+/* EcDoAsyncWaitEx's answer is only two numbers: it takes a server known for Exchange's RPC to believe in it. */
+static bool
+is_wait_response(packet_info *pinfo, tvbuff_t *stub, const oxc_rpc_pdu_t *pdu, bool known_interface)
+{
+    uint32_t result;
+
+    if (tvb_reported_length(stub) != 8 || tvb_get_uint32(stub, 0, pdu->encoding) > 1)
+        return false;
+    result = tvb_get_uint32(stub, 4, pdu->encoding);
+    return known_interface || ((result == 0 || result == 0x7EE || result == 0x3ED) &&
+                               oxc_rpc_is_server(&pinfo->src, pinfo->srcport));
+}
+
+int
+oxc_rpc_infer_response(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t *interface, bool *ndr64)
+{
+    tvbuff_t *stub = oxc_rpc_stub(pdu);
+    bool known = *interface != OXC_RPC_NEITHER;
+    int length = (int)tvb_reported_length(stub);
+
+    if (*interface != OXC_RPC_EMSMDB && is_wait_response(pinfo, stub, pdu, known)) {
+        *interface = OXC_RPC_ASYNCEMSMDB;
+        return 0;
+    }
+    if (*interface == OXC_RPC_ASYNCEMSMDB)
+        return OXC_RPC_NO_OPNUM;
+    for (int wide = 0; wide <= 1; wide++) {
+        if ((!known || *ndr64 == (wide == 1)) && is_rpc_ext2_response(stub, pdu->encoding, wide == 1)) {
+            *interface = OXC_RPC_EMSMDB;
+            *ndr64 = wide == 1;
+            return 11;
+        }
+    }
+    if (!known)
+        return OXC_RPC_NO_OPNUM;
+    /* The short answers have lengths of their own, but for one that the handle tells. */
+    if (length == 4)
+        return 6;
+    if (length == OXC_NDR_HANDLE_SIZE + 4)
+        return is_handle(stub, pdu->encoding) ? 14 : 1;
+    return length == OXC_NDR_HANDLE_SIZE + 8 ? 4 : OXC_RPC_NO_OPNUM;
+}
+

@@ -1,0 +1,342 @@
+/* rpch.c
+ * RPC over HTTP version 2: the PDUs of both channels as they arrive [MS-RPCH]
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+/*
+ * A channel is one HTTP message whose body goes on for hours ([MS-RPCH] 2.1.2.1): RPC_IN_DATA carries the client's PDUs
+ * in a request of up to 2 GB, RPC_OUT_DATA the server's PDUs in a response that may be chunked. The HTTP dissector
+ * looks at a body when it has come to its end, or not at all, and offers nobody the bytes that follow a header in later
+ * segments. So this dissector takes over a connection on which it has seen one of these methods, gives HTTP messages
+ * back to the HTTP dissector, and PDUs to the DCE/RPC dissector. What it needs for that, from the usual to the unusual:
+ *
+ * - TCP: it becomes the dissector of the conversation, from the frame after the first such request on. A post-dissector
+ *   sees that request: HTTP calls nobody for a request without a body in the same segment, and taps are not run in
+ *   every pass.
+ * - TLS: a heuristic that becomes the application data dissector of a session that begins with such a request. When
+ *   HTTP has the session already (ALPN, an earlier request), the way HTTP itself leaves a connection after "Upgrade":
+ *   http_conv_t.
+ * - The body in the same segment as that first header: a heuristic below HTTP.
+ *
+ * The two channels of a virtual connection are two TCP connections, and more when channels are recycled. DCE/RPC finds
+ * bindings and calls by conversation, so it is called with one made from the virtual connection cookie of the RTS PDUs.
+ *
+ * - The beginning was not captured: of a connection without requests, and of one of which HTTP makes nothing, this
+ *   dissector is asked before HTTP, and takes it over when it sees a PDU that can be nothing else. The first segment
+ *   went to HTTP then, which showed nothing of it; the post-dissector shows it.
+ *
+ * Limits: of a channel that was open when the capture began, the first segment is not shown if it begins within a PDU;
+ * and without its RTS PDUs its cookie is unknown, so answers find no calls. Where HTTP has a TLS session already, PDUs
+ * in later records of the very frame with the first header go to HTTP too. RPC over HTTP version 1 (RPC_CONNECT) is not
+ * handled, nor are channels within another tunnel (SOCKS, CONNECT).
+ */
+
+#include "compat.h"
+
+#include "registration.h"
+#include "tcp/postdissector.h"
+#include "rpch/rpch_stream.h"
+#include "rpc/rpc_pdu.h"
+#include "tcp/reassembly_overrun.h"
+#include "tcp/tcp_payload.h"
+#include "tcp/tls_undecrypted.h"
+
+#include <epan/dissectors/packet-tcp.h>
+#include <epan/expert.h>
+#include <epan/proto_data.h>
+
+/* Key of what is remembered of a frame; the others are those of rpch_dissect(), from 0 on. */
+#define FIRST_SEGMENT_KEY UINT32_MAX
+
+static int proto_rpch = -1;
+static int proto_http = -1;
+static int proto_tcp = -1;
+static int proto_tls = -1;
+
+static expert_field ei_swallowed = EI_INIT;
+static expert_field ei_not_decrypted = EI_INIT;
+
+static dissector_handle_t rpch_tcp_handle;
+static dissector_handle_t rpch_tls_handle;
+static dissector_handle_t rpch_upgrade_handle;
+static dissector_handle_t http_tcp_handle;
+static dissector_handle_t http_tls_handle;
+
+static int
+dissect_rpch_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    const struct tcpinfo *tcp = (const struct tcpinfo *)data;
+
+    return rpch_dissect(tvb, pinfo, tree, data, http_tcp_handle, tcp ? &tcp->seq : NULL);
+}
+
+static int
+dissect_rpch_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    return rpch_dissect(tvb, pinfo, tree, data, http_tls_handle, NULL);
+}
+
+/* As HTTP calls it, with data of its own or none. */
+static int
+dissect_rpch_after_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    return dissect_rpch_tls(tvb, pinfo, tree, NULL);
+}
+
+/* Whether the last request of the connection is for a channel. First pass only. */
+static rpch_channel_t
+requested_channel(const http_conv_t *http)
+{
+    const char *method = compat_http_request_method(http);
+
+    if (g_strcmp0(method, "RPC_IN_DATA") == 0)
+        return RPCH_CHANNEL_IN;
+    return g_strcmp0(method, "RPC_OUT_DATA") == 0 ? RPCH_CHANNEL_OUT : RPCH_CHANNEL_UNKNOWN;
+}
+
+/* Whether a PDU begins here, perhaps with not even its header whole. */
+static bool
+may_be_pdu(tvbuff_t *tvb)
+{
+    if (tvb_reported_length(tvb) >= RPC_HEADER_SIZE)
+        return rpch_pdu_length(tvb, 0) != 0;
+    return tvb_get_uint8(tvb, 0) == 5 && (tvb_reported_length(tvb) < 3 || tvb_get_uint8(tvb, 2) <= PDU_RTS);
+}
+
+/* The body that comes in the same segment as the first header. */
+static ws_bool
+dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    conversation_t *conversation;
+    http_conv_t *http;
+
+    if (pinfo->ptype != PT_TCP || !may_be_pdu(tvb))
+        return false;
+    conversation = find_conversation_pinfo(pinfo, 0);
+    http = rpch_http_of(conversation);
+    if (!http)
+        return false;
+    if (!PINFO_FD_VISITED(pinfo)) {
+        rpch_channel_t channel = requested_channel(http);
+        rpch_connection_t *connection = rpch_connection_of(conversation);
+
+        if (connection && connection->busy)
+            return false;
+        if (channel != RPCH_CHANNEL_UNKNOWN) {
+            connection = rpch_get_connection(conversation);
+            connection->claimed = true;
+            rpch_set_use(connection, pinfo->num, channel, NULL);
+        } else if (!compat_http_request_method(http) && rpch_sure_pdu_length(tvb, 0)) {
+            rpch_get_connection(conversation)->suspected = RPCH_CHANNEL_OUT;
+        } else {
+            return false;
+        }
+    }
+    return rpch_dissect(tvb, pinfo, tree, data, NULL, NULL) != 0;
+}
+
+static ws_bool
+dissect_rpch_tls_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    if (tvb_strneql(tvb, 0, "RPC_IN_DATA ", 12) != 0 && tvb_strneql(tvb, 0, "RPC_OUT_DATA ", 13) != 0)
+        return false;
+    if (!PINFO_FD_VISITED(pinfo)) {
+        rpch_connection_t *connection = rpch_get_connection(find_or_create_conversation(pinfo));
+
+        connection->armed = connection->claimed = true;
+    }
+    compat_tls_set_app_handle(data, rpch_tls_handle);
+    return dissect_rpch_tls(tvb, pinfo, tree, compat_tls_data(data)) != 0;
+}
+
+/*
+ * Whether HTTP is what TCP, or TLS over TCP, carries; not within another tunnel. Of bytes that are no HTTP to it, HTTP
+ * shows nothing, and its layer is taken away again if there is a tree; only the number of layers still tells that
+ * somebody was there.
+ */
+static bool
+is_http_over_tcp(const packet_info *pinfo, bool *tls)
+{
+    wmem_list_frame_t *layer = wmem_list_head(pinfo->layers);
+
+    *tls = false;
+    while (layer && GPOINTER_TO_INT(wmem_list_frame_data(layer)) != proto_tcp)
+        layer = wmem_list_frame_next(layer);
+    if (layer)
+        layer = wmem_list_frame_next(layer);
+    for (; layer && GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tls; layer = wmem_list_frame_next(layer))
+        *tls = true;
+    if (!layer)
+        return false;
+    if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) != proto_http)         /* the last one is the post-dissector's */
+        return !*tls && layer == wmem_list_tail(pinfo->layers) && compat_layer_was_taken_away(pinfo);
+    while (!*tls && (layer = wmem_list_frame_next(layer)))
+        if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tls)
+            return false;
+    return true;
+}
+
+/*
+ * What HTTP was given of a channel older than the capture, before anybody could know. Nobody can be asked for the rest
+ * of a PDU that is not whole, so it is as below HTTP.
+ */
+static bool
+dissect_first_segment(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    uint32_t seq;
+    tvbuff_t *tvb = oxc_tcp_payload(frame, pinfo, &seq);
+
+    if (!PINFO_FD_VISITED(pinfo)) {
+        const conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+        const struct tcp_analysis *tcp =
+            (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+
+        rpch_connection_of(conversation)->seq_base = tcp && tcp->fwd ? tcp->fwd->base_seq : 0;
+    }
+    return tvb && rpch_dissect(tvb, pinfo, tree, NULL, NULL, &seq) != 0;
+}
+
+/* A PDU, or the chunk that it is in; not in the body of a message that HTTP itself put together. */
+static bool
+pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    const rpch_connection_t *connection = rpch_connection_of(conversation);
+    uint64_t size;
+    uint16_t length;
+    int next;
+
+    if (!connection || !connection->claimed || conversation_get_dissector(conversation, by) != rpch_tcp_handle)
+        return false;
+    if (rpch_sure_pdu_length(data, 0))
+        return true;
+    if (rpch_get_chunk_size(data, 0, &size, &next) != RPCH_GO_ON)
+        return false;
+    length = rpch_sure_pdu_length(data, next);
+    return length != 0 && length <= size;
+}
+
+/* TCP waits for the end of something else, but the stream finds its place again. */
+static void
+show_overrun(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    static const oxc_overrun_kind_t pdus = { &proto_rpch, &ei_swallowed, "PDU", "frag_length or its chunk's size",
+                                            pdu_begins };
+    tvbuff_t *data;
+    const oxc_overrun_t *overrun = oxc_overrun_show(frame, pinfo, tree, &pdus, &data);
+
+    if (overrun)
+        rpch_dissect(data, pinfo, tree, NULL, NULL, &overrun->seq);
+}
+
+static bool
+is_channel(packet_info *pinfo)
+{
+    const rpch_connection_t *connection = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
+
+    return connection && connection->claimed;
+}
+
+/*
+ * Takes a connection over after a request for a channel. Also when HTTP was given bytes of which it made nothing:
+ * perhaps they are of a channel older than the capture; or responses alone. Until that is certain, HTTP still gets what
+ * is not a PDU; when it is HTTP after all, the connection is given back.
+ */
+static int
+watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    dissector_handle_t before;
+    conversation_t *conversation;
+    http_conv_t *http;
+    rpch_connection_t *connection;
+    rpch_channel_t channel;
+    bool tls;
+
+    if (pinfo->ptype == PT_TCP && !pinfo->flags.in_error_pkt) {
+        show_overrun(tvb, pinfo, tree);
+        oxc_tls_show_undecrypted(tvb, pinfo, tree, proto_rpch, &ei_not_decrypted, is_channel);
+    }
+    if (PINFO_FD_VISITED(pinfo) && p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY))
+        dissect_first_segment(tvb, pinfo, tree);
+    if (PINFO_FD_VISITED(pinfo) || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt
+        || !is_http_over_tcp(pinfo, &tls))
+        return 0;
+    conversation = find_conversation_pinfo(pinfo, 0);
+    http = rpch_http_of(conversation);
+    if (!http || !proto_is_protocol_enabled(find_protocol_by_id(proto_rpch)))
+        return 0;
+    channel = requested_channel(http);
+    connection = rpch_connection_of(conversation);
+    before = conversation_get_dissector(conversation, pinfo->num + 1);
+    if (channel == RPCH_CHANNEL_UNKNOWN && compat_http_request_method(http)) {
+        if (connection && connection->armed && !connection->claimed && before == rpch_tcp_handle) {
+            connection->armed = false;
+            conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, connection->before);
+        }
+        return 0;
+    }
+    if ((channel == RPCH_CHANNEL_UNKNOWN && tls) || (connection && connection->armed))
+        return 0;
+    if (tls && http->startframe)
+        return 0;
+    if (channel == RPCH_CHANNEL_UNKNOWN && before)      /* who would not be asked again: TCP goes on with the ports */
+        return 0;
+    connection = rpch_get_connection(conversation);
+    connection->armed = true;
+    if (channel == RPCH_CHANNEL_UNKNOWN && http->req_res_tail) {
+        connection->suspected = RPCH_CHANNEL_OUT;
+    } else if (channel != RPCH_CHANNEL_UNKNOWN) {
+        connection->claimed = true;
+        if (rpch_current_use(connection, pinfo->num)->channel != channel)
+            rpch_set_use(connection, pinfo->num, channel, NULL);
+    }
+    if (tls) {
+        compat_http_set_upgrade(http, pinfo->num + 1, rpch_upgrade_handle);
+    } else {
+        connection->before = before;
+        conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, rpch_tcp_handle);
+    }
+    if (channel == RPCH_CHANNEL_UNKNOWN && !http->req_res_tail && dissect_first_segment(tvb, pinfo, tree))
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY, connection);
+    return 0;
+}
+
+void
+proto_register_rpch(void)
+{
+    static ei_register_info ei[] = {
+        { &ei_swallowed, { "rpch.swallowed", PI_REASSEMBLE, PI_WARN, "A PDU begins inside another", EXPFILL } },
+        { &ei_not_decrypted,
+          { "rpch.not_decrypted", PI_DECRYPTION, PI_WARN,
+            "TLS cannot decrypt this direction of the connection any further: a record is missing or damaged",
+            EXPFILL } },
+    };
+
+    proto_rpch = proto_register_protocol("RPC over HTTP", "RPCH", "rpch");
+    rpch_tcp_handle = register_dissector("rpch-over-tcp", dissect_rpch_tcp, proto_rpch);
+    rpch_tls_handle = register_dissector("rpch-over-tls", dissect_rpch_tls, proto_rpch);
+    rpch_upgrade_handle = register_dissector("rpch-after-http", dissect_rpch_after_http, proto_rpch);
+
+    rpch_register_connections(proto_rpch);
+    rpch_register_stream(proto_rpch);
+    expert_register_field_array(expert_register_protocol(proto_rpch), ei, array_length(ei));
+}
+
+void
+proto_reg_handoff_rpch(void)
+{
+    proto_http = proto_get_id_by_filter_name("http");
+    proto_tcp = proto_get_id_by_filter_name("tcp");
+    proto_tls = proto_get_id_by_filter_name("tls");
+    http_tcp_handle = find_dissector_add_dependency("http-over-tcp", proto_rpch);
+    http_tls_handle = find_dissector_add_dependency("http-over-tls", proto_rpch);
+    if (!rpch_handoff_stream(rpch_upgrade_handle) || !http_tcp_handle || !http_tls_handle)
+        return;
+
+    heur_dissector_add("http", dissect_rpch_http_heur, "RPC over HTTP, first segment", "rpch_http", proto_rpch,
+                       HEURISTIC_ENABLE);
+    heur_dissector_add("tls", dissect_rpch_tls_heur, "RPC over HTTP over TLS", "rpch_tls", proto_rpch,
+                       HEURISTIC_ENABLE);
+    oxc_postdissector_add(watch_http);
+}

@@ -1,0 +1,147 @@
+/* rpch_connection.c
+ * What a connection with RPC over HTTP is used for, and the virtual connections [MS-RPCH 3.2]
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rpch/rpch_connection.h"
+
+#include "tcp/postdissector.h"
+#include "rpc/rpc_pdu.h"
+
+/* [MS-RPCH] 2.2.3.5, 2.2.3.6 */
+#define RTS_FLAG_RECYCLE_CHANNEL 0x0004
+#define RTS_COOKIE 3
+#define RTS_VERSION 6
+#define RTS_PREFIX_SIZE (4 + 8 + 20)    /* flags and number of commands, Version, Cookie */
+
+static int proto_rpch = -1;
+static wmem_map_t *virtual_connections;     /* cookie -> rpch_virtual_t */
+static uint32_t virtual_connection_count;
+
+static unsigned
+cookie_hash(const void *key)
+{
+    return wmem_strong_hash((const uint8_t *)key, sizeof(e_guid_t));
+}
+
+static int
+cookie_equal(const void *a, const void *b)
+{
+    return guid_cmp((const e_guid_t *)a, (const e_guid_t *)b) == 0;
+}
+
+static void
+rpch_init(void)
+{
+    virtual_connection_count = 0;
+}
+
+const rpch_use_t *
+rpch_current_use(const rpch_connection_t *connection, uint32_t frame)
+{
+    static const rpch_use_t none = { RPCH_CHANNEL_UNKNOWN, NULL };
+    const rpch_use_t *use = (const rpch_use_t *)wmem_tree_lookup32_le(connection->uses, frame);
+
+    return use ? use : &none;
+}
+
+void
+rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t channel, rpch_virtual_t *virtual_connection)
+{
+    rpch_use_t *use = wmem_new(wmem_file_scope(), rpch_use_t);
+
+    use->channel = channel;
+    use->virtual_connection = virtual_connection;
+    wmem_tree_insert32(connection->uses, frame, use);
+    oxc_postdissector_expect();
+}
+
+/*
+ * The virtual connection of a cookie. A cookie is seen again on the second channel, on the channels that replace one,
+ * and on the far side of a proxy, with another server address. A second first channel of a kind is another virtual
+ * connection.
+ */
+static rpch_virtual_t *
+find_virtual(const packet_info *pinfo, const e_guid_t *cookie, rpch_channel_t channel, bool recycled)
+{
+    rpch_virtual_t *first = (rpch_virtual_t *)wmem_map_lookup(virtual_connections, cookie), *found = NULL;
+
+    for (rpch_virtual_t *v = first; v; v = v->next) {
+        bool same_server = addresses_equal(&v->server, &pinfo->dst) && v->port == pinfo->destport;
+
+        if (v->has[channel] && !recycled)
+            continue;
+        if (same_server) {
+            found = v;
+            break;
+        }
+        if (!found)
+            found = v;
+    }
+    if (!found) {
+        found = wmem_new0(wmem_file_scope(), rpch_virtual_t);
+        found->number = ++virtual_connection_count;
+        found->cookie = *cookie;
+        copy_address_wmem(wmem_file_scope(), &found->server, &pinfo->dst);
+        found->port = pinfo->destport;
+        found->next = first;
+        wmem_map_insert(virtual_connections, &found->cookie, found);
+    }
+    found->has[channel] = true;
+    return found;
+}
+
+/*
+ * The PDUs by which a client opens a channel (CONN/A1, CONN/B1, IN_R1/A1, IN_R2/A1, OUT_R1/A3, OUT_R2/A3, [MS-RPCH]
+ * 2.2.4) are the only ones that begin with Version and Cookie, and that cookie names the virtual connection.
+ */
+void
+rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pdu)
+{
+    const rpch_use_t *use = rpch_current_use(connection, pinfo->num);
+    oxc_rpc_pdu_t header;
+    unsigned flags;
+    e_guid_t cookie;
+
+    if (!oxc_rpc_read_header(pdu, 0, &header) || header.ptype != PDU_RTS
+        || !tvb_bytes_exist(pdu, RPC_HEADER_SIZE, RTS_PREFIX_SIZE)
+        || tvb_get_uint16(pdu, RPC_HEADER_SIZE + 2, header.encoding) < 2
+        || tvb_get_uint32(pdu, RPC_HEADER_SIZE + 4, header.encoding) != RTS_VERSION
+        || tvb_get_uint32(pdu, RPC_HEADER_SIZE + 12, header.encoding) != RTS_COOKIE)
+        return;
+    flags = tvb_get_uint16(pdu, RPC_HEADER_SIZE, header.encoding);
+    tvb_get_guid(pdu, RPC_HEADER_SIZE + 16, &cookie, header.encoding);
+    if (use->virtual_connection && guid_cmp(&use->virtual_connection->cookie, &cookie) == 0)
+        return;
+    rpch_set_use(connection, pinfo->num, use->channel,
+                 find_virtual(pinfo, &cookie, use->channel, flags & RTS_FLAG_RECYCLE_CHANNEL));
+}
+
+rpch_connection_t *
+rpch_connection_of(const conversation_t *conversation)
+{
+    return conversation ? (rpch_connection_t *)conversation_get_proto_data(conversation, proto_rpch) : NULL;
+}
+
+rpch_connection_t *
+rpch_get_connection(conversation_t *conversation)
+{
+    rpch_connection_t *connection = rpch_connection_of(conversation);
+
+    if (!connection) {
+        connection = wmem_new0(wmem_file_scope(), rpch_connection_t);
+        connection->position[0].mode = connection->position[1].mode = RPCH_LOST;
+        connection->uses = wmem_tree_new(wmem_file_scope());
+        conversation_add_proto_data(conversation, proto_rpch, connection);
+    }
+    return connection;
+}
+
+void
+rpch_register_connections(int proto)
+{
+    proto_rpch = proto;
+    virtual_connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), cookie_hash, cookie_equal);
+    register_init_routine(rpch_init);
+}

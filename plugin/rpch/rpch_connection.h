@@ -1,0 +1,64 @@
+/* rpch_connection.h
+ * What a connection with RPC over HTTP is used for, and the virtual connections [MS-RPCH 3.2]
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_RPCH_CONNECTION_H
+#define OXCNOTIF_RPCH_CONNECTION_H
+
+#include "compat.h"
+
+#include "rpch/rpch_body.h"
+
+typedef struct rpch_virtual {
+    struct rpch_virtual *next;      /* with the same cookie */
+    uint32_t number;
+    e_guid_t cookie;
+    address server;
+    uint32_t port;
+    bool has[RPCH_CHANNEL_OUT + 1];
+} rpch_virtual_t;
+
+/* What a connection is used for from some frame on. */
+typedef struct {
+    rpch_channel_t channel;
+    rpch_virtual_t *virtual_connection;
+} rpch_use_t;
+
+typedef struct {
+    rpch_position_t position[2];    /* by direction; first pass only */
+    uint32_t next_seq[2];
+    bool have_seq[2];
+    uint32_t seq_base;              /* what TCP may take from its numbers, if the first was taken from a segment */
+    bool armed;                     /* this dissector is asked */
+    bool claimed;                   /* and it has seen RPC over HTTP */
+    rpch_channel_t suspected;       /* what it is for, if it is RPC over HTTP at all */
+    bool busy;
+    dissector_handle_t before;      /* whom TCP asked earlier */
+    wmem_tree_t *uses;              /* frame number -> rpch_use_t */
+} rpch_connection_t;
+
+/* To be called once, when the protocol is registered. */
+void rpch_register_connections(int proto);
+
+/* What is known of a conversation, or NULL. conversation may be NULL. */
+rpch_connection_t *rpch_connection_of(const conversation_t *conversation);
+
+/* The same, made if it is new. First pass only. */
+rpch_connection_t *rpch_get_connection(conversation_t *conversation);
+
+/* What the connection is used for in this frame; never NULL. */
+const rpch_use_t *rpch_current_use(const rpch_connection_t *connection, uint32_t frame);
+
+/* From this frame on the connection is used for a channel. First pass only. */
+void rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t channel,
+                  rpch_virtual_t *virtual_connection);
+
+/*
+ * Learns from a PDU which virtual connection the connection belongs to. Does nothing with other PDUs than those by
+ * which a client opens a channel. First pass only.
+ */
+void rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pdu);
+
+#endif /* OXCNOTIF_RPCH_CONNECTION_H */

@@ -1,0 +1,144 @@
+/* reassembly_overrun.c
+ * Messages that TCP took for the rest of an earlier one
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "tcp/reassembly_overrun.h"
+
+#include "registration.h"
+
+#include <epan/dissectors/packet-tcp.h>
+#include <epan/proto_data.h>
+
+#include "tcp/postdissector.h"
+#include "tcp/tcp_payload.h"
+
+static int proto_overrun = -1;
+static int proto_tcp = -1;
+static wmem_map_t *latest;      /* PDU of TCP -> oxc_overrun_t */
+
+/* Does the PDU that TCP puts together have data of this frame, and did it begin in an earlier one? First visit only. */
+static bool
+took_from(const struct tcp_multisegment_pdu *pdu, const packet_info *pinfo)
+{
+    return pdu->last_frame == pinfo->num && pdu->first_frame != pinfo->num && pdu->first_frame_with_seq != pinfo->num;
+}
+
+/*
+ * The PDU that took the data in front. It is the latest of its direction, unless that begins in this frame itself,
+ * behind it.
+ */
+static const struct tcp_multisegment_pdu *
+taken_by(packet_info *pinfo, const struct tcp_analysis *tcp)
+{
+    const struct tcp_multisegment_pdu *pdu;
+    wmem_tree_t *pdus = tcp && tcp->fwd ? tcp->fwd->multisegment_pdus : NULL;
+
+    pdu = pdus ? (const struct tcp_multisegment_pdu *)wmem_tree_lookup32_le(pdus, UINT32_MAX) : NULL;
+    if (pdu && pdu->first_frame == pinfo->num && pdu->seq > 0)
+        pdu = (const struct tcp_multisegment_pdu *)wmem_tree_lookup32_le(pdus, pdu->seq - 1);
+    return pdu && took_from(pdu, pinfo) ? pdu : NULL;
+}
+
+/* Numbers of PDUs are relative to the connection's first one, unless the user does not want that. */
+static uint32_t
+in_numbering_of(const struct tcp_multisegment_pdu *pdu, const tcp_flow_t *flow, uint32_t seq)
+{
+    uint32_t relative = seq - flow->base_seq;
+
+    return relative - pdu->seq < pdu->nxtpdu - pdu->seq ? relative : seq;
+}
+
+/* The PDU that took the data of the frame, NULL for none. */
+static const struct tcp_multisegment_pdu *
+find_overrun(tvbuff_t *frame, packet_info *pinfo, tvbuff_t **data, oxc_overrun_t *found)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    const struct tcp_multisegment_pdu *pdu;
+    const struct tcp_analysis *tcp;
+    uint32_t seq;
+
+    if (!conversation)
+        return NULL;
+    tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+    pdu = taken_by(pinfo, tcp);
+    *data = pdu ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
+    if (!*data)
+        return NULL;
+    found->frame = pinfo->num;
+    found->by = pdu->first_frame;
+    found->seq = in_numbering_of(pdu, tcp->fwd, seq);
+    if (found->seq - pdu->seq >= pdu->nxtpdu - pdu->seq)
+        return NULL;
+    found->size = MIN(pdu->nxtpdu - found->seq, tvb_reported_length(*data));
+    return pdu;
+}
+
+/* Not every release of Wireshark keeps what is retransmitted out of a PDU that is not complete. */
+static bool
+is_retransmitted(const struct tcp_multisegment_pdu *pdu, const oxc_overrun_t *found)
+{
+    const oxc_overrun_t *last = (const oxc_overrun_t *)wmem_map_lookup(latest, pdu);
+
+    return last && last->frame != found->frame && LT_SEQ(found->seq, last->seq + last->size);
+}
+
+static const oxc_overrun_t *
+remember_overrun(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of, tvbuff_t **data)
+{
+    oxc_overrun_t found, *overrun;
+    const struct tcp_multisegment_pdu *pdu = find_overrun(frame, pinfo, data, &found);
+
+    if (!pdu || is_retransmitted(pdu, &found) || !of->begins(*data, pinfo, found.by))
+        return NULL;
+    overrun = (oxc_overrun_t *)wmem_memdup(wmem_file_scope(), &found, sizeof found);
+    wmem_map_insert(latest, pdu, overrun);
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_overrun, (uint32_t)*of->proto, overrun);
+    return overrun;
+}
+
+static const oxc_overrun_t *
+recall_overrun(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of, tvbuff_t **data)
+{
+    const oxc_overrun_t *overrun;
+    uint32_t seq;
+
+    overrun =
+        (const oxc_overrun_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_overrun, (uint32_t)*of->proto);
+    *data = overrun ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
+    return *data ? overrun : NULL;
+}
+
+const oxc_overrun_t *
+oxc_overrun_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const oxc_overrun_kind_t *of, tvbuff_t **data)
+{
+    const oxc_overrun_t *overrun;
+    proto_item *item;
+
+    if (!oxc_postdissector_expected())
+        return NULL;
+    overrun = PINFO_FD_VISITED(pinfo) ? recall_overrun(frame, pinfo, of, data)
+                                        : remember_overrun(frame, pinfo, of, data);
+    if (!overrun)
+        return NULL;
+    item = proto_tree_add_item(tree, *of->proto, *data, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", a %s that begins inside another", of->what);
+    expert_add_info_format(
+        pinfo, item, of->ei,
+        "A %s begins here, but by its %s the one that began in frame %u goes on: bytes of that are damaged or missing. "
+        "What begins here is shown if it is all in this segment",
+        of->what, of->lengths, overrun->by);
+    return overrun;
+}
+
+void
+proto_register_oxc_reassembly_overrun(void)
+{
+    proto_overrun =
+        proto_register_protocol_in_name_only("Messages inside others", "Messages inside others", "oxcnotif.swallowed",
+                                             proto_get_id_by_filter_name("oxcnotif"), FT_PROTOCOL);
+    proto_tcp = proto_get_id_by_filter_name("tcp");
+    latest = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+}

@@ -1,0 +1,43 @@
+/* reassembly_overrun.h
+ * Messages that TCP took for the rest of an earlier one
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_REASSEMBLY_OVERRUN_H
+#define OXCNOTIF_REASSEMBLY_OVERRUN_H
+
+#include "compat.h"
+
+#include <epan/expert.h>
+
+/*
+ * A message asks for as many bytes as its length says (Content-Length, the size of a chunk, frag_length). If that is
+ * damaged, Wireshark's reassembly takes the messages behind it for its rest: nobody is asked about these.
+ */
+typedef struct {
+    uint32_t frame;
+    uint32_t by;                /* the frame in which the message began that took this one */
+    uint32_t size;              /* bytes of the segment that it took */
+    uint32_t seq;               /* of the segment, in TCP's numbering: relative if the user wants that */
+} oxc_overrun_t;
+
+/* Whose messages can be swallowed. */
+typedef struct {
+    int *proto;
+    expert_field *ei;
+    const char *what;           /* is swallowed: "message", "PDU" */
+    const char *lengths;        /* by what one is that goes on for too long */
+    /* Does one begin where the data do? by: see above. First visit only. */
+    bool (*begins)(tvbuff_t *data, packet_info *pinfo, uint32_t by);
+} oxc_overrun_kind_t;
+
+/*
+ * What was swallowed of a frame's data, after the expert item that says so; NULL if nothing was, or if no message
+ * begins where the data do. data becomes oxc_tcp_payload() then. It is found on the first visit and lives as long as
+ * the file is open. Behind the TCP dissector.
+ */
+const oxc_overrun_t *oxc_overrun_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree,
+                                          const oxc_overrun_kind_t *of, tvbuff_t **data);
+
+#endif /* OXCNOTIF_REASSEMBLY_OVERRUN_H */

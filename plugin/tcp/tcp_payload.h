@@ -1,0 +1,19 @@
+/* tcp_payload.h
+ * The data of a TCP segment, for who was not asked about them
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_TCP_PAYLOAD_H
+#define OXCNOTIF_TCP_PAYLOAD_H
+
+#include "compat.h"
+
+/*
+ * The data of the TCP segment over IPv4 or IPv6 that the frame carries (RFC 9293 3.1), as a part of the frame; NULL if
+ * it has none, or is not found: IP fragments, IPv6 extension headers, data that another layer decrypted or joined.
+ * seq: the number of their first byte, as it stands in the segment. Behind the TCP dissector, on any visit.
+ */
+tvbuff_t *oxc_tcp_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq);
+
+#endif /* OXCNOTIF_TCP_PAYLOAD_H */

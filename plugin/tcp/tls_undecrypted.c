@@ -1,0 +1,111 @@
+/* tls_undecrypted.c
+ * Where a TLS connection can be decrypted no further
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "tcp/tls_undecrypted.h"
+
+#include "registration.h"
+
+#include <epan/conversation.h>
+#include <epan/proto_data.h>
+
+#include "tcp/postdissector.h"
+#include "tcp/tcp_payload.h"
+
+#define RECORD_HEADER 5         /* type, version, length (RFC 8446 5.1) */
+#define APPLICATION_DATA 23
+
+static int proto_hidden = -1;
+
+typedef struct {
+    bool said[2];               /* by direction */
+} connection_t;
+
+/* Do TLS records begin here? */
+static bool
+is_record(tvbuff_t *tvb)
+{
+    return tvb_bytes_exist(tvb, 0, RECORD_HEADER) && tvb_get_uint8(tvb, 0) >= 20 &&
+           tvb_get_uint8(tvb, 0) <= APPLICATION_DATA && tvb_get_uint8(tvb, 1) == 3;
+}
+
+static bool
+is_whole_application_data(tvbuff_t *tvb)
+{
+    return is_record(tvb) && tvb_get_uint8(tvb, 0) == APPLICATION_DATA &&
+           tvb_bytes_exist(tvb, RECORD_HEADER, tvb_get_ntohs(tvb, 3));
+}
+
+/* What was decrypted is a data source of the frame, as is a record that came in several segments. */
+static bool
+is_hidden(tvbuff_t *frame, packet_info *pinfo)
+{
+    uint32_t seq;
+    tvbuff_t *payload = oxc_tcp_payload(frame, pinfo, &seq);
+    bool found = payload && is_whole_application_data(payload);
+
+    for (GSList *at = pinfo->data_src; at; at = at->next) {
+        tvbuff_t *source = get_data_source_tvb((const struct data_source *)at->data);
+
+        if (at == pinfo->data_src)
+            continue;           /* the frame itself */
+        if (!is_record(source))
+            return false;
+        found = found || is_whole_application_data(source);
+    }
+    return found;
+}
+
+static bool *
+said_of(packet_info *pinfo)
+{
+    conversation_t *conversation = find_or_create_conversation(pinfo);
+    connection_t *connection = (connection_t *)conversation_get_proto_data(conversation, proto_hidden);
+
+    if (!connection) {
+        connection = wmem_new0(wmem_file_scope(), connection_t);
+        conversation_add_proto_data(conversation, proto_hidden, connection);
+    }
+    return &connection->said[pinfo->srcport < pinfo->destport];
+}
+
+static bool
+hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(packet_info *pinfo))
+{
+    bool *said;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return p_get_proto_data(wmem_file_scope(), pinfo, proto_hidden, (uint32_t)proto) != NULL;
+    if (!oxc_postdissector_expected() || !proto_is_frame_protocol(pinfo->layers, "tls") || !is_ours(pinfo) ||
+        !is_hidden(frame, pinfo))
+        return false;
+    said = said_of(pinfo);
+    if (*said)
+        return false;
+    *said = true;
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_hidden, (uint32_t)proto, said);
+    return true;
+}
+
+void
+oxc_tls_show_undecrypted(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei,
+                    bool (*is_ours)(packet_info *pinfo))
+{
+    proto_item *item;
+
+    if (!hides_from_here(frame, pinfo, proto, is_ours))
+        return;
+    item = proto_tree_add_item(tree, proto, frame, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", hidden by TLS from here on");
+    expert_add_info(pinfo, item, ei);
+}
+
+void
+proto_register_oxc_tls_undecrypted(void)
+{
+    proto_hidden = proto_register_protocol_in_name_only("TLS that hides ours", "TLS that hides ours", "oxcnotif.tls",
+                                                        proto_get_id_by_filter_name("oxcnotif"), FT_PROTOCOL);
+}

@@ -1,0 +1,25 @@
+/* tls_undecrypted.h
+ * Where a TLS connection can be decrypted no further
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_TLS_UNDECRYPTED_H
+#define OXCNOTIF_TLS_UNDECRYPTED_H
+
+#include "compat.h"
+
+#include <epan/expert.h>
+
+/*
+ * A record that is missing or damaged hides all that follow it in its direction: each is decrypted by its number
+ * (RFC 8446 5.3, RFC 5246 6.2.3). Wireshark then shows application data without a word.
+ *
+ * Says so, by the expert item, in the first frame of a direction with a record that was not decrypted, on connections
+ * of which is_ours() says that they carry the protocol; it is asked on the first visit. Behind the TLS dissector, on
+ * any visit.
+ */
+void oxc_tls_show_undecrypted(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei,
+                         bool (*is_ours)(packet_info *pinfo));
+
+#endif /* OXCNOTIF_TLS_UNDECRYPTED_H */

@@ -1,0 +1,562 @@
+/* push.c
+ * Wake-ups by UDP datagram and the registrations they answer (MS-OXCRPC 3.1.4.5, MS-OXCNOTIF 3.1.5.4)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "tcp/postdissector.h"
+#include "udp/push.h"
+
+#include "registration.h"
+
+#include <string.h>
+
+#include <epan/expert.h>
+#include <epan/proto_data.h>
+#include <epan/to_str.h>
+
+#include "notify/session_inference.h"
+#include "rpc/rpc_call.h"
+
+/*
+ * A datagram consists of the client's own context bytes and nothing else, so only a registration tells that it is one.
+ * The registration claims its address and port as a conversation, which comes before the owners of ports: the server
+ * may send from any port. What reaches another address of the client (address translation, several interfaces) is
+ * recognized by port and bytes together.
+ */
+
+/* What registrations are found by. A kind that two fit is the earlier one's. */
+typedef enum {
+    BY_CALLBACK,                /* the address that was registered, port and bytes */
+    BY_CLIENT,                  /* the address that the client has in this capture, port and bytes */
+    BY_BYTES,                   /* port and bytes */
+    BY_ADDRESS,                 /* the address that was registered, and port */
+    PLACES
+} place_t;
+
+/* Of registrations with one key so many of the latest are looked at. */
+#define LATEST 8
+
+struct oxc_push {
+    oxc_push_t *older[PLACES];  /* the registration before with the same key */
+    oxc_session_t *session;     /* NULL: not known */
+    address callback;
+    address client;             /* as it is in this capture: another one behind address translation */
+    uint16_t port;
+    const uint8_t *context;
+    uint32_t len;
+    uint32_t asked_in;
+    uint32_t replaced_in;       /* 0: not replaced and not withdrawn */
+    bool refused;
+    bool came;                  /* a datagram did */
+    oxc_push_t *replaces;
+};
+
+/* What the first visit found a datagram to be. */
+typedef enum {
+    OTHER_TRAFFIC,
+    REGISTERED,                 /* address, port and bytes are those of a registration */
+    OTHER_ADDRESS,              /* port and bytes */
+    OUTDATED,                   /* of a registration that was replaced, or whose session has ended */
+    FOREIGN_BYTES,              /* address and port, but other bytes: to be ignored (MS-OXCNOTIF 3.2.5.5.2) */
+    UNREGISTERED,               /* somebody said that this port is for such datagrams */
+    LIKELY                      /* from a server to its client, who acts on it */
+} verdict_kind_t;
+
+typedef struct {
+    verdict_kind_t kind;
+    oxc_push_t *push;           /* registration; NULL when it was not captured */
+    oxc_channel_t *channel;     /* NULL if the registration tells the session */
+} verdict_t;
+
+typedef struct {
+    place_t place;
+    address addr;               /* none if it does not matter */
+    uint16_t port;
+    uint32_t len;
+    const uint8_t *context;     /* NULL if it does not matter */
+} push_key_t;
+
+static wmem_map_t *by_key;      /* push_key_t -> newest registration */
+static wmem_map_t *by_session;  /* session -> newest registration */
+static unsigned empty_contexts; /* registrations with no bytes at all */
+
+static int proto_oxcnotif = -1;
+static int proto_udp = -1;
+static int hf_rgb_context = -1;
+static int hf_registered_in = -1;
+static int ett_push = -1;
+
+static expert_field ei_other_address = EI_INIT;
+static expert_field ei_outdated = EI_INIT;
+static expert_field ei_foreign = EI_INIT;
+static expert_field ei_unregistered = EI_INIT;
+static expert_field ei_undelivered = EI_INIT;
+
+static dissector_handle_t registered_handle;
+
+/* ---- registrations ---- */
+
+static void
+claim(packet_info *pinfo, const address *callback, uint16_t port)
+{
+    address any = ADDRESS_INIT_NONE;
+    conversation_t *conversation =
+        find_conversation(pinfo->num, callback, &any, CONVERSATION_UDP, port, 0, NO_ADDR_B | NO_PORT_B);
+
+    if (!conversation || !(conversation->options & NO_ADDR2) || !(conversation->options & NO_PORT2))
+        conversation = conversation_new(pinfo->num, callback, &any, CONVERSATION_UDP, port, 0, NO_ADDR2 | NO_PORT2);
+    conversation_set_dissector_from_frame_number(conversation, pinfo->num, registered_handle);
+}
+
+static unsigned
+push_key_hash(const void *key)
+{
+    const push_key_t *k = (const push_key_t *)key;
+    unsigned hash = k->port * 8u + k->place;
+
+    if (k->len)
+        hash ^= wmem_strong_hash(k->context, k->len);
+    return add_address_to_hash(hash, &k->addr);
+}
+
+static gboolean
+push_key_equal(const void *a, const void *b)
+{
+    const push_key_t *x = (const push_key_t *)a;
+    const push_key_t *y = (const push_key_t *)b;
+
+    return x->place == y->place && x->port == y->port && x->len == y->len && addresses_equal(&x->addr, &y->addr) &&
+           (x->len == 0 || memcmp(x->context, y->context, x->len) == 0);
+}
+
+static push_key_t
+key_of(place_t place, const address *addr, uint16_t port, const uint8_t *context, uint32_t len)
+{
+    push_key_t key = { place, ADDRESS_INIT_NONE, port, 0, NULL };
+
+    if (place != BY_BYTES)
+        copy_address_shallow(&key.addr, addr);
+    if (place != BY_ADDRESS) {
+        key.len = len;
+        key.context = context;
+    }
+    return key;
+}
+
+static void
+add_place(oxc_push_t *push, place_t place, const address *addr)
+{
+    push_key_t *key = wmem_new(wmem_file_scope(), push_key_t);
+
+    *key = key_of(place, addr, push->port, push->context, push->len);
+    push->older[place] = (oxc_push_t *)wmem_map_lookup(by_key, key);
+    wmem_map_insert(by_key, key, push);
+}
+
+oxc_push_t *
+oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback, uint16_t port, const uint8_t *context,
+             size_t len)
+{
+    oxc_push_t *push;
+
+    if (PINFO_FD_VISITED(pinfo) || port == 0)
+        return NULL;
+    push = wmem_new0(wmem_file_scope(), oxc_push_t);
+    push->session = session;
+    push->port = port;
+    copy_address_wmem(wmem_file_scope(), &push->callback, callback);
+    copy_address_wmem(wmem_file_scope(), &push->client, &pinfo->src);
+    push->context = (const uint8_t *)wmem_memdup(wmem_file_scope(), context, len);
+    push->len = (uint32_t)len;
+    push->asked_in = pinfo->num;
+    if (session) {
+        push->replaces = (oxc_push_t *)wmem_map_lookup(by_session, session);
+        if (push->replaces)
+            push->replaces->replaced_in = pinfo->num;
+        wmem_map_insert(by_session, session, push);
+    }
+    add_place(push, BY_CALLBACK, &push->callback);
+    add_place(push, BY_CLIENT, &push->client);
+    add_place(push, BY_BYTES, NULL);
+    add_place(push, BY_ADDRESS, &push->callback);
+    if (session)
+        oxc_inference_taken(session, OXC_CHANNEL_PUSH);
+    if (len == 0)
+        empty_contexts++;
+    claim(pinfo, callback, port);
+    /* The address that the client has in this capture: where datagrams go behind address translation. */
+    if (!addresses_equal(callback, &pinfo->src) && callback->type == pinfo->src.type)
+        claim(pinfo, &pinfo->src, port);
+    return push;
+}
+
+void
+oxc_push_answer(packet_info *pinfo, oxc_push_t *push, bool accepted)
+{
+    if (!push || accepted || PINFO_FD_VISITED(pinfo))
+        return;
+    push->refused = true;
+    /* The server keeps what it had. */
+    if (push->replaces && push->replaces->replaced_in == push->asked_in) {
+        push->replaces->replaced_in = 0;
+        wmem_map_insert(by_session, push->session, push->replaces);
+    }
+}
+
+bool
+oxc_push_is_silent(const packet_info *pinfo, const oxc_push_t *push)
+{
+    return PINFO_FD_VISITED(pinfo) && push && !push->refused && !push->came;
+}
+
+void
+oxc_push_withdraw(packet_info *pinfo, const oxc_session_t *session)
+{
+    oxc_push_t *push = (oxc_push_t *)wmem_map_lookup(by_session, session);
+
+    if (push && push->replaced_in == 0 && !PINFO_FD_VISITED(pinfo))
+        push->replaced_in = pinfo->num;
+}
+
+/* ---- datagrams ---- */
+
+static bool
+is_over(const oxc_push_t *push)
+{
+    return push->replaced_in || (push->session && push->session->ended_in);
+}
+
+/* What is known of a wake-up when its registration does not tell the session. */
+static oxc_channel_t *
+push_channel(packet_info *pinfo, const uint8_t *context, size_t len)
+{
+    wmem_array_t *key = wmem_array_new(pinfo->pool, 1);
+    uint8_t port[2] = { (uint8_t)(pinfo->destport >> 8), (uint8_t)pinfo->destport };
+
+    wmem_array_append(key, port, sizeof port);
+    wmem_array_append(key, pinfo->dst.data, (unsigned)pinfo->dst.len);
+    if (len)
+        wmem_array_append(key, context, (unsigned)len);
+    return oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key), wmem_array_get_count(key), &pinfo->dst,
+                            &pinfo->src);
+}
+
+/* A snapshot length may have cut some of the datagram off. */
+static bool
+bytes_fit(tvbuff_t *tvb, const oxc_push_t *push)
+{
+    unsigned there = tvb_captured_length(tvb);
+
+    return tvb_reported_length(tvb) == push->len && (there == 0 || tvb_memeql(tvb, 0, push->context, there) == 0);
+}
+
+/*
+ * Two sessions of a client may register the same. But mostly the older one is that of a session which ended unseen,
+ * with its connection: it is not heard of again.
+ */
+static bool
+is_used_besides(const oxc_push_t *older, const oxc_push_t *newer)
+{
+    return older->session && older->session != newer->session &&
+           oxc_inference_latest_frame(older->session) > newer->asked_in;
+}
+
+/*
+ * The newest registration in force of those that the datagram fits, and how many of the latest ones in force there are;
+ * over becomes one that is in force no more.
+ */
+static oxc_push_t *
+find_in_force(packet_info *pinfo, tvbuff_t *tvb, place_t place, unsigned *count, oxc_push_t **over)
+{
+    unsigned len = tvb_captured_length(tvb);
+    push_key_t key =
+        key_of(place, &pinfo->dst, (uint16_t)pinfo->destport, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+    oxc_push_t *push = (oxc_push_t *)wmem_map_lookup(by_key, &key), *found = NULL;
+
+    *count = 0;
+    for (unsigned i = 0; push && i < LATEST; i++, push = push->older[place]) {
+        if (push->refused || (place == BY_ADDRESS && len < tvb_reported_length(tvb) && !bytes_fit(tvb, push)))
+            continue;
+        if (is_over(push)) {
+            if (!*over)
+                *over = push;
+            continue;
+        }
+        if (!found)
+            found = push;
+        else if (!is_used_besides(push, found))
+            continue;
+        ++*count;
+    }
+    return found;
+}
+
+/* Several sessions of a client may have registered the same: which of them is woken is open. */
+static void
+share_channel(verdict_t *verdict, packet_info *pinfo, place_t place)
+{
+    const oxc_push_t *push = verdict->push;
+
+    verdict->channel = push_channel(pinfo, push->context, push->len);
+    for (unsigned i = 0; push && i < LATEST; i++, push = push->older[place])
+        if (!push->refused && !is_over(push) && push->session &&
+            (push == verdict->push || is_used_besides(push, verdict->push)))
+            oxc_channel_share(verdict->channel, push->session);
+}
+
+/* The registration that explains a datagram best. */
+static void
+find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
+{
+    oxc_push_t *over = NULL, *ignored = NULL;
+    bool cut = tvb_captured_length(tvb) < tvb_reported_length(tvb);
+    unsigned count;
+    place_t place;
+
+    for (place = BY_CALLBACK; place < BY_ADDRESS && !cut; place++) {
+        if (place == BY_BYTES &&
+            (tvb_reported_length(tvb) == 0 || oxc_inference_are_peers(&pinfo->dst, &pinfo->src)))
+            continue;           /* a client that has its own */
+        verdict->push = find_in_force(pinfo, tvb, place, &count, place == BY_CALLBACK ? &over : &ignored);
+        if (!verdict->push)
+            continue;
+        verdict->kind = place == BY_CALLBACK ? REGISTERED : OTHER_ADDRESS;
+        if (count > 1)
+            share_channel(verdict, pinfo, place);
+        return;
+    }
+    if (over) {
+        verdict->kind = OUTDATED;
+        verdict->push = over;
+        return;
+    }
+    verdict->push = find_in_force(pinfo, tvb, BY_ADDRESS, &count, &ignored);
+    if (verdict->push)
+        verdict->kind = cut ? REGISTERED : FOREIGN_BYTES;
+}
+
+/*
+ * Without its registration a datagram is no more than a few bytes (at most 16, MS-OXCRPC 3.1.4.5) that an Exchange
+ * server sends to a client that it has a session with, and that nobody else has an idea of.
+ */
+static bool
+looks_like_push(packet_info *pinfo, tvbuff_t *tvb)
+{
+    unsigned len = tvb_reported_length(tvb);
+
+    return len > 0 && len <= OXC_MAX_PUSH_CONTEXT && pinfo->destport >= 1024 && !pinfo->flags.in_error_pkt &&
+           oxc_inference_are_peers(&pinfo->dst, &pinfo->src);
+}
+
+/* by_user: the port is known for such datagrams because the user said so. */
+static const verdict_t *
+get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
+{
+    uint32_t key = pinfo->destport << 1 | pinfo->flags.in_error_pkt;
+    verdict_t *verdict = (verdict_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key);
+
+    if (verdict || PINFO_FD_VISITED(pinfo))
+        return verdict;
+    verdict = wmem_new0(pinfo->pool, verdict_t);
+    find_registration(pinfo, tvb, verdict);
+    if (!verdict->push && by_user)
+        verdict->kind = UNREGISTERED;
+    else if (!verdict->push && looks_like_push(pinfo, tvb))
+        verdict->kind = LIKELY;
+    if (verdict->kind == OTHER_TRAFFIC)
+        return NULL;
+    if (!verdict->channel && (!verdict->push || !verdict->push->session)) {
+        unsigned len = tvb_captured_length(tvb);
+
+        verdict->channel = push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+    }
+    if (verdict->kind == LIKELY && !oxc_inference_is_push(pinfo, verdict->channel))
+        return NULL;
+    if (verdict->push)
+        verdict->push->came = true;
+    verdict = (verdict_t *)wmem_memdup(wmem_file_scope(), verdict, sizeof *verdict);
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key, verdict);
+    return verdict;
+}
+
+static void
+explain(packet_info *pinfo, proto_item *item, const verdict_t *verdict)
+{
+    const oxc_push_t *push = verdict->push;
+
+    switch (verdict->kind) {
+    case OTHER_ADDRESS:
+        expert_add_info_format(pinfo, item, &ei_other_address,
+                               "Port and context are those of frame %u, but the address registered there is %s",
+                               push->asked_in, address_to_str(pinfo->pool, &push->callback));
+        break;
+    case OUTDATED:
+        if (push->replaced_in)
+            expert_add_info_format(pinfo, item, &ei_outdated,
+                                   "The registration of frame %u was given up or replaced in frame %u", push->asked_in,
+                                   push->replaced_in);
+        else
+            expert_add_info_format(pinfo, item, &ei_outdated, "The session of the registration of frame %u has ended",
+                                   push->asked_in);
+        break;
+    case FOREIGN_BYTES:
+        expert_add_info_format(pinfo, item, &ei_foreign,
+                               "To the address registered in frame %u, but not with its context: the client ignores it",
+                               push->asked_in);
+        break;
+    case UNREGISTERED:
+        expert_add_info(pinfo, item, &ei_unregistered);
+        break;
+    case LIKELY:
+        expert_add_info_format(
+            pinfo, item, &ei_unregistered,
+            "The registration was not captured: a push notification because the server has a session with this "
+            "client that registered for them, or fetches whenever these bytes come");
+        break;
+    default:
+        break;
+    }
+}
+
+static int
+dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verdict_t *verdict)
+{
+    bool wakes = verdict->kind == REGISTERED || verdict->kind == OTHER_ADDRESS ||
+                 verdict->kind == UNREGISTERED || verdict->kind == LIKELY;
+    proto_item *item = proto_tree_add_item(tree, proto_oxcnotif, tvb, 0, -1, ENC_NA);
+    proto_tree *push_tree = proto_item_add_subtree(item, ett_push);
+    const char *what = wakes ? "Push notification" : "Datagram to a push notification port, ignored";
+
+    proto_item_append_text(item, ", %s", what);
+    if (!pinfo->flags.in_error_pkt) {
+        col_set_str(pinfo->cinfo, COL_PROTOCOL, proto_get_protocol_short_name(find_protocol_by_id(proto_oxcnotif)));
+        col_set_str(pinfo->cinfo, COL_INFO, what);
+    }
+    proto_tree_add_item(push_tree, hf_rgb_context, tvb, 0, -1, ENC_NA);
+    if (verdict->push)
+        proto_item_set_generated(proto_tree_add_uint(push_tree, hf_registered_in, tvb, 0, 0, verdict->push->asked_in));
+    explain(pinfo, item, verdict);
+    if (pinfo->flags.in_error_pkt) {
+        if (wakes)
+            expert_add_info(pinfo, item, &ei_undelivered);
+    } else if (wakes && verdict->channel) {
+        oxc_notify_wakeup_through(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
+                                  verdict->channel, NULL);
+    } else if (wakes) {
+        oxc_notify_wakeup(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
+                          verdict->push->session, verdict->kind == REGISTERED ? OXC_BOUND_BY_KEY : OXC_BOUND_BY_CONTEXT,
+                          NULL);
+    }
+    return MAX(1, (int)tvb_captured_length(tvb));       /* 0 would mean that it is none of ours */
+}
+
+/* The conversation of a registration; also met by what goes the other way, from that address and port. */
+static int
+dissect_registered(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    const verdict_t *verdict = get_verdict(pinfo, tvb, false);
+
+    return verdict ? dissect_datagram(tvb, pinfo, tree, verdict) : 0;
+}
+
+/* Decode As, or the preference for ports. */
+static int
+dissect_by_user(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    const verdict_t *verdict = get_verdict(pinfo, tvb, true);
+
+    return verdict ? dissect_datagram(tvb, pinfo, tree, verdict) : 0;
+}
+
+/* Any other address of a client, or a client whose registration was not captured. */
+static ws_bool
+dissect_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    const verdict_t *verdict;
+
+    if (tvb_captured_length(tvb) == 0)
+        return false;
+    verdict = get_verdict(pinfo, tvb, false);
+    if (!verdict)
+        return false;
+    dissect_datagram(tvb, pinfo, tree, verdict);
+    return true;
+}
+
+/*
+ * A registration may have no context bytes (MS-OXCRPC 3.1.4.5: cbContext has no lower limit), and then its datagrams
+ * are empty. Wireshark's UDP dissector calls nobody for those, so this looks at every frame that ends in UDP, once such
+ * a registration was seen.
+ */
+static int
+dissect_empty(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    wmem_list_frame_t *last;
+    const verdict_t *verdict;
+
+    if (empty_contexts == 0 || pinfo->ptype != PT_UDP)
+        return 0;
+    last = wmem_list_tail(pinfo->layers);       /* which is this dissector's own */
+    last = last ? wmem_list_frame_prev(last) : NULL;
+    if (!last || GPOINTER_TO_INT(wmem_list_frame_data(last)) != proto_udp ||
+        proto_is_frame_protocol(pinfo->layers, "icmp") || proto_is_frame_protocol(pinfo->layers, "icmpv6"))
+        return 0;
+    tvb = tvb_new_subset_length(tvb, (int)tvb_captured_length(tvb), 0);
+    verdict = get_verdict(pinfo, tvb, false);
+    return verdict ? dissect_datagram(tvb, pinfo, tree, verdict) : 0;
+}
+
+static void
+forget(void)
+{
+    empty_contexts = 0;
+}
+
+void
+proto_reg_handoff_oxc_push(void)
+{
+    registered_handle = create_dissector_handle(dissect_registered, proto_oxcnotif);
+    dissector_add_for_decode_as_with_preference("udp.port", create_dissector_handle(dissect_by_user, proto_oxcnotif));
+    heur_dissector_add("udp", dissect_heur, "Exchange push notification over UDP", "oxcnotif_push_udp", proto_oxcnotif,
+                       HEURISTIC_ENABLE);
+    oxc_postdissector_add(dissect_empty);
+    proto_udp = proto_get_id_by_filter_name("udp");
+}
+
+void
+proto_register_oxc_push(void)
+{
+    static hf_register_info hf[] = {
+        { &hf_rgb_context,
+          { "rgbContext", "oxcnotif.push.rgb_context", FT_BYTES, BASE_NONE, NULL, 0,
+            "Context bytes of the registration", HFILL } },
+        { &hf_registered_in,
+          { "Registered in", "oxcnotif.push.registered_in", FT_FRAMENUM, BASE_NONE, NULL, 0,
+            "Frame of the EcRRegisterPushNotification", HFILL } },
+    };
+    static int *ett[] = { &ett_push };
+    static ei_register_info ei[] = {
+        { &ei_other_address,
+          { "oxcnotif.push.other_address", PI_ASSUMPTION, PI_NOTE, "Not the address that was registered", EXPFILL } },
+        { &ei_outdated,
+          { "oxcnotif.push.outdated", PI_SEQUENCE, PI_NOTE, "The registration is not in force any more", EXPFILL } },
+        { &ei_foreign,
+          { "oxcnotif.push.ignored", PI_SEQUENCE, PI_NOTE, "Not the context that was registered", EXPFILL } },
+        { &ei_unregistered,
+          { "oxcnotif.push.unregistered", PI_ASSUMPTION, PI_NOTE,
+            "The registration was not captured: a push notification because the port is said to be for them",
+            EXPFILL } },
+        { &ei_undelivered,
+          { "oxcnotif.push.undelivered", PI_RESPONSE_CODE, PI_WARN,
+            "The datagram did not reach the client: ICMP quotes it", EXPFILL } },
+    };
+
+    proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
+    proto_register_field_array(proto_oxcnotif, hf, array_length(hf));
+    proto_register_subtree_array(ett, array_length(ett));
+    expert_register_field_array(expert_register_protocol(proto_oxcnotif), ei, array_length(ei));
+    by_key = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), push_key_hash, push_key_equal);
+    by_session = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    register_init_routine(forget);
+}
