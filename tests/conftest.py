@@ -9,7 +9,9 @@ import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+# Modules that tests import: tests/lib, the compiler of the definitions, the lists of packets of fuzz/.
+TESTS = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(TESTS / "lib"), str(TESTS.parent / "ropdefs"), str(TESTS.parent / "fuzz")]
 
 import tshark as tools  # noqa: E402  (after the path is set)
 
