@@ -190,8 +190,8 @@ class Emitter:
         out.extend(f"    {c_string(d.text)},\n" for d in m.deviations.values())
         out.append("    NULL\n};\n")
         for col in m.columns.values():
-            out.append(f"\nstatic const oxc_columns_t columns_{col.name} = {{ 0, {len(col.tags)}, "
-                       f"{{ {', '.join(f'0x{t:08x}' for t in col.tags)} }} }};\n")
+            out.append(f"\nstatic const uint32_t column_tags_{col.name}[] = {{ {', '.join(f'0x{t:08x}' for t in col.tags)} }};\n"
+                       f"static const oxc_columns_t columns_{col.name} = {{ 0, {len(col.tags)}, column_tags_{col.name} }};\n")
         self.rops(out)
         self.messages(out)
         for p in protocols:

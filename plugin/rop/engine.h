@@ -27,6 +27,7 @@ typedef struct oxc_read {
     int end;                    /* first offset that is not part of the structure any more */
     oxc_pdu_t *pdu;
     oxc_rop_t *rop;             /* of the ROP being read; NULL outside ROP buffers */
+    const oxc_columns_t *row_columns;   /* outside ROP buffers: of rows in the same message, in pinfo->pool */
     oxc_counts_t counts;
     unsigned deviations;        /* set of server deviations in force, see ropdefs.h */
     unsigned depth;             /* nesting of structures, bounded by OXC_MAX_DEPTH */

@@ -41,7 +41,6 @@ oxc_dissect_nspi_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const
     r.pinfo = pinfo;
     r.tvb = tvb;
     r.end = (int)tvb_reported_length(tvb);
-    r.rop = wmem_new0(pinfo->pool, oxc_rop_t);      /* holds the columns of rows; there is no session behind it */
     r.counts = OXC_COUNTS_ADDRESS_BOOK;
     r.is_response = is_response;
     r.info = wmem_strbuf_new(pinfo->pool, "");

@@ -319,7 +319,7 @@ oxc_property_columns_unknown(oxc_read_t *r, proto_item *item)
 int
 oxc_type_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg _U_)
 {
-    const oxc_columns_t *columns = r->rop ? r->rop->columns : NULL;
+    const oxc_columns_t *columns = r->rop ? r->rop->columns : r->row_columns;
     proto_item *item;
     proto_tree *sub = oxc_subtree(r, tree, hf, offset, &item);
     oxc_text_t *text = oxc_text_new(r, sub);

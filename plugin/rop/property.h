@@ -65,7 +65,10 @@ typedef struct {
 /* TaggedPropertyValue (MS-OXCDATA 2.11.4). */
 int oxc_type_tagged_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
 
-/* PropertyRow (MS-OXCDATA 2.8.1) over r->rop->columns; without them rop.columns_unknown stands in the tree. */
+/*
+ * PropertyRow (MS-OXCDATA 2.8.1) over r->rop->columns, outside ROP buffers r->row_columns; without them
+ * rop.columns_unknown stands in the tree.
+ */
 int oxc_type_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
 
 /* One restriction with all it contains (MS-OXCDATA 2.12). */

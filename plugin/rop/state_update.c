@@ -65,19 +65,11 @@ property_name_text(const oxc_read_t *r, int offset)
                                                  tvb_get_uint8(r->tvb, offset + 17), ENC_UTF_16 | ENC_LITTLE_ENDIAN));
 }
 
-/* Columns that nothing behind this message is read by. */
+/* The tags from offset to next, for as long as the capture is open. */
 static const oxc_columns_t *
-row_columns(const oxc_read_t *r, int offset, int next)
+kept_columns(const oxc_read_t *r, int offset, int next)
 {
-    unsigned count = (unsigned)(next - offset) / 4;
-    oxc_columns_t *columns =
-        (oxc_columns_t *)wmem_alloc(r->pinfo->pool, sizeof *columns + count * sizeof columns->tags[0]);
-
-    columns->frame = r->pinfo->num;
-    columns->count = count;
-    for (unsigned i = 0; i < count; i++)
-        columns->tags[i] = tvb_get_letohl(r->tvb, offset + (int)i * 4);
-    return columns;
+    return oxc_columns_read(wmem_file_scope(), r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
 }
 
 void
@@ -85,8 +77,8 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
 {
     oxc_rop_t *rop = r->rop;
 
-    if (f->keep == ROPDEF_KEEP_ROW_COLUMNS && rop && !r->measure)
-        rop->columns = row_columns(r, offset, next);
+    if (f->keep == ROPDEF_KEEP_ROW_COLUMNS && !r->measure)
+        r->row_columns = oxc_columns_read(r->pinfo->pool, r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
     if (!keeps(r))
         return;
     if (f->flags & ROPDEF_IS_LOGON_ID) {
@@ -133,10 +125,10 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
         break;
     case ROPDEF_KEEP_RECIPIENT_COLUMNS:
         /* The rows of the ROP itself are read by them already. */
-        rop->columns = rop->kept_columns = oxc_columns_read(r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
+        rop->columns = rop->kept_columns = kept_columns(r, offset, next);
         break;
     case ROPDEF_KEEP_COLUMNS:
-        rop->kept_columns = oxc_columns_read(r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
+        rop->kept_columns = kept_columns(r, offset, next);
         break;
     default:
         break;

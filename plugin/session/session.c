@@ -234,17 +234,20 @@ oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n)
 /* ---- columns ---- */
 
 const oxc_columns_t *
-oxc_columns_read(packet_info *pinfo, tvbuff_t *tvb, int offset, unsigned count)
+oxc_columns_read(wmem_allocator_t *scope, const packet_info *pinfo, tvbuff_t *tvb, int offset, unsigned count)
 {
     oxc_columns_t *columns;
+    uint32_t *tags;
 
     if (!tvb_bytes_exist(tvb, offset, (int)(count * 4)))
         return NULL;
-    columns = (oxc_columns_t *)wmem_alloc(wmem_file_scope(), sizeof *columns + count * sizeof columns->tags[0]);
+    tags = wmem_alloc_array(scope, uint32_t, count);
+    for (unsigned i = 0; i < count; i++)
+        tags[i] = tvb_get_letohl(tvb, offset + (int)i * 4);
+    columns = wmem_new(scope, oxc_columns_t);
     columns->frame = pinfo->num;
     columns->count = count;
-    for (unsigned i = 0; i < count; i++)
-        columns->tags[i] = tvb_get_letohl(tvb, offset + (int)i * 4);
+    columns->tags = tags;
     return columns;
 }
 

@@ -182,11 +182,12 @@ void oxc_call_bind(packet_info *pinfo, oxc_call_t *call, oxc_session_t *session,
 typedef struct {
     uint32_t frame;             /* where it was set */
     unsigned count;
-    uint32_t tags[];
+    const uint32_t *tags;
 } oxc_columns_t;
 
-/* A copy of count tags (little-endian) at offset; NULL if the bytes are not all there. */
-const oxc_columns_t *oxc_columns_read(packet_info *pinfo, tvbuff_t *tvb, int offset, unsigned count);
+/* A copy of count tags (little-endian) at offset, allocated in scope; NULL if the bytes are not all there. */
+const oxc_columns_t *oxc_columns_read(wmem_allocator_t *scope, const packet_info *pinfo, tvbuff_t *tvb, int offset,
+                                      unsigned count);
 
 /* ---- logons and server objects ---- */
 
