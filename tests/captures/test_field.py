@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Cases from the field: test-captures/field/NAME.pcap with NAME.md (the situation) and NAME.json (what is right)."""
+
+from __future__ import annotations
+
+import functools
+import json
+import re
+from typing import Any
+
+import pytest
+
+import tshark as tools
+
+FOLDER = tools.REPOSITORY / "test-captures" / "field"
+
+# Checks that fail today, by case: the kind of fault (as in test-captures/field/README.md). An entry must be removed
+# by the change that mends it, since a strict xfail that passes is a failure.
+EXPECTED_FAILURES: dict[tuple[str, str], str] = {
+    ("1-kind-ff", "text of frame 7"): "values",
+    ("1-kind-ff", "text of frame 9"): "values",
+    ("1-kind-ff", "nothing malformed, nothing lost"): "values",
+    ("1-kind-ff", "all notifications"): "values",
+    ("3-flags", "text of frame 6"): "values",
+    ("3-flags", "text of frame 8"): "values",
+    ("3-flags", "text of frame 10"): "values",
+    ("5-idset-progress", "text of frame 12"): "values",
+    ("5-idset-progress", "text of frame 23"): "values",
+    ("a02_empty_table", "table without event is told"): "G",
+    ("a03_traefik", "401 waits are no rejections"): "A",
+    ("a03_traefik", "401 is no failure"): "A",
+    ("affinity-cookie", "sessions"): "M",
+    ("d07_br", "not rejected"): "E",
+    ("d10_tcp", "preference is named"): "C",
+    ("d11_silent_http", "lost wait told"): "C",
+    ("f01_public", "private Inbox is named Inbox"): "D",
+    ("f09_reuse", "unknown"): "H",
+    ("flagged-row-names-folder", "no folder name"): "values",
+    ("flagged-row-names-folder", "no text in column Info"): "values",
+    ("g01_escape", "no ESC byte in text output and tables"): "I",
+    ("g02_named", "text of frame 41"): "D",
+    ("g03_string8", "name"): "F",
+    ("h02_rststream", "cuts"): "J",
+    ("h04_mux", "sessions of wakes"): "J",
+    ("h04_mux", "links"): "J",
+    ("i03_span", "not repeated"): "K",
+    ("i04_bothsides", "wakes: three"): "K",
+    ("i04_bothsides", "no false complaint"): "K",
+    ("i06_roam", "old wait told somewhere"): "C",
+    ("i11_busy", "text of frame 29"): "RPC",
+    ("i12_mixed", "no RPC over HTTP here"): "RPC",
+    ("i14_pushsame", "fetch"): "O",
+    ("j01_exit", 'not "cut off by a proxy"'): "L",
+    ("j04_logonrelease", "released"): "H",
+    ("j05_ctype", "mails"): "content type",
+    ("j05_ctype", "wakes"): "content type",
+    ("l02_ntlm5", "five wakes"): "A",
+    ("l02_ntlm5", "five fetches"): "A",
+    ("m04_stranded", "silence is told"): "C",
+    ("m04_stranded", "stranded wait is told"): "C",
+    ("n02_503fetch", "fetch that brought it is linked"): "A",
+    ("n02_503fetch", '"empty" is not said of a failed call'): "A",
+    ("n04_cutfetch", "fetch that brought it is linked"): "A",
+    ("r09_rst_out", "cut"): "B",
+    ("two-connects-one-frame", "sessions"): "M",
+    ("u_fffe", "pdml is well-formed"): "XML",
+}
+
+Check = dict[str, Any]
+
+
+@functools.lru_cache(maxsize=None)
+def checks_of(case: str) -> list[Check]:
+    return json.loads((FOLDER / f"{case}.json").read_text(encoding="utf-8"))
+
+
+def parameters() -> list[Any]:
+    """One for each check; the checks of a capture run in one worker."""
+    found = []
+    for case in sorted(path.stem for path in FOLDER.glob("*.pcap")):
+        for check in checks_of(case):
+            marks = [pytest.mark.xdist_group(f"field-{case}")]
+            kind = EXPECTED_FAILURES.get((case, check["name"]))
+            if kind:
+                marks.append(pytest.mark.xfail(strict=True, reason=f"kind {kind}"))
+            found.append(pytest.param(case, check, id=f"{case}: {check['name']}", marks=marks))
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def rows(case: str, display_filter: str, fields: tuple[str, ...], two_pass: bool,
+         preferences: tuple[tuple[str, str], ...]) -> list[str]:
+    """The frames that pass the filter: the values of the fields, with a blank between."""
+    names = [field for field in fields if field != "frame.number"]
+    found = tools.fields(FOLDER / f"{case}.pcap", names, display_filter, two_pass=two_pass, prefs=dict(preferences))
+    return [" ".join(str(row["frame"]) if field == "frame.number" else ",".join(row[field]) for field in fields)
+            for row in found]
+
+
+@functools.lru_cache(maxsize=None)
+def details(case: str) -> dict[int, str]:
+    """The packet details of all frames, on the second pass."""
+    text = tools.text(FOLDER / f"{case}.pcap", two_pass=True)
+    frames = re.split(r"(?m)^Frame (\d+):", text)
+    return {int(number): frame for number, frame in zip(frames[1::2], frames[2::2])}
+
+
+def test_every_expected_failure_is_a_check():
+    known = {(path.stem, check["name"]) for path in FOLDER.glob("*.pcap") for check in checks_of(path.stem)}
+    assert set(EXPECTED_FAILURES) <= known
+
+
+@pytest.mark.parametrize("case,check", parameters())
+def test_field_case_shows_right_value(tshark, case: str, check: Check):
+    if "filter" in check:
+        # What is right in one pass is right on later visits, too.
+        for two_pass in [True] if check.get("two_pass") else [False, True]:
+            shown = rows(case, check["filter"], tuple(check.get("fields", ["frame.number"])), two_pass,
+                         tuple(check.get("preferences", {}).items()))
+            if check.get("some"):
+                assert shown, "no frame passes the filter"
+            else:
+                assert shown == check["rows"], f"two passes: {two_pass}"
+    elif "text" in check:
+        frame = details(case)[check["frame"]]
+        missing = [text for text in check["text"] if text not in frame]
+        assert not missing, frame
+    elif "no_byte" in check:
+        capture = FOLDER / f"{case}.pcap"
+        byte = bytes.fromhex(check["no_byte"]).decode("ascii")
+        for args in ((), ("-V",), ("-q", "-z", "oxcnotif,sessions"), ("-q", "-z", "oxcnotif,wakeups,tree")):
+            assert byte not in tools.text(capture, "oxcnotif" if "-q" not in args else None, args=args), args
+    else:
+        assert check["well_formed"]
+        packets = tools.pdml(FOLDER / f"{case}.pcap", f"frame.number == {check['frame']}")
+        assert len(packets) == 1
