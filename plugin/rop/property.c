@@ -6,6 +6,8 @@
 
 #include "rop/property.h"
 
+#include "rop/identifier.h"
+
 #include "ropdefs.h"
 
 static int hf_property = -1;
@@ -374,6 +376,6 @@ oxc_property_register(int proto)
     oxc_restriction_register(proto);
     oxc_rule_register(proto);
     oxc_recipient_register(proto);
-    oxc_entry_id_register(proto);
+    oxc_identifier_register(proto);
     oxc_fast_transfer_register(proto);
 }

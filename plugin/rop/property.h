@@ -11,6 +11,8 @@
 
 #include <epan/guid-utils.h>
 
+typedef oxc_read_t oxc_cursor_t;
+
 /*
  * Every reader takes the offset it starts at, never goes past r->end, adds to tree (NULL while measuring) and returns
  * the offset behind what it read, or -1 when the bytes cannot be followed; then the reason stands in the tree unless
@@ -123,27 +125,11 @@ int oxc_restriction(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_tex
 /* The inside of a RuleAction, added to tree itself. */
 int oxc_rule_actions(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text);
 
-/* The inside of a ServerId of size bytes, all there, added to tree itself. */
-void oxc_server_id(oxc_read_t *r, proto_tree *tree, int offset, int size, oxc_text_t *text);
-
-/*
- * EntryID of size bytes, all there, added to tree itself (MS-OXCDATA 2.2.4, 2.2.5); false, with nothing added, when
- * it is of no known kind. Ids of private folders and messages have no mark of their own and are recognised only where
- * one is expected.
- */
-bool oxc_entry_id(oxc_read_t *r, proto_tree *tree, int offset, int size, bool expected, oxc_text_t *text);
-
 /*
  * Condition or actions of an extended rule (MS-OXORULE 2.2.4.1) of size bytes, all there; false if tag or bytes are
  * not so.
  */
 bool oxc_extended_rule(oxc_read_t *r, proto_tree *tree, int offset, int size, uint32_t tag, oxc_text_t *text);
-
-/*
- * Bytes of which the tag says that they hold a structure, or which show it (EntryIDs, XIDs, extended rules): adds it to
- * tree and returns true; false, with nothing added, when they do not. All size bytes must be there.
- */
-bool oxc_binary_structure(oxc_read_t *r, proto_tree *tree, int offset, int size, uint32_t tag, oxc_text_t *text);
 
 /* ---- names ---- */
 
@@ -169,6 +155,8 @@ typedef enum {
     OXC_UID_ADDRESS_BOOK,
     OXC_UID_STORE,
     OXC_UID_ONE_OFF,
+    OXC_UID_CONTACT,
+    OXC_UID_WRAPPED,
     OXC_UID_PUBLIC
 } oxc_uid_t;
 
@@ -225,7 +213,6 @@ void oxc_value_register(int proto);
 void oxc_restriction_register(int proto);
 void oxc_rule_register(int proto);
 void oxc_recipient_register(int proto);
-void oxc_entry_id_register(int proto);
 void oxc_fast_transfer_register(int proto);
 
 #endif /* OXCNOTIF_PROPERTY_H */

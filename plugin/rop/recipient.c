@@ -6,6 +6,8 @@
 
 #include "rop/property.h"
 
+#include "rop/entryid.h"
+
 static int hf_flags = -1;
 static int hf_flag_type = -1;
 static int hf_flag_e = -1;

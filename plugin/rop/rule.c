@@ -6,6 +6,9 @@
 
 #include "rop/property.h"
 
+#include "rop/entryid.h"
+#include "rop/identifier.h"
+
 static int hf_no_of_actions = -1;
 static int hf_action = -1;
 static int hf_action_length = -1;
@@ -78,9 +81,16 @@ static const value_string bounce_code_vals[] = {
 #define PID_TAG_EXTENDED_RULE_MESSAGE_ACTIONS 0x0E990102
 #define PID_TAG_EXTENDED_RULE_MESSAGE_CONDITION 0x0E9A0102
 
-/* An id behind its size; of a folder in this store it is a ServerId, else an EntryID. */
+/* What stands in an id of an action. */
+typedef enum {
+    EID_IGNORED,                /* anything: it means nothing */
+    EID_SERVER_ID,
+    EID_ENTRY_ID
+} eid_t;
+
+/* An id behind its size. */
 static int
-read_eid(oxc_read_t *r, proto_tree *tree, int hf_eid_size, int hf, int offset, bool is_server_id, oxc_text_t *text)
+read_eid(oxc_read_t *r, proto_tree *tree, int hf_eid_size, int hf, int offset, eid_t kind, oxc_text_t *text)
 {
     uint32_t size;
 
@@ -91,9 +101,9 @@ read_eid(oxc_read_t *r, proto_tree *tree, int hf_eid_size, int hf, int offset, b
         proto_item *item = proto_tree_add_item(tree, hf, r->tvb, offset, (int)size, ENC_NA);
         proto_tree *sub = proto_item_add_subtree(item, ett_eid);
 
-        if (is_server_id)
+        if (kind == EID_SERVER_ID)
             oxc_server_id(r, sub, offset, (int)size, text);
-        else
+        else if (kind == EID_ENTRY_ID)
             oxc_entry_id(r, sub, offset, (int)size, true, text);
     }
     return offset + (int)size;
@@ -109,9 +119,11 @@ read_move(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
         offset = oxc_number(r, tree, hf_folder_in_this_store, offset, 1, &in_this_store);
     /* With the folder in this store Exchange sends one byte, which means nothing. */
     if (offset >= 0)
-        offset = read_eid(r, tree, hf_store_eid_size, hf_store_eid, offset, false, NULL);
+        offset = read_eid(r, tree, hf_store_eid_size, hf_store_eid, offset, in_this_store ? EID_IGNORED : EID_ENTRY_ID,
+                          NULL);
     if (offset >= 0)
-        offset = read_eid(r, tree, hf_folder_eid_size, hf_folder_eid, offset, in_this_store != 0, text);
+        offset = read_eid(r, tree, hf_folder_eid_size, hf_folder_eid, offset,
+                          in_this_store ? EID_SERVER_ID : EID_ENTRY_ID, text);
     return offset;
 }
 
@@ -127,7 +139,7 @@ read_reply(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
         offset += 16;
     } else {
         oxc_text_add(text, " with ");
-        offset = read_eid(r, tree, hf_message_eid_size, hf_message_eid, offset, false, text);
+        offset = read_eid(r, tree, hf_message_eid_size, hf_message_eid, offset, EID_ENTRY_ID, text);
     }
     if (offset < 0 || !oxc_fits(r, tree, offset, 16))
         return -1;

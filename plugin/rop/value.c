@@ -6,6 +6,8 @@
 
 #include "rop/property.h"
 
+#include "rop/identifier.h"
+
 #include <math.h>
 
 #include <epan/to_str.h>
@@ -418,16 +420,19 @@ static int
 binary_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag, oxc_text_t *text)
 {
     proto_item *item;
+    proto_tree *sub;
     uint32_t size;
 
     offset = oxc_count(r, tree, hf_size, offset, &size);
     if (offset < 0 || !oxc_fits(r, tree, offset, size))
         return -1;
-    if (size == 0)
+    if (size == 0) {
         oxc_text_add(text, "(empty)");
-    else if (!r->measure) {
+    } else if (!r->measure) {
         item = proto_tree_add_item(tree, hf, r->tvb, offset, (int)size, ENC_NA);
-        if (!oxc_binary_structure(r, proto_item_add_subtree(item, ett_value), offset, (int)size, tag, text) && text)
+        sub = proto_item_add_subtree(item, ett_value);
+        if (!oxc_extended_rule(r, sub, offset, (int)size, tag, text)
+            && !oxc_binary_id(r, sub, offset, (int)size, tag, text) && text)
             oxc_text_add(text, "%s%s", tvb_bytes_to_str(r->pinfo->pool, r->tvb, offset, MIN((int)size, 32)),
                          size > 32 ? "..." : "");
     }
