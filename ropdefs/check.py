@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Refuses definitions that cannot be right, and settles what they leave to be derived (filter names, slots)."""
 
+import functools
 import re
 from dataclasses import dataclass
 
-from lang import SCALARS, STRINGS, DefinitionError, snake
+from model import SCALARS, Consequence, DefinitionError, snake
 
 # The same field in every ROP has one filter name, whatever protocol the ROP belongs to.
 COMMON = {name: f"rop.{snake(name)}" for name in (
@@ -23,6 +24,7 @@ KEPT = {"columns": TAGS, "recipient_columns": TAGS, "row_columns": TAGS, "names"
         "name": (("z8", "z16"), False)}
 
 MAX_SLOTS = 16
+MAX_STACK = 16      # of numbers while an expression is worked out
 FILTER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*)+")
 
 
@@ -55,10 +57,16 @@ def depends(node):
     return node[0] in ("slot", "call") or any(depends(n) for n in node[1:] if isinstance(n, tuple))
 
 
+def stack_depth(node):
+    """Numbers that are held at once while an expression is worked out."""
+    return max([1] + [i + stack_depth(n) for i, n in enumerate(n for n in node[1:] if isinstance(n, tuple))])
+
+
 class Checker:
-    def __init__(self, model, errors):
+    def __init__(self, model, error_codes, errors):
         self.model = model
-        self.errors = errors            # name of an error code -> value
+        self.error_codes = error_codes  # name of an error code -> value
+        self.errors = errors
         self.headers = {}               # (filter, mask) -> Header
         self.forms = []
 
@@ -108,27 +116,31 @@ class Checker:
 
     def enum(self, name, where):
         if name not in self.model.enums:
+            self.missing(name)
             raise DefinitionError(where, f"unknown enumeration {name}")
         self.model.enums[name].used = True
         return self.model.enums[name]
 
+    def missing(self, name):
+        """What was refused is not unknown."""
+        if name in self.model.broken:
+            raise Consequence()
+
     # ---- expressions ----
 
     def names_in(self, node):
-        if node[0] == "name":
+        if node[0] in ("name", "part"):
             yield node[1]
-        elif node[0] == "part":
-            yield node[1]
-        elif node[0] == "call":
-            if isinstance(node[2], tuple):
-                yield from self.names_in(node[2])
-        elif node[0] not in ("const", "decided"):
+        elif node[0] != "decided":
             for sub in node[1:]:
-                yield from self.names_in(sub)
+                if isinstance(sub, tuple):
+                    yield from self.names_in(sub)
 
     def resolve(self, node, form, earlier, where):
         """Names become slots or constants; returns the tree with ("slot", n) and ("const", n) in their place."""
         scope = [f for n in self.names_in(node) for f in earlier.get(n, ())]
+        if any(f.broken for f in scope):
+            raise Consequence()
 
         def constant(name):
             found = set()
@@ -141,8 +153,8 @@ class Checker:
                     for b in flags.bits:
                         if b.enum:
                             found |= {v * (b.mask & -b.mask) for v, n, _ in self.model.enums[b.enum].values if n == name}
-                if f.type == "error" and name in self.errors:
-                    found.add(self.errors[name])
+                if f.type == "error" and name in self.error_codes:
+                    found.add(self.error_codes[name])
             if len(found) > 1:
                 raise DefinitionError(where, f"{name} has several values here: {', '.join(map(hex, sorted(found)))}")
             return found.pop() if found else None
@@ -161,17 +173,23 @@ class Checker:
             if n[0] == "const":
                 return n
             if n[0] == "decided":
+                if n[1].broken:
+                    raise Consequence()
                 return ("slot", n[1].slot)
             if n[0] == "name":
                 if n[1] in earlier:
                     return ("slot", slot(n[1]))
                 value = constant(n[1])
+                if value is None and form.broken:
+                    raise Consequence()
                 if value is None:
                     if any(f.name == n[1] for f in form.fields):
                         raise DefinitionError(where, f"{n[1]} comes later: only earlier fields can be named")
                     raise DefinitionError(where, f"unknown name {n[1]}")
                 return ("const", value)
             if n[0] == "part":
+                if n[1] not in earlier and form.broken:
+                    raise Consequence()
                 if n[1] not in earlier:
                     raise DefinitionError(where, f"unknown name {n[1]}")
                 for f in earlier[n[1]]:
@@ -192,12 +210,18 @@ class Checker:
                     self.model.deviations[n[2]].used = True
                     return n
                 return (n[0], n[1], walk(n[2])) if isinstance(n[2], tuple) else n
+            if n[0] == "named":
+                values = [("==", n[1], ("const", value)) for value, _, _ in self.enum(n[2], where).values]
+                return walk(functools.reduce(lambda a, b: ("||", a, b), values))
             parts = [walk(x) for x in n[1:]]
             if n[0] in ("==", "!=", "<", "<=", ">", ">=", "&"):
                 self.within(parts, form, earlier, where)
             return (n[0], *parts)
 
-        return walk(node)
+        resolved = walk(node)
+        if stack_depth(resolved) > MAX_STACK:
+            raise DefinitionError(where, "expression needs too many numbers at once")
+        return resolved
 
     def condition(self, node, form, earlier, where):
         resolved = self.resolve(node, form, earlier, where)
@@ -218,29 +242,36 @@ class Checker:
 
     def form(self, form):
         form.slots = 0
-        form.bits = {}
-        earlier, closed = {}, None
-        for f in form.fields:
-            if closed and closed.name != f.name:
-                raise DefinitionError(f.where, f"nothing can follow {closed.name}, which takes all bytes to the end")
-            if f.type == "decision":
-                self.decision(form, f, earlier)
-                continue
-            self.type(form, f)
-            if f.cond:
-                f.cond = self.condition(f.cond, form, earlier, f.where)
-            for part in ("size", "array"):
-                node = getattr(f, part)
-                if isinstance(node, tuple):
-                    setattr(f, part, self.resolve(node, form, earlier, f.where))
-            f.header = self.field_header(form, f)
-            if f.flags:
-                self.flags(f)
-            earlier.setdefault(f.name, []).append(f)
-            if f.array == "rest" and f.size is None:
-                closed = f
         form.index = len(self.forms)
         self.forms.append(form)
+        earlier, closed = {}, None
+        for f in form.fields:
+            with self.errors.collected():
+                f.broken = True
+                if closed and closed.name != f.name:
+                    raise DefinitionError(f.where, f"nothing can follow {closed.name}, which takes all bytes to the end")
+                if f.type == "decision":
+                    self.decision(form, f, earlier)
+                else:
+                    if f.array == "rest" and f.size is None:
+                        closed = f
+                    self.field(form, f, earlier)
+                f.broken = False
+            form.broken |= f.broken
+            if f.type != "decision":
+                earlier.setdefault(f.name, []).append(f)
+
+    def field(self, form, f, earlier):
+        self.type(form, f)
+        if f.cond:
+            f.cond = self.condition(f.cond, form, earlier, f.where)
+        for part in ("size", "array"):
+            node = getattr(f, part)
+            if isinstance(node, tuple):
+                setattr(f, part, self.resolve(node, form, earlier, f.where))
+        f.header = self.field_header(form, f)
+        if f.flags:
+            self.flags(f)
 
     def decision(self, form, f, earlier):
         if f.cond:
@@ -268,6 +299,7 @@ class Checker:
             if f.arg and f.arg not in ctype.args:
                 raise DefinitionError(f.where, f"{f.type} knows no '{f.arg}' (known: {', '.join(ctype.args) or 'nothing'})")
         else:
+            self.missing(f.type)
             raise DefinitionError(f.where, f"unknown type {f.type}")
         if f.arg and f.type not in self.model.ctypes and f.type != "handle":
             raise DefinitionError(f.where, f"{f.type} takes no argument")
@@ -284,6 +316,7 @@ class Checker:
             raise DefinitionError(f.where, "'each' names the elements of an array")
         if f.flags:
             if f.flags not in self.model.flags:
+                self.missing(f.flags)
                 raise DefinitionError(f.where, f"unknown flags {f.flags}")
             flags = self.model.flags[f.flags]
             flags.used = True
@@ -324,71 +357,74 @@ class Checker:
         for form in self.model.structs.values():
             visit(form, [form.name])
 
+    # ---- all of it ----
+
     def run(self):
         m = self.model
-        self.cycles()
+        with self.errors.collected():
+            self.cycles()
         for form in m.structs.values():
             self.form(form)
         for owner in list(m.rops.values()) + list(m.messages.values()):
             for form in (owner.request, owner.response):
                 if form:
                     self.form(form)
+        names = {}
         for rop in m.rops.values():
-            self.rop(rop)
-        for what, table in (("enumeration", m.enums), ("flags", m.flags), ("structure", m.structs), ("type", m.ctypes),
-                            ("deviation", m.deviations), ("columns", m.columns)):
-            for item in table.values():
-                if not item.used:
-                    raise DefinitionError(item.where, f"{what} {item.name} is used nowhere")
+            with self.errors.collected():
+                if names.setdefault(rop.name, rop) is not rop:
+                    raise DefinitionError(rop.where, f"{rop.name} is the name of {names[rop.name].id:#04x} already")
+            with self.errors.collected():
+                self.rop(rop)
+        if not self.errors.list:        # what a refused line would have used is not unused
+            self.unused()
 
-    def frame(self, rop):
-        """Every ROP begins as MS-OXCROPS 2.2.2 says, and keeps what it is said to do something with."""
-        names = {word: [f.name for f in form.fields] if form else [] for word, form in
-                 (("request", rop.request), ("response", rop.response))}
-        if rop.request and (names["request"][:1] != ["LogonId"] or rop.request.fields[1:2] == [] or
-                            rop.request.fields[1].type != "handle"):
-            raise DefinitionError(rop.request.where, "a request begins with LogonId and a handle index")
-        if rop.response and not rop.trailer and (names["response"][1:2] != ["ReturnValue"] or
-                                                 rop.response.fields[0].type != "handle"):
-            raise DefinitionError(rop.response.where, "a response begins with a handle index and ReturnValue")
-        opened = {f.kind for form in (rop.request, rop.response) if form for f in form.fields if f.arg == "out"}
-        if len(opened) > 1:
-            raise DefinitionError(rop.where, f"{rop.name} opens different things: {', '.join(map(str, sorted(opened, key=str)))}")
-        for verb, words in NEEDS.items():
-            if verb in rop.does:
-                kept = {f.keep for form in (rop.request, rop.response) if form for f in form.fields}
-                for word in words:
-                    if word not in kept:
-                        raise DefinitionError(rop.where, f"'does {verb}' needs a field with 'keep {word}'")
-        rows = {f.where: f for form in (rop.request, rop.response) if form for f in self.inside(form) if f.type in BY_COLUMNS}
+    def unused(self):
+        m = self.model
+        for what, table in (("enumeration", m.enums), ("flags", m.flags), ("structure", m.structs), ("group", m.groups),
+                            ("type", m.ctypes), ("deviation", m.deviations), ("columns", m.columns)):
+            for item in table.values():
+                with self.errors.collected():
+                    if not item.used:
+                        raise DefinitionError(item.where, f"{what} {item.name} is used nowhere")
+
+    def rop(self, rop):
+        """What it is said to do needs something to do it with."""
+        m = self.model
+        forms = [form for form in (rop.request, rop.response) if form]
+        if rop.id in m.reserved:
+            raise DefinitionError(rop.where, f"RopId {rop.id:#04x} is reserved at {m.reserved[rop.id].where}")
+        if rop.answered_as is not None and rop.answered_as not in m.rops:
+            raise DefinitionError(rop.where, f"is answered as RopId {rop.answered_as:#04x}, which is not defined")
+        if any(form.broken for form in forms):
+            return
+        kept = {f.keep for form in forms for f in form.fields}
+        for verb in rop.does:
+            for word in NEEDS.get(verb, ()):
+                if word not in kept:
+                    raise DefinitionError(rop.where, f"'does {verb}' needs a field with 'keep {word}'")
+        self.rows(rop, [f for form in forms for f in self.inside(form)])
+
+    def rows(self, rop, fields):
+        rows = [f for f in fields if f.type in BY_COLUMNS]
         if rows and not rop.rows:
-            first = next(iter(rows.values()))
-            raise DefinitionError(first.where, f"{first.type} is read by columns: {rop.name} must say 'rows ...'")
+            raise DefinitionError(rows[0].where, f"{rows[0].type} is read by columns: {rop.name} must say 'rows ...'")
         if rop.rows and not rows:
             raise DefinitionError(rop.where, f"{rop.name} says 'rows' and has none")
         if rop.rows == ("request", None) and "columns" not in {f.keep for f in rop.request.fields}:
             raise DefinitionError(rop.where, "'rows request' needs a field of the request with 'keep columns'")
+        if rop.rows and rop.rows[0] == "fixed":
+            if rop.rows[1] not in self.model.columns:
+                self.missing(rop.rows[1])
+                raise DefinitionError(rop.where, f"unknown columns {rop.rows[1]}")
+            self.model.columns[rop.rows[1]].used = True
+        for f in fields:
+            if f.keep == "row_columns":
+                raise DefinitionError(f.where, f"'keep row_columns' ends with the reading of a message: {rop.name}, whose rows "
+                                               "the session keeps for later passes, must say 'rows ...'")
 
     def inside(self, form):
         for f in form.fields:
             yield f
             if f.type in self.model.structs:
                 yield from self.inside(self.model.structs[f.type])
-
-    def rop(self, rop):
-        m = self.model
-        if rop.id in m.reserved:
-            raise DefinitionError(rop.where, f"RopId {rop.id:#04x} is reserved at {m.reserved[rop.id].where}")
-        if rop.trailer != (rop.request is None):
-            raise DefinitionError(rop.where, "a trailer has a response and no request, any other ROP a request")
-        self.frame(rop)
-        if rop.rows and rop.rows[0] == "fixed":
-            if rop.rows[1] not in m.columns:
-                raise DefinitionError(rop.where, f"unknown columns {rop.rows[1]}")
-            m.columns[rop.rows[1]].used = True
-        if rop.answered_as is not None and rop.answered_as not in m.rops:
-            raise DefinitionError(rop.where, f"is answered as RopId {rop.answered_as:#04x}, which is not defined")
-        names = {}
-        for other in m.rops.values():
-            if names.setdefault(other.name, other) is not other:
-                raise DefinitionError(other.where, f"{other.name} is the name of {names[other.name].id:#04x} already")

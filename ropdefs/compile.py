@@ -13,7 +13,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from check import Checker                                   # noqa: E402
 from emit import Emitter                                    # noqa: E402
-from lang import DefinitionError, Model, Parser             # noqa: E402
+from lang import Parser                                     # noqa: E402
+from model import DefinitionError, DefinitionErrors, Errors, Model      # noqa: E402
 
 
 def read_table(path, key, names):
@@ -42,12 +43,11 @@ def read_table(path, key, names):
 def compile_definitions(paths, tables):
     tags, _ = read_table(tables / "property-tags.tsv", 0, (4, 5))
     errors, error_names = read_table(tables / "error-codes.tsv", 0, (1,))
-    model = Model()
-    parser = Parser(model)
-    for path in paths:
-        parser.file(path, path.name)
-    checker = Checker(model, error_names)
+    model, collected = Model(), Errors()
+    Parser(model, collected).files(paths)
+    checker = Checker(model, error_names, collected)
     checker.run()
+    collected.check([path.name for path in paths])
     return model, checker, Emitter(model, checker, sorted(tags.items()), sorted(errors.items()))
 
 
@@ -66,7 +66,7 @@ def main():
     try:
         model, checker, emitter = compile_definitions(files, tables)
         texts = {"ropdefs.c": emitter.c_file(), "ropdefs.h": emitter.h_file(), "fields.md": emitter.reference()}
-    except (DefinitionError, OSError) as error:
+    except (DefinitionError, DefinitionErrors, OSError) as error:
         print(error, file=sys.stderr)
         return 1
     if args.reference and not args.check:

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes the C tables, the header-field registrations and the field reference."""
 
-from lang import SCALARS, DefinitionError, snake
+from model import SCALARS, DefinitionError, snake
 
 C_TYPES = {"bool": "BOOL", "fid": "FOLDER_ID", "mid": "ID", "cn": "ID", "tag": "TAG", "guid": "GUID",
            "filetime": "FILETIME", "counter48": "COUNTER", "z8": "STRINGZ_8", "z16": "STRINGZ_16", "str8": "STRING_8",
            "str16": "STRING_16", "bytes": "BYTES", "handle": "HANDLE"}
 OPS = {"&&": "AND", "||": "OR", "!": "NOT", "==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE",
        "&": "BAND", "<<": "SHL", ">>": "SHR", "+": "ADD", "-": "SUB", "*": "MUL"}
-STACK = 16
 EXT_FROM = 24       # a linear search is as good for shorter lists
 
 
@@ -50,33 +49,24 @@ class Emitter:
         if not isinstance(node, tuple):
             return 0
         steps = []
-        depth = [0, 0]
-
-        def push(name, value=0, takes=0):
-            depth[0] += 1 - takes
-            depth[1] = max(depth[1], depth[0])
-            steps.append((name, value))
 
         def walk(n):
             if n[0] == "const":
-                push("CONST", n[1])
+                steps.append(("CONST", n[1]))
             elif n[0] == "slot":
-                push("SLOT", n[1])
+                steps.append(("SLOT", n[1]))
             elif n[0] == "call" and n[1] == "deviation":
-                push("DEVIATION", list(self.model.deviations).index(n[2]))
-            elif n[0] == "call" and n[2] is not None:
-                walk(n[2])
-                push(n[1].upper(), 0, 1)
+                steps.append(("DEVIATION", list(self.model.deviations).index(n[2])))
             elif n[0] == "call":
-                push(n[1].upper())
+                if n[2] is not None:
+                    walk(n[2])
+                steps.append((n[1].upper(), 0))
             else:
                 for sub in n[1:]:
                     walk(sub)
-                push(OPS[n[0]], 0, len(n) - 1)
+                steps.append((OPS[n[0]], 0))
 
         walk(node)
-        if depth[1] > STACK:
-            raise DefinitionError(where, "expression is nested too deeply")
         key = tuple(steps)
         if key not in self.op_index:
             self.op_index[key] = len(self.ops)
@@ -320,7 +310,7 @@ void ropdefs_register_subtrees(void);
         for form, word in forms:
             for f in shown(form):
                 rows.setdefault((f.name, f.header.filter, f.header.ftype, self.meaning(f)), []).append(word)
-                for b, bit in zip(getattr(f, "bits", None) or (), self.model.flags[f.flags].bits if f.flags else ()):
+                for b, bit in zip(f.bits or (), self.model.flags[f.flags].bits if f.flags else ()):
                     values = self.model.enums[bit.enum].values if bit.enum else ()
                     text = ", ".join(f"{value:#x} {label}" for value, _, label in values) or b.label
                     rows.setdefault((f"{f.name}.{bit.name}", b.filter, b.ftype, f"`{bit.mask:#x}` {text}"), []).append(word)

@@ -189,7 +189,7 @@ def reaches(frame, form, wanted):
 
 
 def compiler_sizes():
-    from lang import SCALARS
+    from model import SCALARS
     return SCALARS
 
 

@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What the definitions are read into."""
+
+import contextlib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field as dc_field
+
+
+class DefinitionError(Exception):
+    """What is wrong with a definition, and where (file:line)."""
+
+    def __init__(self, where: str, reason: str):
+        super().__init__(f"{where}: error: {reason}")
+
+
+class Consequence(DefinitionError):
+    """An error that only follows from another, which is reported."""
+
+    def __init__(self):
+        super().__init__("", "follows from another error")
+
+
+class DefinitionErrors(Exception):
+    """All errors of a run, in the order of the files."""
+
+    def __init__(self, errors: list):
+        super().__init__("\n".join(map(str, errors)))
+        self.errors = errors
+
+
+class Errors:
+    """Collects errors: what is wrong in one line does not keep the others from being read."""
+
+    def __init__(self):
+        self.list: list[DefinitionError] = []
+
+    @contextlib.contextmanager
+    def collected(self) -> Iterator[None]:
+        try:
+            yield
+        except Consequence:
+            pass
+        except DefinitionError as error:
+            if str(error) not in map(str, self.list):       # a group is read wherever it is used
+                self.list.append(error)
+
+    def check(self, order: list[str]) -> None:
+        """Raises what was collected, sorted by the files in this order, and by lines."""
+        def place(error):
+            name, line = str(error).split(":")[:2]
+            return order.index(name), int(line)
+        if self.list:
+            raise DefinitionErrors(sorted(self.list, key=place))
+
+
+@dataclass
+class Enum:
+    name: str
+    where: str
+    values: list = dc_field(default_factory=list)   # (number, identifier, label)
+    used: bool = False
+
+
+@dataclass
+class Bit:
+    mask: int
+    name: str
+    label: str
+    enum: str = None
+    filter: str = None
+    where: str = ""
+
+
+@dataclass
+class Flags:
+    name: str
+    width: int
+    where: str
+    bits: list = dc_field(default_factory=list)
+    used: bool = False
+
+
+@dataclass
+class CType:
+    name: str
+    function: str
+    where: str
+    args: dict = dc_field(default_factory=dict)
+    used: bool = False
+
+
+@dataclass
+class Deviation:
+    name: str
+    text: str
+    where: str
+    used: bool = False
+
+
+@dataclass
+class Columns:
+    name: str
+    tags: list
+    where: str
+    used: bool = False
+
+
+@dataclass
+class Field:
+    name: str
+    type: str
+    where: str
+    arg: str = None
+    array: object = None        # None: no array; "rest": to the end; else an expression
+    cond: object = None
+    size: object = None
+    flags: str = None
+    enum: str = None
+    each: str = None
+    as_name: str = None
+    keep: str = None
+    label: str = None
+    kind: str = None            # of a server object that the field opens
+    info: bool = False
+    hex: bool = False
+    # settled by the checker
+    header: object = None
+    bits: list = None
+    slot: int = -1
+    broken: bool = False        # refused
+
+
+@dataclass
+class Group:
+    """Lines that several forms have in common; they are read anew in each."""
+    name: str
+    where: str
+    lines: list
+    used: bool = False
+
+
+@dataclass
+class Form:
+    name: str
+    where: str
+    prefix: str
+    proto: str
+    fields: list = dc_field(default_factory=list)
+    is_struct: bool = False
+    ref: str = ""
+    label: str = None
+    used: bool = False
+    broken: bool = False        # a line of it was refused: what depends on others is not checked
+    index: int = -1
+
+
+@dataclass
+class Rop:
+    id: int
+    name: str
+    where: str
+    ref: str
+    proto: str
+    trailer: bool = False
+    request: Form = None
+    response: Form = None
+    does: list = dc_field(default_factory=list)
+    rows: tuple = None
+    answered_as: int = None
+
+
+@dataclass
+class Message:
+    name: str
+    where: str
+    ref: str
+    proto: str
+    request: Form = None
+    response: Form = None
+
+
+@dataclass
+class Model:
+    enums: dict = dc_field(default_factory=dict)
+    flags: dict = dc_field(default_factory=dict)
+    structs: dict = dc_field(default_factory=dict)
+    groups: dict = dc_field(default_factory=dict)
+    ctypes: dict = dc_field(default_factory=dict)
+    deviations: dict = dc_field(default_factory=dict)
+    columns: dict = dc_field(default_factory=dict)
+    rops: dict = dc_field(default_factory=dict)
+    reserved: dict = dc_field(default_factory=dict)
+    messages: dict = dc_field(default_factory=dict)
+    broken: set = dc_field(default_factory=set)     # names whose definition was refused
+
+
+SCALARS = {
+    # type: bytes
+    "u8": 1, "u16": 2, "u24": 3, "u32": 4, "u64": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8,
+    "bool": 1, "error": 4, "fid": 8, "mid": 8, "cn": 8, "tag": 4, "guid": 16, "filetime": 8, "counter48": 6,
+}
+STRINGS = {"z8", "z16", "str8", "str16", "bytes"}
+KEEPS = {"folder", "message", "notification_types", "whole_store", "name", "columns", "recipient_columns", "row_columns",
+         "logon_flags", "folder_names", "names", "ids", "target", "notification_flags", "table_event", "session_index"}
+DOES = {"release", "logon", "set_columns", "reset_columns", "set_recipients", "name_folder", "name_properties",
+        "subscribe", "notify", "pending", "end_of_answers", "progress", "list_folders", "open_table"}
+PROTOCOLS = {"rop", "oxcnotif", "mapihttp"}
+
+# Handle indexes in the head of a ROP: word -> field, and what it is to the ROP.
+HANDLES = {"in": ("InputHandleIndex", "in"), "out": ("OutputHandleIndex", "out"), "source": ("SourceHandleIndex", "in"),
+           "dest": ("DestHandleIndex", "other"), "response": ("ResponseHandleIndex", "other")}
+# Heads that MS-OXCROPS 2.2.2 allows: those of the request -> the one that the response echoes.
+HEADS = {("in",): "in", ("in", "out"): "out", ("out",): "out", ("source", "dest"): "source", ("response", "in"): "response"}
+
+
+def snake(name: str) -> str:
+    """The specification's name as a filter name: TableRowFolderID -> table_row_folder_id."""
+    name = re.sub(r"IDs\b", "Ids", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower().replace("__", "_")
+
+
+def minimum_size(fields: list) -> int:
+    """Bytes that the fields take at least: those that are there under no condition of their own."""
+    size = 0
+    for f in fields:
+        if f.array is None and f.cond is None:
+            size += 1 if f.type == "handle" else SCALARS.get(f.type, 0)
+    return size
