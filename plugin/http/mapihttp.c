@@ -52,6 +52,7 @@ static int ett_mapihttp = -1;
 static int ett_headers = -1;
 
 static expert_field ei_no_preamble = EI_INIT;
+static expert_field ei_credentials = EI_INIT;
 static expert_field ei_refused = EI_INIT;
 static expert_field ei_no_pending = EI_INIT;
 static expert_field ei_cut_off = EI_INIT;
@@ -195,6 +196,24 @@ dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_h
         oxc_notify_fetch(tvb, pinfo, tree, record->pdu);
 }
 
+/* The client repeats a call that the server, or a device in front of it, did not carry out. */
+static bool
+is_refused(const oxc_http_message_t *message, uint32_t response_code, const oxc_body_t *body)
+{
+    return (message->status != 0 && message->status != 200) || response_code != 0 || !body->has_error_code ||
+           body->error_code != 0;
+}
+
+/* Each new connection of a client that uses NTLM or Negotiate begins with one or two such responses. */
+static void
+show_authentication(packet_info *pinfo, proto_item *item, const mapihttp_record_t *record)
+{
+    if (record->credentials_refused)
+        expert_add_info_format(pinfo, item, &ei_credentials,
+                               "HTTP status 401 or 407 for the third time for the same request: the server does not "
+                               "accept the credentials, and nothing is notified until it does");
+}
+
 static void
 dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item,
                  const oxc_http_message_t *message, tvbuff_t *body_tvb, mapihttp_record_t *record, uint32_t ordinal)
@@ -206,12 +225,15 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
     int offset = 0;
 
     oxc_mapihttp_number(oxc_http_value(message, "x-responsecode"), &response_code);
+    oxc_mapihttp_authenticate(pinfo, record, message->status);
     if (message->status != 0) {
         proto_item *status = proto_tree_add_uint_format_value(tree, hf_http_status, message->tvb, message->offset,
                                                               (int)strlen("HTTP/1.1 200"), message->status, "%u %s",
                                                               message->status, status_text(message->status));
 
-        if (message->status != 200)
+        if (record->failure == OXC_FAILURE_AUTHENTICATION)
+            show_authentication(pinfo, status, record);
+        else if (message->status != 200)
             expert_add_info_format(pinfo, status, &ei_refused, "HTTP status %u: %s", message->status,
                                    status_text(message->status));
     }
@@ -229,7 +251,11 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
     }
     summarize_result(pinfo, item, message->status, response_code, &body);
     oxc_mapihttp_settle(pinfo, record, message, &body, response_code);
-    if (record->pdu->call->kind == OXC_CALL_WAIT && known)
+    if (!record->failure && known && is_refused(message, response_code, &body))
+        record->failure = OXC_FAILURE_REFUSED;
+    if (record->failure)
+        oxc_notify_call_failed(pinfo, record->pdu->call, (oxc_failure_t)record->failure);
+    if (record->pdu->call->kind == OXC_CALL_WAIT && known && record->failure != OXC_FAILURE_AUTHENTICATION)
         oxc_notify_wakeup(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT,
                           wait_outcome(message, &preamble, response_code, &body), record->session,
                           record->pdu->call->bound, record->pdu->call->request);
@@ -586,7 +612,7 @@ show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         return;
     for (wmem_list_frame_t *at = wmem_list_head(lost); at; at = wmem_list_frame_next(at), which++) {
         const mapihttp_exchange_t *exchange = (const mapihttp_exchange_t *)wmem_list_frame_data(at);
-        const oxc_call_t *call = exchange->call;
+        oxc_call_t *call = exchange->call;
         proto_item *item = proto_tree_add_item(tree, proto_mapihttp, tvb, 0, 0, ENC_NA);
         proto_tree *lost_tree = proto_item_add_subtree(item, ett_mapihttp);
 
@@ -596,6 +622,7 @@ show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
                         call->request->frame);
         expert_add_info(pinfo, item, &ei_cut_off);
         proto_item_set_generated(proto_tree_add_uint(lost_tree, hf_unanswered, tvb, 0, 0, call->request->frame));
+        oxc_notify_call_failed(pinfo, call, OXC_FAILURE_CUT_OFF);
         if (call->kind == OXC_CALL_WAIT)
             oxc_notify_wakeup(tvb, pinfo, lost_tree, which, OXC_WAKEUP_HTTP_WAIT, OXC_OUTCOME_CUT_OFF, call->session,
                               call->bound, call->request);
@@ -677,6 +704,8 @@ proto_register_mapihttp(void)
         { &ei_no_preamble,
           { "mapihttp.no_preamble", PI_PROTOCOL, PI_NOTE, "The response body has no PROCESSING and DONE in front",
             EXPFILL } },
+        { &ei_credentials,
+          { "mapihttp.credentials_refused", PI_RESPONSE_CODE, PI_WARN, "Credentials refused", EXPFILL } },
         { &ei_refused, { "mapihttp.http_failure", PI_RESPONSE_CODE, PI_WARN, "The HTTP status is not 200", EXPFILL } },
         { &ei_no_pending,
           { "mapihttp.no_pending", PI_SEQUENCE, PI_NOTE, "No PENDING within X-PendingPeriod", EXPFILL } },

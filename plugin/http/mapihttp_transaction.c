@@ -41,6 +41,7 @@ typedef struct {
 } cookie_t;
 
 static int proto_mapihttp_track = -1;
+static wmem_map_t *authentications; /* X-RequestId -> number of responses with 401 or 407 in a row */
 static wmem_map_t *session_cookies;     /* oxc_session_t -> wmem_list_t of cookie_t, the one in use first */
 static unsigned connections;
 
@@ -664,6 +665,30 @@ oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, tvbuf
     return record;
 }
 
+/* Legs of NTLM: no credentials, then the challenge. */
+#define AUTHENTICATION_LEGS 2
+
+void
+oxc_mapihttp_authenticate(packet_info *pinfo, mapihttp_record_t *record, unsigned status)
+{
+    const char *id = record->exchange ? record->exchange->request_id : NULL;
+    unsigned legs;
+
+    if (PINFO_FD_VISITED(pinfo) || record->settled)
+        return;
+    if (status != 401 && status != 407) {
+        if (id && status != 0)
+            wmem_map_remove(authentications, id);
+        return;
+    }
+    record->failure = OXC_FAILURE_AUTHENTICATION;
+    if (!id)
+        return;
+    legs = GPOINTER_TO_UINT(wmem_map_lookup(authentications, id)) + 1;
+    wmem_map_insert(authentications, id, GUINT_TO_POINTER(legs));
+    record->credentials_refused = legs == AUTHENTICATION_LEGS + 1;
+}
+
 static void
 forget_connections(void)
 {
@@ -675,6 +700,7 @@ oxc_register_mapihttp_transaction(int proto)
 {
     oxc_keepalive_register(proto);
     proto_mapihttp_track = proto;
+    authentications = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
     session_cookies = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     register_init_routine(forget_connections);
 }

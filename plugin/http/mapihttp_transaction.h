@@ -33,6 +33,8 @@ typedef struct {
     const oxc_request_type_t *type;
     oxc_pdu_t *pdu;
     oxc_session_t *session;     /* NULL when not known then */
+    uint8_t failure;            /* oxc_failure_t of a response */
+    bool credentials_refused;   /* this response shows it first */
     bool settled;               /* nothing of this changes any more */
 } mapihttp_record_t;
 
@@ -54,6 +56,12 @@ void oxc_mapihttp_foreign_request(packet_info *pinfo);
 /* After the body was read: sessions begin and end. response_code is 0 when the message has none. */
 void oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message,
                          const oxc_body_t *body, uint32_t response_code);
+
+/*
+ * Notes on the first visit whether a response is a leg of HTTP authentication, and whether the client's credentials are
+ * refused: its request has come back with 401 or 407 more often than any scheme needs.
+ */
+void oxc_mapihttp_authenticate(packet_info *pinfo, mapihttp_record_t *record, unsigned status);
 
 /* ---- the connection ---- */
 

@@ -8,21 +8,24 @@
 
 #include <epan/epan.h>
 
+#include "notify/followup.h"
 #include "notify/session_inference.h"
 
 /* What the matcher knows of a session; bounded, one for each session. */
 typedef struct oxc_notify_state {
-    oxc_wakeup_t *open;      /* the wake-up that waits for its follow-up */
+    oxc_wakeup_t *open;      /* the latest wake-up: calls may be its follow-up */
     oxc_wakeup_t *last_push; /* the latest datagram with no fetch after it */
+    oxc_wakeup_t *told_push; /* the same as it was before the latest fetch, in case that fails */
     const oxc_call_t *wait;  /* the latest wait that began */
     bool wait_ended;         /* with an event, and no fetch after it */
     bool pushes;             /* datagrams come for it */
 } state_t;
 
 static wmem_map_t *wakeups;  /* frame and which -> oxc_wakeup_t */
-static wmem_map_t *answered; /* oxc_call_t -> oxc_wakeup_t that it followed up */
+static wmem_map_t *attempts; /* oxc_call_t -> oxc_attempt_t */
 static nstime_t latest;      /* time of the latest event */
 static unsigned window_seconds = 60;
+static bool complete;        /* the first pass is over */
 static unsigned fetches_answered; /* responses of fetches, and those of them whose request was not captured */
 static unsigned fetches_orphaned;
 static unsigned woken_twice; /* fetches after the end of a wait and a datagram, and those of them before which the */
@@ -78,6 +81,17 @@ count_repeats(state_t *state, oxc_wakeup_t *wakeup)
     state->last_push = wakeup;
 }
 
+/* Superseded, unless there was a call that did not fail: which may turn out later. */
+static void
+close_wakeup(oxc_wakeup_t *wakeup, const oxc_wakeup_t *next)
+{
+    if (!within_window(&wakeup->time, &next->time))
+        return;
+    wakeup->next_in = next->frame;
+    if (!oxc_followup_is_called(wakeup))
+        wakeup->superseded_in = next->frame;
+}
+
 static void
 open_wakeup(oxc_wakeup_t *wakeup)
 {
@@ -90,8 +104,8 @@ open_wakeup(oxc_wakeup_t *wakeup)
     }
     if (wakeup->method == OXC_WAKEUP_ASYNC_WAIT)
         state->wait_ended = true;
-    if (earlier && within_window(&earlier->time, &wakeup->time))
-        earlier->superseded_in = wakeup->frame;
+    if (earlier)
+        close_wakeup(earlier, wakeup);
     state->open = wakeup;
 }
 
@@ -160,31 +174,21 @@ oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc_wakeup_method
     return wakeup;
 }
 
-/* A link that is less sure is not shown. */
-#define LEAST_SHOWN 70
-
 #define SHARER_DOUBT 0.05 /* for each other session of a sealed association */
 
 /* Links whose time teaches how long follow-ups take. */
 #define LITTLE_DOUBT 90
 
 static void
-link_to(oxc_wakeup_t *wakeup, const oxc_pdu_t *fetch)
+learn(const oxc_attempt_t *attempt)
 {
+    const oxc_wakeup_t *wakeup = attempt->wakeup;
     nstime_t took;
 
-    wakeup->fetch = fetch;
-    if (wakeup->bound == OXC_BOUND_BY_ORDER || fetch->call->bound == OXC_BOUND_BY_ORDER)
-        wakeup->match = OXC_MATCH_ORDER;
-    else if (wakeup->bound == OXC_BOUND_BY_CONTEXT || wakeup->method == OXC_WAKEUP_PUSH)
-        wakeup->match = OXC_MATCH_CONTEXT;
-    else
-        wakeup->match = OXC_MATCH_SESSION;
-    wmem_map_insert(answered, fetch->call, wakeup);
-    if (wakeup->confidence >= LITTLE_DOUBT) {
-        nstime_delta(&took, &fetch->time, &wakeup->time);
-        oxc_inference_learn(nstime_to_sec(&took));
-    }
+    if (wakeup->fetch != attempt->request || wakeup->confidence < LITTLE_DOUBT)
+        return;
+    nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
+    oxc_inference_learn(nstime_to_sec(&took));
 }
 
 /*
@@ -257,71 +261,141 @@ trust_among_sharers(uint8_t confidence, const oxc_session_t *session)
 }
 
 static void
+add_attempt(oxc_wakeup_t *wakeup, const oxc_pdu_t *request, uint8_t trust)
+{
+    wmem_map_insert(attempts, request->call, oxc_followup_call(wakeup, request, trust));
+}
+
+/* The wake-up of the session that the call may follow up, and how sure that is; NULL for none. */
+static oxc_wakeup_t *
+find_wakeup(state_t *state, const oxc_pdu_t *pdu, uint8_t *trust)
+{
+    oxc_wakeup_t *wakeup = state->open, *guessed;
+    uint8_t confidence;
+    double doubt = wakeup ? share_without_datagram(wakeup, state) : 1.0;
+
+    guessed = oxc_inference_fetch(pdu, &confidence);
+    if (guessed && (!wakeup || guessed->frame > wakeup->frame || !within_window(&wakeup->time, &pdu->time))) {
+        if (wakeup && guessed->frame > wakeup->frame)
+            close_wakeup(wakeup, guessed);
+        *trust = confidence;
+        state->open = guessed;
+        return guessed;
+    }
+    if (!wakeup || wakeup->undecided)
+        return NULL;
+    if (!within_window(&wakeup->time, &pdu->time)) {
+        if (!oxc_followup_is_called(wakeup) && !wakeup->late_fetch)
+            wakeup->late_fetch = pdu;
+        return NULL;
+    }
+    *trust = wakeup->session ? (uint8_t)(doubt * trust_among_sharers(trust_with_open_wait(wakeup, state, pdu),
+                                                                     wakeup->session))
+                             : wakeup->confidence;
+    return wakeup;
+}
+
+static void
 fetch_asked(oxc_pdu_t *pdu)
 {
     state_t *state = state_of(pdu->call->session);
-    oxc_wakeup_t *wakeup = state->open, *guessed;
-    uint8_t confidence;
-    double trust = 1.0;
+    oxc_wakeup_t *wakeup;
+    uint8_t trust = 0;
 
     count_order(state);
-    if (wakeup)
-        trust = share_without_datagram(wakeup, state);
-    state->open = NULL;
+    wakeup = find_wakeup(state, pdu, &trust);
+    if (state->last_push)
+        state->told_push = state->last_push;
     state->last_push = NULL;
     state->wait_ended = false;
-    guessed = oxc_inference_fetch(pdu, &confidence);
-    if (guessed && wakeup && guessed->frame > wakeup->frame) {
-        if (within_window(&wakeup->time, &guessed->time))
-            wakeup->superseded_in = guessed->frame;
-        wakeup = NULL;
-    }
-    if (wakeup && within_window(&wakeup->time, &pdu->time)) {
-        wakeup->confidence =
-            (uint8_t)(trust * trust_among_sharers(trust_with_open_wait(wakeup, state, pdu), wakeup->session));
-        if (wakeup->confidence >= LEAST_SHOWN)
-            link_to(wakeup, pdu);
-        else
-            wakeup->undecided = true;
-        return;
-    }
     if (wakeup)
-        wakeup->late_fetch = pdu;
-    if (guessed) {
-        guessed->confidence = confidence;
-        link_to(guessed, pdu);
-    }
+        add_attempt(wakeup, pdu, trust);
+}
+
+/* Somebody did fetch; without the request there is nothing to link to, but the wake-up is not open any more. */
+static void
+fetch_answered_only(const oxc_pdu_t *pdu)
+{
+    state_t *state = state_of(pdu->call->session);
+
+    state->last_push = NULL;
+    if (!state->open || state->open->frame >= pdu->frame || oxc_followup_is_called(state->open))
+        return;
+    state->open = NULL;
+}
+
+static void
+fetch_answered(const oxc_pdu_t *pdu)
+{
+    oxc_attempt_t *attempt = (oxc_attempt_t *)wmem_map_lookup(attempts, pdu->call);
+    unsigned notifications = oxc_matcher_brought(pdu);
+
+    oxc_inference_answer(pdu, notifications);
+    if (!attempt)
+        return;
+    oxc_followup_answer(attempt, notifications, fetches_orphaned > 0);
+    learn(attempt);
 }
 
 void
 oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
 {
-    if (PINFO_FD_VISITED(pinfo))
+    if (PINFO_FD_VISITED(pinfo)) {
+        complete = true;
         return;
+    }
     note_time(pinfo);
+    if (pdu->call->failure)
+        return;
     if (pdu->is_response) {
         fetches_answered++;
         fetches_orphaned += pdu->call->request == NULL;
     }
     if (!pdu->call->session)
         return;
-    if (!pdu->is_response) {
+    if (!pdu->is_response)
         fetch_asked(pdu);
-    } else if (!pdu->call->request) {
-        /* Somebody did fetch; without the request there is nothing to link to, but the wake-up is not open any more. */
-        state_t *state = state_of(pdu->call->session);
+    else if (!pdu->call->request)
+        fetch_answered_only(pdu);
+    else
+        fetch_answered(pdu);
+}
 
-        if (state->open && state->open->frame < pdu->frame)
-            state->open = state->last_push = NULL;
-    } else {
-        oxc_inference_answer(pdu, oxc_matcher_brought(pdu));
-    }
+void
+oxc_matcher_failed(packet_info *pinfo, const oxc_call_t *call)
+{
+    oxc_attempt_t *attempt = (oxc_attempt_t *)wmem_map_lookup(attempts, call);
+    oxc_wakeup_t *wakeup;
+    state_t *state;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    note_time(pinfo);
+    oxc_inference_failed(call);
+    if (!attempt)
+        return;
+    wakeup = attempt->wakeup;
+    oxc_followup_failure(attempt);
+    if (oxc_followup_is_called(wakeup))
+        return;
+    wakeup->superseded_in = wakeup->next_in;
+    state = state_of(call->session);
+    if (state->open == wakeup && !state->last_push)
+        state->last_push = state->told_push;
 }
 
 const oxc_wakeup_t *
 oxc_matcher_answered(const oxc_pdu_t *pdu)
 {
-    return (const oxc_wakeup_t *)wmem_map_lookup(answered, pdu->call);
+    const oxc_attempt_t *attempt = (const oxc_attempt_t *)wmem_map_lookup(attempts, pdu->call);
+
+    return attempt && attempt->wakeup->fetch == attempt->request ? attempt->wakeup : NULL;
+}
+
+unsigned
+oxc_matcher_attempts(const oxc_wakeup_t *wakeup)
+{
+    return oxc_followup_attempts(wakeup);
 }
 
 bool
@@ -330,11 +404,30 @@ oxc_matcher_expired(const oxc_wakeup_t *wakeup)
     return !within_window(&wakeup->time, &latest);
 }
 
+bool
+oxc_matcher_settled(const oxc_wakeup_t *wakeup)
+{
+    if (complete || oxc_followup_is_certain(wakeup))
+        return true;
+    if (oxc_followup_is_waiting(wakeup))
+        return false;
+    return wakeup->next_in || wakeup->late_fetch || oxc_matcher_expired(wakeup);
+}
+
+bool
+oxc_matcher_announced(const oxc_wakeup_t *wakeup)
+{
+    return oxc_followup_is_likely(wakeup) || oxc_matcher_settled(wakeup);
+}
+
+/* A request alone decides nothing while its answer may come: it may be refused. */
 oxc_followup_t
 oxc_matcher_followup(const oxc_wakeup_t *wakeup)
 {
-    if (wakeup->fetch)
+    if (wakeup->fetch && (oxc_matcher_announced(wakeup) || oxc_matcher_expired(wakeup)))
         return OXC_FOLLOWUP_FOLLOWED;
+    if (wakeup->fetch)
+        return OXC_FOLLOWUP_OPEN;
     if (wakeup->superseded_in)
         return OXC_FOLLOWUP_SUPERSEDED;
     if (wakeup->session && !wakeup->undecided && (wakeup->late_fetch || oxc_matcher_expired(wakeup)))
@@ -357,6 +450,7 @@ static void
 matcher_forget(void)
 {
     nstime_set_zero(&latest);
+    complete = false;
     fetches_answered = fetches_orphaned = woken_twice = push_last = 0;
 }
 
@@ -364,6 +458,6 @@ void
 oxc_matcher_register(void)
 {
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
-    answered = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     register_init_routine(matcher_forget);
 }

@@ -10,10 +10,10 @@
 #include "notify/notify.h"
 
 /*
- * The rule: the follow-up of a wake-up is the first fetch of the same session context that is sent after it, unless a
- * later wake-up of that session comes first (then the earlier one is superseded) or the window passes (then it was
- * never followed). Events are taken in the order of frames, on the first pass only; each is decided when the later of
- * the two is seen, so one pass and two passes come to the same links.
+ * The rule: the follow-up of a wake-up is one of the calls that its session sends after it and before its next wake-up,
+ * within the window: notify/followup.h says which. Without such a call the wake-up is superseded by the next one, or it
+ * was never followed. Events are taken in the order of frames, on the first pass only. A link stands from the frame of
+ * the request on, but an answer, a failure or a later call may still move it: later passes show the final one.
  *
  * Kept of a session are the wake-up that is open, the latest datagram and the latest wait: constant time and memory for
  * each event, whatever the session has behind it. session_inference.h says what is kept where no key shows the session.
@@ -48,6 +48,8 @@ typedef struct oxc_wakeup {
     unsigned repeats;            /* equal datagrams before this one with no fetch between */
     uint32_t first_frame;        /* of those; its own frame when there were none */
     nstime_t first_time;
+    uint32_t next_in;            /* the next wake-up of the session, within the window; 0 for none */
+    struct oxc_calls *calls;     /* of the session after it; see notify/followup.h */
     bool undecided;     /* something of what followed is missing in the capture: nobody can say what became of it */
     uint8_t match;      /* oxc_match_t of the link */
     uint8_t confidence; /* 0 to 100: of links shown with c, about c % are right */
@@ -78,6 +80,21 @@ void oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request);
 
 /* The wake-up that the call of this PDU followed up; NULL for none. */
 const oxc_wakeup_t *oxc_matcher_answered(const oxc_pdu_t *pdu);
+
+/*
+ * A call was refused, failed or was cut off: it is an attempt, and no follow-up. First visit only; every kind of call
+ * may be given.
+ */
+void oxc_matcher_failed(packet_info *pinfo, const oxc_call_t *call);
+
+/* Number of calls that failed between the wake-up and its follow-up. */
+unsigned oxc_matcher_attempts(const oxc_wakeup_t *wakeup);
+
+/* Can no later event change what became of the wake-up, and which call followed it up? */
+bool oxc_matcher_settled(const oxc_wakeup_t *wakeup);
+
+/* May statistics of the first pass count the follow-up? Only seldom does a later event change it. */
+bool oxc_matcher_announced(const oxc_wakeup_t *wakeup);
 
 /* What became of a wake-up that announced notifications, as far as the capture was read. */
 typedef enum {

@@ -28,6 +28,7 @@ static int hf_waited = -1;
 static int hf_session = -1;
 static int hf_followup_in = -1;
 static int hf_followup_time = -1;
+static int hf_attempts = -1;
 static int hf_superseded_in = -1;
 static int hf_wakeup_in = -1;
 static int hf_match = -1;
@@ -125,10 +126,13 @@ oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const ox
 static void
 show_link(tvbuff_t *tvb, proto_tree *tree, const oxc_wakeup_t *wakeup)
 {
+    unsigned attempts = oxc_matcher_attempts(wakeup);
     nstime_t took;
 
     nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
     proto_item_set_generated(proto_tree_add_time(tree, hf_followup_time, tvb, 0, 0, &took));
+    if (attempts > 0)
+        add_generated_uint(tree, hf_attempts, tvb, attempts);
     add_generated_uint(tree, hf_match, tvb, wakeup->match);
     add_generated_uint(tree, hf_confidence, tvb, wakeup->confidence);
 }
@@ -307,17 +311,27 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     if (pdu->is_response)
         event.notifications = oxc_matcher_brought(pdu);
     if (wakeup) {
-        event.wakeup = wakeup;
+        event.wakeup = !pdu->is_response || oxc_matcher_announced(wakeup) ? wakeup : NULL;
         item = add_generated_uint(tree, hf_wakeup_in, tvb, wakeup->frame);
         show_link(tvb, tree, wakeup);
         nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
         if (!pdu->is_response && nstime_to_msec(&took) > pref_slow)
             expert_add_info_format(pinfo, item, &ei_slow, "The client fetched %s s after it was woken",
                                    rel_time_to_secs_str(pinfo->pool, &took));
-        if (pdu->is_response && event.notifications == 0 && !pdu->call->session->sealed)
+        /* A later call may turn out to be the follow-up. */
+        if (pdu->is_response && event.notifications == 0 && !pdu->call->session->sealed && PINFO_FD_VISITED(pinfo))
             expert_add_info(pinfo, item, &ei_empty);
     }
     tell_tap(pinfo, &event);
+}
+
+void
+oxc_notify_call_failed(packet_info *pinfo, oxc_call_t *call, oxc_failure_t how)
+{
+    if (PINFO_FD_VISITED(pinfo) || call->failure)
+        return;
+    call->failure = (uint8_t)how;
+    oxc_matcher_failed(pinfo, call);
 }
 
 void
@@ -405,6 +419,9 @@ register_fields(void)
         { &hf_followup_time,
           { "Follow-up time", "oxcnotif.followup_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0,
             "From the wake-up to the request that fetched", HFILL } },
+        { &hf_attempts,
+          { "Failed attempts", "oxcnotif.followup_attempts", FT_UINT32, BASE_DEC, NULL, 0,
+            "Calls that were refused or failed before the one that was answered", HFILL } },
         { &hf_superseded_in,
           { "Superseded in", "oxcnotif.superseded_in", FT_FRAMENUM, BASE_NONE, NULL, 0,
             "A later wake-up of the session that came before any fetch", HFILL } },

@@ -53,6 +53,12 @@ void oxc_notify_wakeup_through(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tr
 void oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu);
 
 /*
+ * An attempt at a call was refused, failed, or its connection ended before the answer: it is not the call, and the
+ * client repeats it. Before the event of its response, if there is one. First visit only.
+ */
+void oxc_notify_call_failed(packet_info *pinfo, oxc_call_t *call, oxc_failure_t how);
+
+/*
  * Every other call, and the request of a wait: for statistics only. After the session is known, and has ended if it
  * does.
  */

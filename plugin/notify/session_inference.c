@@ -692,6 +692,17 @@ oxc_inference_answer(const oxc_pdu_t *response, unsigned notifications)
 }
 
 void
+oxc_inference_failed(const oxc_call_t *call)
+{
+    peers_t *peers = call->session && call->session->inference ? call->session->inference->peers : NULL;
+
+    for (near_t *near = peers ? peers->oldest : NULL; near; near = near->next)
+        for (unsigned i = 0; i < near->count; i++)
+            if (near->fetchers[i].call == call)
+                near->fetchers[i] = near->fetchers[--near->count];
+}
+
+void
 oxc_inference_register(void)
 {
     channels = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), key_hash, key_equal);

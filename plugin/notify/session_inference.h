@@ -90,6 +90,9 @@ struct oxc_wakeup *oxc_inference_fetch(const oxc_pdu_t *request, uint8_t *confid
 /* What a fetch brought: a number of notifications. */
 void oxc_inference_answer(const oxc_pdu_t *response, unsigned notifications);
 
+/* A call failed: it is no follow-up of anything. */
+void oxc_inference_failed(const oxc_call_t *call);
+
 /* A wake-up was followed up after this many seconds, and there is little doubt of it. */
 void oxc_inference_learn(double seconds);
 

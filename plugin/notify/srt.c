@@ -86,7 +86,8 @@ srt_packet(void *tapdata, packet_info *pinfo, epan_dissect_t *edt _U_, const voi
     unsigned table;
     int row;
 
-    if (event->kind == OXC_TAP_FETCH_RESPONSE && event->pdu->call->request) {
+    if (event->kind == OXC_TAP_FETCH_RESPONSE && event->pdu->call->request &&
+        event->pdu->call->failure != OXC_FAILURE_AUTHENTICATION) {
         table = FETCHES;
         row = fetch_row(event);
         began = event->pdu->call->request->time;

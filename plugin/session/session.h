@@ -119,6 +119,14 @@ typedef enum {
     OXC_CALL_ASYNC_CONNECT      /* EcDoAsyncConnectEx */
 } oxc_call_kind_t;
 
+/* Why an attempt at a call was not the call: the client repeats it (MS-OXCMAPIHTTP 3.1.7). */
+typedef enum {
+    OXC_FAILURE_NONE,
+    OXC_FAILURE_AUTHENTICATION, /* HTTP status 401 or 407: one leg of NTLM or Negotiate, or wrong credentials */
+    OXC_FAILURE_REFUSED,        /* another HTTP status than 200, no body, a fault, an RPC status */
+    OXC_FAILURE_CUT_OFF         /* the connection ended before the answer */
+} oxc_failure_t;
+
 /* One direction of a call, as one frame completed it. */
 struct oxc_pdu {
     uint64_t key;
@@ -141,6 +149,7 @@ struct oxc_call {
     oxc_channel_t *channel;     /* of a wait whose session is not known: what is known instead; else NULL */
     oxc_pdu_t *request;         /* NULL when not captured */
     oxc_pdu_t *response;        /* NULL when not (yet) captured */
+    uint8_t failure;            /* oxc_failure_t; first pass */
     unsigned last_answered;     /* first pass: number of the request ROP that was answered last, from 1 */
     unsigned next_answer;       /* first pass: request ROP that the next response ROP may answer */
 };

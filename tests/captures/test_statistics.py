@@ -282,8 +282,9 @@ def test_waits_have_tables_of_their_own(tshark):
 # --- flow graph ---------------------------------------------------------------------
 
 def flow(tshark, name):
-    """The whole text, and the labels of the arrows (cut to the width of the drawing)."""
-    text = tshark.text(lab.capture(name), args=("-q", "-z", "flow,oxcnotif,standard"))
+    """The whole text, and the labels of the arrows (cut to the width of the drawing). In a single pass the graph has an
+    arrow for a call that a later one replaces as the follow-up."""
+    text = tshark.text(lab.capture(name), two_pass=True, args=("-q", "-z", "flow,oxcnotif,standard"))
     return text, [line.split("|")[2].strip() for line in text.splitlines()
                   if line.startswith("|") and len(line.split("|")) > 3 and line.split("|")[1].strip()]
 

@@ -71,7 +71,7 @@ def test_messages_without_a_body(tshark):
     assert_call(rows, empty, refused, "Connect")
     assert_call(rows, begun, answered, "Connect")
     assert_call(rows, ping, pong, "PING")
-    assert rows[refused]["mapihttp.http_failure"] and ints(rows[refused]["mapihttp.http_status"]) == [401]
+    assert not rows[refused]["mapihttp.http_failure"] and ints(rows[refused]["mapihttp.http_status"]) == [401]
     assert not rows[pong]["mapihttp.http_failure"] and ints(rows[pong]["mapihttp.http_status"]) == [200]
     assert "Connect response, HTTP 401 Unauthorized" in rows[refused]["_ws.col.Info"][0]
     assert session(rows, refused) == [] and session(rows, answered) == session(rows, ping) == session(rows, pong) == [1]
@@ -330,7 +330,7 @@ def outcome(row):
     (dict(kind="NotificationWait", body=b"no", code=10, content_type=HTML), REJECTED),
     (dict(kind="NotificationWait", body=b"", preamble=b"PROCESSING\r\nDONE\r\nX-ResponseCode: 10\r\n\r\n"), REJECTED),
     (dict(kind="NotificationWait", body=b"", preamble=b"PROCESSING\r\nPENDING\r\n"), CUT_OFF),
-    (dict(kind=None, body=b"sorry", code=None, status="401 Unauthorized", content_type=HTML, request_id=False), REJECTED),
+    (dict(kind=None, body=b"sorry", code=None, status="403 Forbidden", content_type=HTML, request_id=False), REJECTED),
     (dict(kind=None, body=b"sorry", code=None, status="502 Bad Gateway", content_type=HTML, request_id=False), CUT_OFF),
     (dict(kind=None, body=None, code=None, status="504 Gateway Timeout", headers={"Content-Length": "0"}, request_id=False),
      CUT_OFF),
