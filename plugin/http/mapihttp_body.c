@@ -383,6 +383,8 @@ read_fields(reader_t *r, const body_field_t *fields)
             if (there && field->hf == &hf_event_pending) {
                 r->body->has_event_pending = true;
                 r->body->event_pending = value;
+            } else if (there && field->hf == &hf_max_rop_out) {
+                r->pdu->max_out = value;
             }
             break;
         case BODY_STRING_8:

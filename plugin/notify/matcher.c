@@ -9,6 +9,7 @@
 #include <epan/epan.h>
 
 #include "notify/followup.h"
+#include "notify/session_index.h"
 #include "notify/session_inference.h"
 
 /* What the matcher knows of a session; bounded, one for each session. */
@@ -325,12 +326,13 @@ fetch_answered_only(const oxc_pdu_t *pdu)
 }
 
 static void
-fetch_answered(const oxc_pdu_t *pdu)
+fetch_answered(packet_info *pinfo, const oxc_pdu_t *pdu)
 {
     oxc_attempt_t *attempt = (oxc_attempt_t *)wmem_map_lookup(attempts, pdu->call);
     unsigned notifications = oxc_matcher_brought(pdu);
 
     oxc_inference_answer(pdu, notifications);
+    oxc_index_answer(pinfo, pdu->call->session, notifications);
     if (!attempt)
         return;
     oxc_followup_answer(attempt, notifications, fetches_orphaned > 0);
@@ -358,7 +360,7 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
     else if (!pdu->call->request)
         fetch_answered_only(pdu);
     else
-        fetch_answered(pdu);
+        fetch_answered(pinfo, pdu);
 }
 
 void
@@ -459,5 +461,6 @@ oxc_matcher_register(void)
 {
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    oxc_index_register();
     register_init_routine(matcher_forget);
 }

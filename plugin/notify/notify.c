@@ -6,6 +6,7 @@
 
 #include "notify/notify.h"
 
+#include "notify/session_index.h"
 #include "notify/session_inference.h"
 #include "notify/wakeup_outcome.h"
 #include "notify/matcher.h"
@@ -233,22 +234,6 @@ oxc_notify_wakeup_through(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, u
     show_wakeup(tvb, pinfo, tree, oxc_matcher_wakeup_through(pinfo, which, method, outcome, channel, request));
 }
 
-/*
- * The index may name a session that is linked to this one (MS-OXCNOTIF 3.1.5.6); MAPI/HTTP gives no indexes out. NULL
- * if the call that gave the index out was not captured.
- */
-static oxc_session_t *
-pending_session(packet_info *pinfo, oxc_session_t *own, const oxc_rop_t *rop)
-{
-    uint8_t key[OXC_INDEX_KEY_SIZE];
-    size_t len = oxc_session_index_key(rop->session_index, &pinfo->src, key);
-    oxc_session_t *named = oxc_session_find(pinfo, OXC_KEY_INDEX, key, len, false);
-
-    if (!own || !own->inference)
-        return own;
-    return named && named->index_known ? named : NULL;
-}
-
 static oxc_channel_t *
 pending_channel(packet_info *pinfo, const oxc_rop_t *rop)
 {
@@ -261,18 +246,21 @@ pending_channel(packet_info *pinfo, const oxc_rop_t *rop)
 void
 oxc_notify_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop)
 {
-    oxc_session_t *own = pdu->call->session, *named = NULL;
+    oxc_session_t *own = pdu->call->session, *woken = own;
+    oxc_index_meaning_t meaning = OXC_INDEX_LINKED;
     const oxc_wakeup_t *wakeup;
 
     if (!rop)
         return;
     if (!PINFO_FD_VISITED(pinfo))
-        named = pending_session(pinfo, own, rop);
-    if (own && !named && !PINFO_FD_VISITED(pinfo))
+        meaning = oxc_index_meaning(pinfo, pdu, rop->session_index, &woken);
+    if (meaning == OXC_INDEX_OWN)
+        return;
+    if (meaning == OXC_INDEX_UNKNOWN)
         oxc_notify_wakeup_through(tvb, pinfo, tree, oxc_pdu_which(pdu), OXC_WAKEUP_ROP_PENDING, OXC_OUTCOME_PENDING,
                                   pending_channel(pinfo, rop), NULL);
     else
-        oxc_notify_wakeup(tvb, pinfo, tree, oxc_pdu_which(pdu), OXC_WAKEUP_ROP_PENDING, OXC_OUTCOME_PENDING, named,
+        oxc_notify_wakeup(tvb, pinfo, tree, oxc_pdu_which(pdu), OXC_WAKEUP_ROP_PENDING, OXC_OUTCOME_PENDING, woken,
                           pdu->call->bound ? pdu->call->bound : OXC_BOUND_BY_KEY, NULL);
     wakeup = oxc_matcher_known(pinfo, oxc_pdu_which(pdu));
     if (wakeup && wakeup->session && wakeup->session != own)

@@ -489,8 +489,10 @@ show_effects(oxc_read_t *r, proto_tree *tree, const ropdef_rop_t *def, int offse
         if (r->rop->created->is_subscription)
             oxc_notify_subscription(r->tvb, r->pinfo, tree, r->pdu, r->rop->created);
     }
-    if (def->does & ROPDEF_DOES_NOTIFY)
+    if (def->does & ROPDEF_DOES_NOTIFY) {
+        r->pdu->largest_notification = MAX(r->pdu->largest_notification, (uint32_t)(next - offset));
         show_notification(r, tree, offset);
+    }
     if (def->does & ROPDEF_DOES_PENDING)
         oxc_notify_rop_pending(r->tvb, r->pinfo, tree, r->pdu, r->rop);
     if (r->return_value != 0)
@@ -723,6 +725,10 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
     b->pinfo = pinfo;
     b->pdu = pdu;
     b->payload_index = payload_index;
+    if (!PINFO_FD_VISITED(pinfo)) {
+        pdu->rop_bytes_before += pdu->rop_bytes;
+        pdu->rop_bytes = (uint32_t)length;
+    }
     item = proto_tree_add_item(tree, proto_rop, tvb, 0, length, ENC_NA);
     sub = proto_item_add_subtree(item, ett_buffer);
     proto_item_append_text(item, pdu->is_response ? ", response" : ", request");

@@ -185,7 +185,7 @@ show_length(oxc_rpc_t *rpc, int hf, const tvbuff_t *array)
 }
 
 /* How much the client lets the server answer. */
-static void
+static uint32_t
 show_limit(oxc_rpc_t *rpc, int hf, uint32_t most)
 {
     proto_item *item;
@@ -193,6 +193,7 @@ show_limit(oxc_rpc_t *rpc, int hf, uint32_t most)
 
     if (limit > most)
         expert_add_info_format(rpc->pinfo, item, &ei_range, "%s is above 0x%x", proto_registrar_get_name(hf), most);
+    return limit;
 }
 
 static void
@@ -385,7 +386,7 @@ rpc_ext2_request(oxc_rpc_t *rpc)
     show_pul_flags(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, false, NULL);
     show_length(rpc, hf_cb_in, rops);
-    show_limit(rpc, hf_pcb_out, ULTRA_LARGE);
+    rpc->pdu->max_out = show_limit(rpc, hf_pcb_out, ULTRA_LARGE);
     aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_in, false, NULL);
     show_length(rpc, hf_cb_aux_in, aux);
     show_limit(rpc, hf_pcb_aux_out, SMALL_RANGE);
@@ -421,7 +422,7 @@ legacy_rpc_ext_request(oxc_rpc_t *rpc)
     show_pul_flags(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, false, NULL);
     show_length(rpc, hf_cb_in, rops);
-    show_limit(rpc, hf_pcb_out, BIG_RANGE);
+    rpc->pdu->max_out = show_limit(rpc, hf_pcb_out, BIG_RANGE);
     reserved = oxc_ndr_bytes(&rpc->ndr, hf_reserved0, true, NULL);
     show_length(rpc, hf_reserved1, reserved);
     show_rops(rpc, rops, CHAIN);
@@ -461,7 +462,7 @@ legacy_rpc_request(oxc_rpc_t *rpc)
     oxc_emsmdb_request_cxh(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, true, NULL);
     oxc_emsmdb_length16(rpc, hf_length, rops);
-    oxc_ndr_u16(&rpc->ndr, hf_max_data, NULL);
+    rpc->pdu->max_out = oxc_ndr_u16(&rpc->ndr, hf_max_data, NULL);
     show_rops(rpc, rops, OBFUSCATED);
 }
 

@@ -135,6 +135,10 @@ struct oxc_pdu {
     bool is_response;
     oxc_call_t *call;           /* never NULL */
     wmem_array_t *rops;         /* oxc_rop_t * in wire order, over all payloads of the PDU; NULL when there is none */
+    uint32_t max_out;           /* of a request: bytes that the client lets the server answer; 0 when not known */
+    uint32_t rop_bytes;         /* of its last ROP buffer, with the handle table; first visit */
+    uint32_t rop_bytes_before;  /* of the ROP buffers before that */
+    uint32_t largest_notification;      /* bytes of the largest RopNotify so far; first visit */
     wmem_map_t *recovered; /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
     unsigned next_rop;          /* ordinal of the next ROP of this visit; see oxc_pdu_next_rop() */
     unsigned work_left;         /* of this visit; see oxc_pdu_spend() */
