@@ -21,9 +21,8 @@ BY_COLUMNS = ("PropertyRow", "RecipientRow")    # C types that are read by colum
 TAGS, NUMBER = (("tag",), True), (("u8", "u16", "u32", "bool"), False)
 KEPT = {"columns": TAGS, "recipient_columns": TAGS, "row_columns": TAGS, "names": (("PropertyName",), True),
         "ids": (("u16",), True), "folder_names": (("fid",), True), "folder": (("fid",), False), "message": (("mid",), False),
-        "name": (("z8", "z16"), False)}
+        "name": (("z8", "z16"), False), "state_property": (("tag",), False)}
 
-HEX_TYPES = ("error", "fid", "mid", "cn", "tag", "counter48")
 MAX_SLOTS = 16
 MAX_STACK = 16      # of numbers while an expression is worked out
 FILTER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*)+")
@@ -99,14 +98,16 @@ class Checker:
             name = f"{form.prefix}.{snake(f.name)}"
         display, strings = "BASE_NONE", None
         ftype = FTYPES.get(f.type, "FT_NONE")
+        if f.type in self.model.ctypes and self.model.ctypes[f.type].as_bytes:
+            ftype = "FT_BYTES"
         if f.enum or f.each:
             enum = self.enum(f.enum or f.each, f.where)
             if f.enum:
                 strings = enum.name
         if f.type in SCALARS or f.type == "handle":
             if ftype.startswith("FT_UINT"):
-                is_hex = f.hex or f.flags or f.type in HEX_TYPES or f.enum and not enum.decimal
-                display = "BASE_HEX" if is_hex else "BASE_DEC"
+                display = "BASE_HEX" if f.hex or f.enum or f.flags or f.type in (
+                    "error", "fid", "mid", "cn", "tag", "counter48") else "BASE_DEC"
             elif ftype.startswith("FT_INT"):
                 display = "BASE_DEC"
             elif f.type == "filetime":
@@ -297,6 +298,10 @@ class Checker:
         elif f.type in self.model.ctypes:
             ctype = self.model.ctypes[f.type]
             ctype.used = True
+            for name in ctype.reads:
+                if name not in self.model.structs:
+                    raise DefinitionError(ctype.where, f"unknown structure {name}")
+                self.model.structs[name].used = True
             if f.arg and f.arg not in ctype.args:
                 raise DefinitionError(f.where, f"{f.type} knows no '{f.arg}' (known: {', '.join(ctype.args) or 'nothing'})")
         else:

@@ -40,6 +40,24 @@ def read_table(path, key, names):
     return by_value, by_name
 
 
+def read_named_properties(path):
+    """{property set: sorted [(LID, name)]} of a tab-separated table."""
+    sets = {}
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else ()
+    for number, line in enumerate(lines, 1):
+        if line.startswith("#") or not line.strip():
+            continue
+        try:
+            lid, property_set, name, _ = line.split("\t")
+            lid = int(lid, 16)
+        except ValueError:
+            raise DefinitionError(f"{path.name}:{number}", f"not a LID, a set, a name, a section: '{line}'") from None
+        if lid in sets.setdefault(property_set, {}):
+            raise DefinitionError(f"{path.name}:{number}", f"{lid:#x} of {property_set} has a name already")
+        sets[property_set][lid] = name
+    return {property_set: sorted(names.items()) for property_set, names in sorted(sets.items())}
+
+
 def compile_definitions(paths, tables):
     tags, _ = read_table(tables / "property-tags.tsv", 0, (4, 5))
     errors, error_names = read_table(tables / "error-codes.tsv", 0, (1,))
@@ -48,7 +66,8 @@ def compile_definitions(paths, tables):
     checker = Checker(model, error_names, collected)
     checker.run()
     collected.check([path.name for path in paths])
-    return model, checker, Emitter(model, checker, sorted(tags.items()), sorted(errors.items()))
+    return model, checker, Emitter(model, checker, sorted(tags.items()), sorted(errors.items()),
+                                   read_named_properties(tables / "named-properties.tsv"))
 
 
 def main():

@@ -32,11 +32,12 @@ def deviations_in(node):
 
 
 class Emitter:
-    def __init__(self, model, checker, tags, errors):
+    def __init__(self, model, checker, tags, errors, named):
         self.model = model
         self.checker = checker
         self.tags = tags            # sorted (tag, name)
         self.errors = errors        # sorted (value, name)
+        self.named = named          # {property set: sorted (LID, name)}
         self.ops = [("END", 0, "no expression")]
         self.op_index = {}
         self.flag_tables = {}
@@ -210,11 +211,22 @@ class Emitter:
             out.append(f"static const value_string {array}_vals[] = {{\n")
             out.extend(f"    {{ 0x{v:08x}, {c_string(name)} }},\n" for v, name in rows)
             out.append(f"    {{ 0, NULL }}\n}};\nvalue_string_ext ropdef_{array}_vals_ext = VALUE_STRING_EXT_INIT({array}_vals);\n\n")
+        self.named_properties(out)
         names = sorted([(r.id, r.name) for r in self.model.rops.values()] +
                        [(r.id, f"{r.name} (reserved)") for r in self.model.reserved.values()])
         out.append("static const value_string rop_vals[] = {\n")
         out.extend(f"    {{ 0x{v:02x}, {c_string(name)} }},\n" for v, name in names)
         out.append("    { 0, NULL }\n};\nvalue_string_ext ropdef_rop_vals_ext = VALUE_STRING_EXT_INIT(rop_vals);\n\n")
+
+    def named_properties(self, out):
+        for number, names in enumerate(self.named.values()):
+            out.append(f"static const value_string lids_{number}[] = {{\n")
+            out.extend(f"    {{ 0x{lid:08x}, {c_string(name)} }},\n" for lid, name in names)
+            out.append(f"    {{ 0, NULL }}\n}};\nstatic value_string_ext lids_{number}_ext = "
+                       f"VALUE_STRING_EXT_INIT(lids_{number});\n\n")
+        out.append("const ropdef_property_set_t ropdef_property_sets[] = {\n")
+        out.extend(f"    {{ {c_string(name)}, &lids_{number}_ext }},\n" for number, name in enumerate(self.named))
+        out.append("    { NULL, NULL }\n};\n\n")
 
     def rops(self, out):
         out.append("\n")
@@ -283,6 +295,7 @@ extern value_string_ext ropdef_rop_vals_ext;
 extern value_string_ext ropdef_property_tag_vals_ext;
 extern value_string_ext ropdef_property_id_vals_ext;
 extern value_string_ext ropdef_error_vals_ext;
+extern const ropdef_property_set_t ropdef_property_sets[];      /* ends with a NULL name */
 
 /* Registers the header fields that the definitions have for a protocol, by its filter name; it must be registered. */
 void ropdefs_register(const char *protocol);

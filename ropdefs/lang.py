@@ -144,7 +144,6 @@ class Parser:
         numbers, names = {}, {}
 
         def read(t):
-            enum.decimal = str(t.peek()).isdecimal()
             number = t.number(0xFFFFFFFF)
             name = t.identifier("a name")
             label = t.string() if t.peek() not in (None, ",") else name
@@ -203,7 +202,13 @@ class Parser:
         ctype = CType(tokens.identifier("a name"), tokens.identifier("a C function"), line.where)
         self.own_name(ctype.name, line)
         while tokens.peek():
-            ctype.args[tokens.identifier("an argument")] = len(ctype.args) + 1
+            if tokens.take("bytes"):
+                ctype.as_bytes = True
+            elif tokens.take("reads"):
+                while tokens.peek():
+                    ctype.reads.append(tokens.identifier("a structure"))
+            else:
+                ctype.args[tokens.identifier("an argument")] = len(ctype.args) + 1
         self.unique(self.model.ctypes, ctype.name, ctype, f"type {ctype.name}")
         self.leaf(line)
 

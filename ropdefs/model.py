@@ -59,7 +59,6 @@ class Enum:
     name: str
     where: str
     values: list = dc_field(default_factory=list)   # (number, identifier, label)
-    decimal: bool = False       # its numbers are written, and shown, in decimal
     used: bool = False
 
 
@@ -88,6 +87,8 @@ class CType:
     function: str
     where: str
     args: dict = dc_field(default_factory=dict)
+    reads: list = dc_field(default_factory=list)        # structures that the C function reads by their definitions
+    as_bytes: bool = False                              # its field has the type FT_BYTES
     used: bool = False
 
 
@@ -203,7 +204,8 @@ SCALARS = {
 }
 STRINGS = {"z8", "z16", "str8", "str16", "bytes"}
 KEEPS = {"folder", "message", "notification_types", "whole_store", "name", "columns", "recipient_columns", "row_columns",
-         "logon_flags", "folder_names", "names", "ids", "target", "notification_flags", "table_event", "session_index"}
+         "logon_flags", "folder_names", "names", "ids", "target", "notification_flags", "table_event", "session_index",
+         "state_property", "state_size"}
 DOES = {"release", "logon", "set_columns", "reset_columns", "set_recipients", "name_folder", "name_properties",
         "subscribe", "notify", "pending", "end_of_answers", "progress", "list_folders", "open_table"}
 PROTOCOLS = {"rop", "oxcnotif", "mapihttp"}

@@ -7,6 +7,7 @@
 #include "rop/engine.h"
 
 #include "rop/buffer.h"
+#include "rop/fasttransfer_structure.h"
 #include "rop/field.h"
 #include "rop/state_update.h"
 #include "ropdefs.h"
@@ -260,7 +261,7 @@ is_met(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, unsigned conditi
                                      "%s: the server leaves it out because the ROP failed (MS-OXCROPS has it for every "
                                      "ReturnValue)", f->name);
     for (unsigned i = 0; i < ROPDEF_DEVIATION_COUNT && !s->asked_left_out; i++) {
-        if (((deviations & ~s->said) >> i) & 1)
+        if (((deviations & ~s->said) >> i) & 1 && *ropdef_deviations[i])
             proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s",
                                          ropdef_deviations[i]);
     }
@@ -448,6 +449,20 @@ oxc_engine_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
     return read_form(r, tree, offset, form);
 }
 
+/* A structure inside of a value. */
+static int
+read_structure(oxc_read_t *r, proto_tree *tree, int offset, unsigned form, oxc_text_t *text)
+{
+    wmem_strbuf_t *info = r->info;
+    int next;
+
+    r->info = wmem_strbuf_new(r->pinfo->pool, "");
+    next = read_form(r, tree, offset, form);
+    oxc_text_add(text, "%s", wmem_strbuf_get_str(r->info));
+    r->info = info;
+    return next;
+}
+
 void
 oxc_engine_register(int proto)
 {
@@ -469,4 +484,5 @@ oxc_engine_register(int proto)
     };
 
     expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));
+    oxc_fx_set_reader(read_structure);
 }

@@ -30,6 +30,8 @@ typedef struct oxc_read {
     const oxc_columns_t *row_columns;   /* outside ROP buffers: of rows in the same message, in pinfo->pool */
     oxc_counts_t counts;
     unsigned deviations;        /* set of server deviations in force, see ropdefs.h */
+    wmem_map_t *named;          /* names of property ids that the structure brings itself; NULL: the session's */
+    uint32_t section;           /* marker of a FastTransfer stream that a property stands behind; 0 elsewhere */
     unsigned depth;             /* nesting of structures, bounded by OXC_MAX_DEPTH */
     bool measure;               /* only find out how long it is: draw nothing, remember nothing, throw nothing */
     bool is_response;

@@ -300,7 +300,7 @@ read_one_off(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_text_t *text)
         return -1;
     wide = tvb_get_letohs(c->tvb, offset) & ONE_OFF_UNICODE;
     proto_tree_add_bitmask_with_flags(tree, c->tvb, offset, hf_one_off_flags, ett_one_off_flags, bits,
-                                      ENC_LITTLE_ENDIAN, BMT_NO_INT);
+                                      ENC_LITTLE_ENDIAN, BMT_NO_APPEND);
     offset = oxc_stringz(c, tree, hf_display_name, offset + 2, wide, text);
     if (offset >= 0)
         offset = oxc_stringz(c, tree, hf_address_type, offset, wide, NULL);

@@ -4,6 +4,8 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
+#include "rop/fasttransfer_marker.h"
+#include "rop/fasttransfer_size.h"
 #include "rop/property.h"
 
 /*
@@ -31,86 +33,6 @@ static expert_field ei_lost = EI_INIT;
 
 /* Markers nested deeper are shown side by side. */
 #define LEVELS_MAX 32
-
-enum {
-    NEW_ATTACH = 0x40000003,
-    START_EMBED = 0x40010003,
-    END_EMBED = 0x40020003,
-    START_RECIP = 0x40030003,
-    END_TO_RECIP = 0x40040003,
-    START_TOP_FLD = 0x40090003,
-    START_SUB_FLD = 0x400A0003,
-    END_FOLDER = 0x400B0003,
-    START_MESSAGE = 0x400C0003,
-    END_MESSAGE = 0x400D0003,
-    END_ATTACH = 0x400E0003,
-    START_FAI_MSG = 0x40100003,
-    INCR_SYNC_CHG = 0x40120003,
-    INCR_SYNC_DEL = 0x40130003,
-    INCR_SYNC_END = 0x40140003,
-    INCR_SYNC_MESSAGE = 0x40150003,
-    FX_ERROR_INFO = 0x40180003,
-    INCR_SYNC_READ = 0x402F0003,
-    INCR_SYNC_STATE_BEGIN = 0x403A0003,
-    INCR_SYNC_STATE_END = 0x403B0003,
-    INCR_SYNC_PROGRESS_MODE = 0x4074000B,
-    INCR_SYNC_PROGRESS_PER_MSG = 0x4075000B,
-    INCR_SYNC_GROUP_INFO = 0x407B0102,
-    INCR_SYNC_CHG_PARTIAL = 0x407D0003
-};
-
-static const value_string marker_vals[] = {     /* MS-OXCFXICS 2.2.4.1.4 */
-    { NEW_ATTACH, "NewAttach" },
-    { START_EMBED, "StartEmbed" },
-    { END_EMBED, "EndEmbed" },
-    { START_RECIP, "StartRecip" },
-    { END_TO_RECIP, "EndToRecip" },
-    { START_TOP_FLD, "StartTopFld" },
-    { START_SUB_FLD, "StartSubFld" },
-    { END_FOLDER, "EndFolder" },
-    { START_MESSAGE, "StartMessage" },
-    { END_MESSAGE, "EndMessage" },
-    { END_ATTACH, "EndAttach" },
-    { START_FAI_MSG, "StartFAIMsg" },
-    { INCR_SYNC_CHG, "IncrSyncChg" },
-    { INCR_SYNC_DEL, "IncrSyncDel" },
-    { INCR_SYNC_END, "IncrSyncEnd" },
-    { INCR_SYNC_MESSAGE, "IncrSyncMessage" },
-    { FX_ERROR_INFO, "FXErrorInfo" },
-    { INCR_SYNC_READ, "IncrSyncRead" },
-    { INCR_SYNC_STATE_BEGIN, "IncrSyncStateBegin" },
-    { INCR_SYNC_STATE_END, "IncrSyncStateEnd" },
-    { INCR_SYNC_PROGRESS_MODE, "IncrSyncProgressMode" },
-    { INCR_SYNC_PROGRESS_PER_MSG, "IncrSyncProgressPerMsg" },
-    { INCR_SYNC_GROUP_INFO, "IncrSyncGroupInfo" },
-    { INCR_SYNC_CHG_PARTIAL, "IncrSyncChgPartial" },
-    { 0, NULL }
-};
-
-static const value_string meta_tag_vals[] = {   /* MS-OXCFXICS 2.2.1.1, 2.2.4.1.5 */
-    { 0x4008001E, "MetaTagDnPrefix" },
-    { 0x400F0003, "MetaTagEcWarning" },
-    { 0x40110102, "MetaTagNewFXFolder" },
-    { 0x40160003, "MetaTagFXDelProp" },
-    { OXC_META_TAG_IDSET_GIVEN, "MetaTagIdsetGiven" },
-    { 0x40210102, "MetaTagIdsetNoLongerInScope" },
-    { 0x402D0102, "MetaTagIdsetRead" },
-    { 0x402E0102, "MetaTagIdsetUnread" },
-    { 0x407A0003, "MetaTagIncrementalSyncMessagePartial" },
-    { 0x407C0003, "MetaTagIncrSyncGroupId" },
-    { 0x67930102, "MetaTagIdsetExpired" },
-    { 0x67960102, "MetaTagCnsetSeen" },
-    { 0x67D20102, "MetaTagCnsetRead" },
-    { 0x67DA0102, "MetaTagCnsetSeenFAI" },
-    { 0x67E50102, "MetaTagIdsetDeleted" },
-    { 0, NULL }
-};
-
-const char *
-oxc_meta_tag_name(uint32_t tag)
-{
-    return try_val_to_str(tag, meta_tag_vals);
-}
 
 /* An open marker; the chain of them is never changed, only left. */
 typedef struct level {
@@ -168,37 +90,6 @@ typedef struct {
 
 /* ---- markers ---- */
 
-/* Which marker ends what this one starts; 0 for one that lasts until the next of its kind. */
-static uint32_t
-end_of(uint32_t marker)
-{
-    switch (marker) {
-    case NEW_ATTACH:
-        return END_ATTACH;
-    case START_EMBED:
-        return END_EMBED;
-    case START_RECIP:
-        return END_TO_RECIP;
-    case START_TOP_FLD:
-    case START_SUB_FLD:
-        return END_FOLDER;
-    case START_MESSAGE:
-    case START_FAI_MSG:
-        return END_MESSAGE;
-    case INCR_SYNC_STATE_BEGIN:
-        return INCR_SYNC_STATE_END;
-    default:
-        return 0;
-    }
-}
-
-static bool
-is_end(uint32_t marker)
-{
-    return marker == END_ATTACH || marker == END_EMBED || marker == END_TO_RECIP || marker == END_FOLDER
-           || marker == END_MESSAGE || marker == INCR_SYNC_STATE_END || marker == INCR_SYNC_END;
-}
-
 static proto_tree *
 current_tree(const reading_t *g)
 {
@@ -238,7 +129,7 @@ enter_level(reading_t *g, uint32_t marker, proto_item *item, int offset)
 static void
 leave_section(reading_t *g, int offset)
 {
-    if (g->state.level && end_of(g->state.level->marker) == 0)
+    if (g->state.level && oxc_fx_end_of(g->state.level->marker) == 0)
         leave_level(g, offset);
 }
 
@@ -249,10 +140,10 @@ read_marker(reading_t *g, int offset, uint32_t marker)
     proto_item *item = NULL;
 
     g->markers++;
-    if (is_end(marker)) {
+    if (oxc_fx_is_end(marker)) {
         const level_t *start = g->state.level;
 
-        while (start && end_of(start->marker) != marker)
+        while (start && oxc_fx_end_of(start->marker) != marker)
             start = start->up;
         if (!start)
             leave_section(g, offset);
@@ -267,7 +158,7 @@ read_marker(reading_t *g, int offset, uint32_t marker)
             proto_tree_add_item(tree, hf_end_marker, g->r.tvb, offset, 4, ENC_LITTLE_ENDIAN);
         return;
     }
-    if (end_of(marker) == 0 || marker == INCR_SYNC_STATE_BEGIN)
+    if (oxc_fx_end_of(marker) == 0 || marker == OXC_FX_INCR_SYNC_STATE_BEGIN)
         leave_section(g, offset);
     tree = current_tree(g);
     if (tree)
@@ -287,131 +178,10 @@ show_open_levels(reading_t *g, proto_tree *tree)
     for (unsigned depth = 1; depth <= LEVELS_MAX && levels[depth] && tree; depth++) {
         tree = proto_tree_add_subtree_format(tree, g->r.tvb, 0, g->r.end, ett_level, &g->items[depth],
                                              "[%s, begun in frame %u]",
-                                             val_to_str_const(levels[depth]->marker, marker_vals, "?"),
+                                             val_to_str_const(levels[depth]->marker, oxc_fx_marker_vals, "?"),
                                              levels[depth]->frame);
         g->trees[depth] = tree;
     }
-}
-
-/* ---- sizes: is what stands at an offset all there? ---- */
-
-typedef enum {
-    SIZE_COMPLETE,
-    SIZE_INCOMPLETE,            /* size is the least it takes */
-    SIZE_INVALID
-} size_result_t;
-
-typedef struct {
-    int64_t size;               /* all of it */
-    int64_t header;             /* up to its first byte of value; 0 when even that is not there */
-    uint32_t number;            /* that the header ends with: bytes or elements */
-} size_info_t;
-
-static size_result_t
-size_within(int64_t available, size_info_t *info)
-{
-    return info->size <= available ? SIZE_COMPLETE : SIZE_INCOMPLETE;
-}
-
-/* A value of variable size: its size, then so many bytes. */
-static size_result_t
-sized_bytes(tvbuff_t *tvb, int offset, int64_t at, int64_t available, size_info_t *info)
-{
-    info->size = at + 4;
-    if (at + 4 > available)
-        return SIZE_INCOMPLETE;
-    info->number = tvb_get_letohl(tvb, offset + (int)at);
-    info->header = at + 4;
-    info->size = at + 4 + info->number;
-    return size_within(available, info);
-}
-
-/* What names a named property: moves at behind it. */
-static size_result_t
-name_size(tvbuff_t *tvb, int offset, int64_t *at, int64_t available, size_info_t *info)
-{
-    info->size = *at + 17;
-    if (*at + 17 > available)
-        return SIZE_INCOMPLETE;
-    *at += 17;
-    switch (tvb_get_uint8(tvb, offset + (int)*at - 1)) {
-    case 0:
-        *at += 4;
-        info->size = *at;
-        return size_within(available, info);
-    case 1:
-        for (; *at + 2 <= available; *at += 2) {
-            if (tvb_get_letohs(tvb, offset + (int)*at) == 0) {
-                *at += 2;
-                return SIZE_COMPLETE;
-            }
-        }
-        info->size = *at + 2;
-        return SIZE_INCOMPLETE;
-    default:
-        return SIZE_INVALID;
-    }
-}
-
-static bool
-is_variable(uint16_t type)
-{
-    return type & OXC_PTYP_CODE_PAGE || type == PTYP_STRING || type == PTYP_STRING8 || type == PTYP_BINARY
-           || type == PTYP_OBJECT || type == PTYP_SERVER_ID;
-}
-
-/* An array of values that each have their size in front. */
-static size_result_t
-sized_elements(tvbuff_t *tvb, int offset, int64_t available, size_info_t *info)
-{
-    for (uint32_t i = 0; i < info->number; i++) {
-        size_info_t element;
-        size_result_t result = sized_bytes(tvb, offset, info->size, available, &element);
-
-        info->size = element.size;
-        if (result != SIZE_COMPLETE)
-            return result;
-    }
-    return SIZE_COMPLETE;
-}
-
-/* The property at offset, of whose bytes so many are there. */
-static size_result_t
-property_size(const oxc_read_t *r, int offset, int64_t available, size_info_t *info)
-{
-    uint32_t tag = tvb_get_letohl(r->tvb, offset);
-    uint16_t type = tag == OXC_META_TAG_IDSET_GIVEN ? PTYP_BINARY : OXC_TYPE_OF(tag);
-    size_result_t result;
-    int64_t at = 4;
-    int fixed;
-
-    memset(info, 0, sizeof *info);
-    if (OXC_ID_OF(tag) >= 0x8000) {
-        result = name_size(r->tvb, offset, &at, available, info);
-        if (result != SIZE_COMPLETE)
-            return result;
-    }
-    info->size = at;
-    if (type == PTYP_NULL || type == PTYP_UNSPECIFIED)
-        return SIZE_COMPLETE;
-    if (is_variable(type))
-        return sized_bytes(r->tvb, offset, at, available, info);
-    fixed = oxc_property_fixed_size(r, type & ~PTYP_MULTIPLE);
-    if (!(type & PTYP_MULTIPLE)) {
-        info->size = at + fixed;
-        return fixed == 0 ? SIZE_INVALID : size_within(available, info);
-    }
-    if (fixed == 0 && !is_variable(type & ~PTYP_MULTIPLE))
-        return SIZE_INVALID;
-    info->size = at + 4;
-    if (at + 4 > available)
-        return SIZE_INCOMPLETE;
-    info->number = tvb_get_letohl(r->tvb, offset + (int)at);
-    info->header = at + 4;
-    if (fixed == 0)
-        return sized_elements(r->tvb, offset, available, info);
-    info->size += (int64_t)info->number * fixed;
-    return size_within(available, info);
 }
 
 /* ---- reading a piece ---- */
@@ -460,17 +230,16 @@ read_element(reading_t *g, int offset)
 {
     uint32_t tag = OXC_WITH_TYPE(g->state.tag, OXC_TYPE_OF(g->state.tag) & ~PTYP_MULTIPLE);
     int64_t available = g->r.end - offset;
-    int fixed = oxc_property_fixed_size(&g->r, OXC_TYPE_OF(tag));
-    size_info_t info = { fixed, 0, 0 };
-    size_result_t result = fixed ? size_within(available, &info) : sized_bytes(g->r.tvb, offset, 0, available, &info);
+    oxc_fx_size_t info;
+    oxc_fx_result_t result = oxc_fx_element_size(&g->r, offset, OXC_TYPE_OF(tag), available, &info);
     proto_item *item;
     proto_tree *sub;
     oxc_text_t *text;
 
-    if (result == SIZE_INCOMPLETE && info.size <= CARRY_MAX)
+    if (result == OXC_FX_INCOMPLETE && info.size <= CARRY_MAX)
         return offset;
     g->state.elements_left--;
-    if (result == SIZE_INCOMPLETE) {
+    if (result == OXC_FX_INCOMPLETE) {
         begin_parts(g, info.number);
         if (current_tree(g))
             proto_tree_add_item(current_tree(g), hf_value_size, g->r.tvb, offset, 4, ENC_LITTLE_ENDIAN);
@@ -487,29 +256,30 @@ read_element(reading_t *g, int offset)
 static int
 read_property(reading_t *g, int offset)
 {
-    size_info_t info;
-    size_result_t result = property_size(&g->r, offset, g->r.end - offset, &info);
+    oxc_fx_size_t info;
+    oxc_fx_result_t result = oxc_fx_property_size(&g->r, offset, g->r.end - offset, &info);
     uint32_t tag = tvb_get_letohl(g->r.tvb, offset);
 
-    if (result == SIZE_INCOMPLETE && info.size <= CARRY_MAX)
+    if (result == OXC_FX_INCOMPLETE && info.size <= CARRY_MAX)
         return offset;
-    if (result == SIZE_INVALID || (result == SIZE_INCOMPLETE && info.header == 0)) {
+    if (result == OXC_FX_INVALID || (result == OXC_FX_INCOMPLETE && info.header == 0)) {
         lose(g, offset, "No property can be read here: the stream cannot be followed any further");
         return g->r.end;
     }
     g->properties++;
-    if (result == SIZE_COMPLETE) {
+    if (result == OXC_FX_COMPLETE) {
         int end = offset + (int)info.size;
         int outer = g->r.end;
 
         g->r.end = end;
+        g->r.section = g->state.level ? g->state.level->marker : 0;
         oxc_property_streamed(&g->r, current_tree(g), offset, false);
         g->r.end = outer;
         return end;
     }
     oxc_property_streamed(&g->r, current_tree(g), offset, true);
     g->state.tag = tag;
-    if (OXC_TYPE_OF(tag) & PTYP_MULTIPLE && !is_variable(OXC_TYPE_OF(tag)))
+    if (OXC_TYPE_OF(tag) & PTYP_MULTIPLE && !oxc_fx_is_variable(OXC_TYPE_OF(tag)))
         g->state.elements_left = info.number;
     else
         begin_parts(g, info.number);
@@ -532,7 +302,7 @@ read_piece(reading_t *g)
         else if (g->r.end - offset >= 4) {
             uint32_t tag = tvb_get_letohl(g->r.tvb, offset);
 
-            if (try_val_to_str(tag, marker_vals)) {
+            if (try_val_to_str(tag, oxc_fx_marker_vals)) {
                 read_marker(g, offset, tag);
                 next = offset + 4;
             } else {
@@ -681,6 +451,7 @@ read_stream(oxc_read_t *r, proto_tree *tree, proto_item *item, int offset, int l
     g->r.tvb = joined(r, piece, offset, length);
     g->r.end = (int)piece->carried + length;
     g->r.counts = OXC_COUNTS_STREAM;
+    g->r.named = wmem_map_new(r->pinfo->pool, g_direct_hash, g_direct_equal);
     g->state = piece->state;
     show_open_levels(g, tree);
     rest = read_piece(g);
@@ -717,9 +488,9 @@ void
 oxc_fast_transfer_register(int proto)
 {
     static hf_register_info hf[] = {
-        { &hf_marker, { "Marker", "rop.fast_transfer.marker", FT_UINT32, BASE_HEX, VALS(marker_vals), 0, NULL,
+        { &hf_marker, { "Marker", "rop.fast_transfer.marker", FT_UINT32, BASE_HEX, VALS(oxc_fx_marker_vals), 0, NULL,
             HFILL } },
-        { &hf_end_marker, { "Marker", "rop.fast_transfer.end_marker", FT_UINT32, BASE_HEX, VALS(marker_vals), 0,
+        { &hf_end_marker, { "Marker", "rop.fast_transfer.end_marker", FT_UINT32, BASE_HEX, VALS(oxc_fx_marker_vals), 0,
             "Ends what an earlier marker started", HFILL } },
         { &hf_value_part, { "Part of the value", "rop.fast_transfer.value_part", FT_BYTES, BASE_NONE, NULL, 0,
             "Bytes of a large value, which lies in several buffers", HFILL } },

@@ -26,6 +26,8 @@ static int ett_tag = -1;
 
 static expert_field ei_columns_unknown = EI_INIT;
 
+#define GUID_SIZE 16
+
 /* What a property line has on the wire besides its value. */
 enum {
     PART_TAG = 1,               /* PropertyTag */
@@ -90,6 +92,9 @@ oxc_property_tag_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int l
         proto_item_set_generated(item);
         return;
     }
+    /* Wherever a tag stands, a filter for tags finds it. */
+    if (hf != hf_tag)
+        proto_item_set_hidden(proto_tree_add_uint(tree, hf_tag, r->tvb, offset, length, tag));
     sub = proto_item_add_subtree(item, ett_tag);
     proto_tree_add_item(sub, hf_type, r->tvb, offset, 2, ENC_LITTLE_ENDIAN);
     proto_tree_add_item(sub, hf_id, r->tvb, offset + 2, 2, ENC_LITTLE_ENDIAN);
@@ -120,25 +125,57 @@ flagged_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_tex
     }
 }
 
-/* The name that a stream repeats with every named property; text becomes the name. */
+/*
+ * What a stream says of every named property: its set, and its dispid or string, which become its name from here on. All
+ * of it is there: the stream is only read so far.
+ */
+static void
+keep_name(oxc_read_t *r, int offset, uint32_t tag)
+{
+    const char *name;
+    e_guid_t set;
+
+    if (!r->named)
+        return;
+    tvb_get_letohguid(r->tvb, offset, &set);
+    offset += GUID_SIZE + 1;
+    if (tvb_get_uint8(r->tvb, offset - 1) == KIND_NAME)
+        name = oxc_string_name_text(r->pinfo->pool, &set,
+                                    (const char *)tvb_get_stringz_enc(r->pinfo->pool, r->tvb, offset, NULL,
+                                                                      ENC_UTF_16 | ENC_LITTLE_ENDIAN));
+    else
+        name = oxc_lid_text(r->pinfo->pool, &set, tvb_get_letohl(r->tvb, offset));
+    wmem_map_insert(r->named, GUINT_TO_POINTER(OXC_ID_OF(tag)), (void *)name);
+}
+
+/* The same as fields. */
 static int
-read_name(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
+read_name(oxc_read_t *r, proto_tree *tree, int offset)
 {
     uint32_t kind, dispid;
+    const char *name;
+    e_guid_t set;
 
-    if (!oxc_fits(r, tree, offset, 17))
+    if (!oxc_fits(r, tree, offset, GUID_SIZE + 1))
         return -1;
-    oxc_guid_item(r, tree, hf_property_set, offset, text);
-    oxc_text_add(text, "/");
-    offset = oxc_number(r, tree, hf_kind, offset + 16, 1, &kind);
+    tvb_get_letohguid(r->tvb, offset, &set);
+    oxc_guid_item(r, tree, hf_property_set, offset, NULL);
+    offset = oxc_number(r, tree, hf_kind, offset + GUID_SIZE, 1, &kind);
     if (kind == KIND_NAME)
-        return oxc_stringz(r, tree, hf_name, offset, true, text);
+        return oxc_stringz(r, tree, hf_name, offset, true, NULL);
     if (kind != KIND_DISPID)
         return oxc_malformed(r, tree, offset - 1, r->end - offset + 1, "0x%02X is no kind of property name", kind);
-    offset = oxc_number(r, tree, hf_dispid, offset, 4, &dispid);
-    if (offset >= 0)
-        oxc_text_add(text, "0x%04X", dispid);
-    return offset;
+    if (!oxc_fits(r, tree, offset, 4))
+        return -1;
+    dispid = tvb_get_letohl(r->tvb, offset);
+    name = oxc_lid_name(&set, dispid);
+    if (!r->measure) {
+        proto_item *item = proto_tree_add_uint(tree, hf_dispid, r->tvb, offset, 4, dispid);
+
+        if (name)
+            proto_item_append_text(item, " (%s)", name);
+    }
+    return offset + 4;
 }
 
 static bool
@@ -165,20 +202,22 @@ property_line(oxc_read_t *r, proto_tree *tree, int hf, int offset, unsigned part
         if (!oxc_fits(r, sub, offset, 4))
             return -1;
         *tag = tvb_get_letohl(r->tvb, offset);
+        if (parts & PART_NAME && OXC_ID_OF(*tag) >= 0x8000)
+            keep_name(r, offset + 4, *tag);
         if (sub)
             oxc_property_tag_item(r, sub, hf_tag, offset, 4, *tag);
         offset += 4;
     } else if (sub) {
         oxc_property_tag_item(r, sub, hf_tag, offset, 0, *tag);
     }
+    if (text)
+        oxc_text_add(text, "%s", oxc_property_name(r, *tag));
+    oxc_text_show(item, text, true);
     if (parts & PART_NAME && OXC_ID_OF(*tag) >= 0x8000) {
-        offset = read_name(r, sub, offset, text);
+        offset = read_name(r, sub, offset);
         if (offset < 0)
             return -1;
-    } else if (text) {
-        oxc_text_add(text, "%s", oxc_property_name(r, *tag));
     }
-    oxc_text_show(item, text, true);
     if (parts & PART_TYPE) {
         offset = oxc_number(r, sub, hf_type, offset, 2, &type);
         if (offset < 0)
@@ -300,6 +339,9 @@ oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *ta
         offset = property_line(r, tree, hf_property, offset, parts, &tag, text);
         if (offset < 0)
             return -1;
+        /* An error code in place of a value is none. */
+        if (flag == ROW_FLAGGED && tvb_get_uint8(r->tvb, value - 1) != FLAG_VALUE)
+            continue;
         if (tags[i] == TAG_FOLDER_ID && offset == value + 8) {
             folder_id = value;
         } else if (tags[i] == TAG_DISPLAY_NAME && tag == tags[i] && offset >= value + 2) {
@@ -372,6 +414,8 @@ oxc_property_register(int proto)
     proto_register_field_array(proto, hf, G_N_ELEMENTS(hf));
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
     expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));
+    oxc_property_name_register(proto);
+    oxc_upload_state_register();
     oxc_value_register(proto);
     oxc_restriction_register(proto);
     oxc_rule_register(proto);

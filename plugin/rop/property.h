@@ -82,8 +82,18 @@ int oxc_type_recipient_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, 
 /* A piece of a FastTransfer stream (MS-OXCFXICS 2.2.4), up to r->end; goes on where the object's last piece ended. */
 int oxc_type_fast_transfer(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
 
+/* A piece of the state that a client uploads (MS-OXCFXICS 2.2.3.2.2), up to r->end; hf is of type FT_BYTES. */
+int oxc_type_upload_state(oxc_cursor_t *c, proto_tree *tree, int hf, int offset, uint64_t arg);
+
 /* EntryID of any known kind, or as bytes, up to r->end (MS-OXCDATA 2.2). */
 int oxc_type_entry_id(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
+
+/* PropertyName (MS-OXCDATA 2.6.1); with this arg there is no GUID where there is no name (MS-OXCPRPT 3.2.5.9). */
+#define OXC_PROPERTY_NAME_WITHOUT_GUID 1
+int oxc_type_property_name(oxc_cursor_t *c, proto_tree *tree, int hf, int offset, uint64_t arg);
+
+/* What the PropertyName at offset, all there, names a property, as a text in scope; NULL if it names none. */
+const char *oxc_property_name_text(wmem_allocator_t *scope, packet_info *pinfo, tvbuff_t *tvb, int offset);
 
 /* ---- values and rows ---- */
 
@@ -139,10 +149,6 @@ const char *oxc_property_name(oxc_read_t *r, uint32_t tag);
 /* The same with its type, e.g. "PidTagSubject (PtypString)". */
 const char *oxc_property_tag_name(oxc_read_t *r, uint32_t tag);
 
-/* Name of what looks like a property in a FastTransfer stream and is none, e.g. "IncrSyncChg"; else NULL. */
-const char *oxc_meta_tag_name(uint32_t tag);
-
-
 /* All names of property types, sorted. */
 extern value_string_ext oxc_property_type_vals_ext;
 
@@ -161,6 +167,19 @@ typedef enum {
 } oxc_uid_t;
 
 oxc_uid_t oxc_guid_uid(const e_guid_t *guid);
+
+/*
+ * Canonical name of a property that its set and LID name (MS-OXPROPS), e.g. "PidLidBusyStatus"; NULL if it has none.
+ * set as for oxc_guid_name().
+ */
+const char *oxc_lid_name(const e_guid_t *set, uint32_t lid);
+
+/*
+ * What a named property is shown as, in scope: "PidLidBusyStatus (PSETID_Appointment 0x8205)" or, without a canonical
+ * name, "PSETID_Appointment 0x8205"; "PS_PUBLIC_STRINGS Keywords" if it is named by a string.
+ */
+const char *oxc_lid_text(wmem_allocator_t *scope, const e_guid_t *set, uint32_t lid);
+const char *oxc_string_name_text(wmem_allocator_t *scope, const e_guid_t *set, const char *name);
 
 /* Names for the number in a property, where its bits or values have names: appended to text; false when not. */
 bool oxc_property_number_text(uint32_t tag, uint32_t number, oxc_text_t *text);
@@ -209,6 +228,8 @@ void oxc_text_add(oxc_text_t *text, const char *format, ...) G_GNUC_PRINTF(2, 3)
 void oxc_text_show(proto_item *item, const oxc_text_t *text, bool as_label);
 
 void oxc_property_register(int proto);
+void oxc_property_name_register(int proto);
+void oxc_upload_state_register(void);
 void oxc_value_register(int proto);
 void oxc_restriction_register(int proto);
 void oxc_rule_register(int proto);

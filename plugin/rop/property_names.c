@@ -6,7 +6,11 @@
 
 #include "rop/property.h"
 
+#include "rop/fasttransfer_marker.h"
+
 #include "ropdefs.h"
+
+#include <epan/to_str.h>
 
 /* MS-OXCDATA 2.11.1; the multivalue instances 0x3xxx are named from these. */
 static const value_string property_type_vals[] = {
@@ -72,12 +76,14 @@ oxc_property_name(oxc_read_t *r, uint32_t tag)
 
     /* The same id may mean something else in an address book (0x8000 and up), where no mapping is used. */
     if (OXC_ID_OF(tag) >= 0x8000 && r->counts != OXC_COUNTS_ADDRESS_BOOK) {
-        if (r->pdu && r->pdu->call->session)
+        if (r->named)
+            name = (const char *)wmem_map_lookup(r->named, GUINT_TO_POINTER(OXC_ID_OF(tag)));
+        else if (r->pdu && r->pdu->call->session)
             name = oxc_session_property_name(r->pinfo, r->pdu->call->session, OXC_ID_OF(tag));
         return name ? name : wmem_strdup_printf(r->pinfo->pool, "Named property 0x%04X", OXC_ID_OF(tag));
     }
     if (r->counts == OXC_COUNTS_STREAM)
-        name = oxc_meta_tag_name(tag);
+        name = oxc_fx_meta_tag_name(tag, r->section);
     if (!name)
         name = try_val_to_str_ext(tag, &ropdef_property_tag_vals_ext);
     if (!name)
@@ -181,6 +187,43 @@ oxc_guid_uid(const e_guid_t *guid)
     int i = find_guid(guid);
 
     return i < 0 ? OXC_UID_OTHER : known_guids[i].uid;
+}
+
+const char *
+oxc_lid_name(const e_guid_t *set, uint32_t lid)
+{
+    const char *name = oxc_guid_name(set);
+
+    for (const ropdef_property_set_t *known = ropdef_property_sets; name && known->name; known++) {
+        if (strcmp(known->name, name) == 0)
+            return try_val_to_str_ext(lid, known->names);
+    }
+    return NULL;
+}
+
+/* A property set by its name, or its GUID. */
+static const char *
+set_text(wmem_allocator_t *scope, const e_guid_t *set)
+{
+    const char *name = oxc_guid_name(set);
+
+    return name ? name : guid_to_str(scope, set);
+}
+
+const char *
+oxc_lid_text(wmem_allocator_t *scope, const e_guid_t *set, uint32_t lid)
+{
+    const char *name = oxc_lid_name(set, lid);
+
+    if (name)
+        return wmem_strdup_printf(scope, "%s (%s 0x%04x)", name, set_text(scope, set), lid);
+    return wmem_strdup_printf(scope, "%s 0x%04x", set_text(scope, set), lid);
+}
+
+const char *
+oxc_string_name_text(wmem_allocator_t *scope, const e_guid_t *set, const char *name)
+{
+    return wmem_strdup_printf(scope, "%s %s", set_text(scope, set), name);
 }
 
 /* ---- numbers with names ---- */

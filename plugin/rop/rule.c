@@ -35,6 +35,7 @@ static int hf_no_of_named_props = -1;
 static int hf_prop_id = -1;
 static int hf_named_properties_size = -1;
 static int hf_named_properties = -1;
+static int hf_named_property = -1;
 static int hf_rule_version = -1;
 static int hf_condition = -1;
 static int hf_actions = -1;
@@ -291,27 +292,63 @@ oxc_rule_actions(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     return offset;
 }
 
-/* NamedPropertyInformation (MS-OXORULE 2.2.4.2): nothing behind a count of zero. */
+/* What a NamedPropertyInformation has besides its ids: a PropertyName for each of them. */
+static int
+read_property_names(oxc_read_t *r, proto_tree *tree, int offset, int ids, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        int end = oxc_type_property_name(r, tree, hf_named_property, offset, 0);
+
+        if (end < 0)
+            return -1;
+        if (!r->measure) {
+            const char *name = oxc_property_name_text(r->pinfo->pool, r->pinfo, r->tvb, offset);
+
+            if (name)
+                wmem_map_insert(r->named, GUINT_TO_POINTER(tvb_get_letohs(r->tvb, ids + 2 * (int)i)), (void *)name);
+        }
+        offset = end;
+    }
+    return offset;
+}
+
+/*
+ * NamedPropertyInformation (MS-OXORULE 2.2.4.2): nothing behind a count of zero. The ids of named properties in what
+ * follows mean what is named here, and nothing of the session.
+ */
 static int
 read_named_properties(oxc_read_t *r, proto_tree *tree, int offset)
 {
+    proto_tree *sub = NULL;
     uint32_t count, size;
+    int ids, end, next;
+    int outer = r->end;
 
+    if (!r->measure)
+        r->named = wmem_map_new(r->pinfo->pool, g_direct_hash, g_direct_equal);
     offset = oxc_number(r, tree, hf_no_of_named_props, offset, 2, &count);
     if (offset < 0 || count == 0)
         return offset;
     if (!oxc_fits(r, tree, offset, 2 * (int64_t)count))
         return -1;
-    for (uint32_t i = 0; i < count; i++, offset += 2) {
+    ids = offset;
+    for (uint32_t i = 0; i < count && oxc_afford(r, tree, offset, 1); i++, offset += 2) {
         if (!r->measure)
             proto_tree_add_item(tree, hf_prop_id, r->tvb, offset, 2, ENC_LITTLE_ENDIAN);
     }
-    offset = oxc_number(r, tree, hf_named_properties_size, offset, 4, &size);
+    offset = oxc_number(r, tree, hf_named_properties_size, ids + 2 * (int)count, 4, &size);
     if (offset < 0 || !oxc_fits(r, tree, offset, size))
         return -1;
-    if (!r->measure)
-        proto_tree_add_item(tree, hf_named_properties, r->tvb, offset, (int)size, ENC_NA);
-    return offset + (int)size;
+    end = offset + (int)size;
+    if (!r->measure && size > 0)
+        sub = proto_item_add_subtree(proto_tree_add_item(tree, hf_named_properties, r->tvb, offset, (int)size, ENC_NA),
+                                     ett_eid);
+    r->end = end;
+    next = read_property_names(r, sub, offset, ids, count);
+    if (next >= 0 && next < end)
+        oxc_malformed(r, sub, next, end - next, "%d bytes more than the names of %u properties have", end - next, count);
+    r->end = outer;
+    return end;
 }
 
 static int
@@ -340,19 +377,18 @@ bool
 oxc_extended_rule(oxc_read_t *r, proto_tree *tree, int offset, int size, uint32_t tag, oxc_text_t *text)
 {
     oxc_read_t inner = *r;
-    bool fits;
+    int end;
 
     if (tag != PID_TAG_EXTENDED_RULE_MESSAGE_ACTIONS && tag != PID_TAG_EXTENDED_RULE_MESSAGE_CONDITION)
         return false;
+    if (r->measure)
+        return true;
     inner.end = offset + size;
     inner.counts = OXC_COUNTS_RULE;
-    /* Servers keep what a client gave them: only what fits exactly is worth showing as a rule. */
-    inner.measure = true;
-    fits = read_extended_rule(&inner, NULL, offset, tag, NULL) == inner.end;
-    inner.measure = r->measure;
-    if (fits && !r->measure)
-        read_extended_rule(&inner, tree, offset, tag, text);
-    return fits;
+    end = read_extended_rule(&inner, tree, offset, tag, text);
+    if (end >= 0 && end < inner.end)
+        oxc_malformed(&inner, tree, end, inner.end - end, "%d bytes more than the rule has", inner.end - end);
+    return true;
 }
 
 void
@@ -404,6 +440,7 @@ oxc_rule_register(int proto)
             NULL, 0, NULL, HFILL } },
         { &hf_named_properties, { "NamedProperties", "rop.rule.named_properties", FT_BYTES, BASE_NONE, NULL, 0, NULL,
             HFILL } },
+        { &hf_named_property, { "PropertyName", "rop.rule.named_property", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_rule_version, { "RuleVersion", "rop.rule.rule_version", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_condition, { "Condition", "rop.rule.condition", FT_NONE, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_actions, { "RuleActionsBuffer", "rop.rule.rule_actions_buffer", FT_NONE, BASE_NONE, NULL, 0, NULL,

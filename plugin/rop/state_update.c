@@ -10,8 +10,6 @@
 #include "rop/property.h"
 #include "ropdefs.h"
 
-#include <epan/to_str.h>
-
 static bool
 keeps(const oxc_read_t *r)
 {
@@ -42,27 +40,6 @@ find_target(oxc_read_t *r)
         rop->object = oxc_object_any_logon(session, rop->handle);
     if (rop->object)
         rop->columns = rop->object->columns;
-}
-
-/* PropertyName (MS-OXCDATA 2.6.1), all there: the set and the number or name, as one text in file scope. */
-static const char *
-property_name_text(const oxc_read_t *r, int offset)
-{
-    uint8_t kind = tvb_get_uint8(r->tvb, offset);
-    const char *set;
-    e_guid_t guid;
-
-    if (kind > 1)
-        return "";
-    tvb_get_letohguid(r->tvb, offset + 1, &guid);
-    set = oxc_guid_name(&guid);
-    if (!set)
-        set = guid_to_str(r->pinfo->pool, &guid);
-    if (kind == 0)
-        return wmem_strdup_printf(wmem_file_scope(), "%s 0x%04x", set, tvb_get_letohl(r->tvb, offset + 17));
-    return wmem_strdup_printf(wmem_file_scope(), "%s %s", set,
-                              tvb_get_string_enc(r->pinfo->pool, r->tvb, offset + 18,
-                                                 tvb_get_uint8(r->tvb, offset + 17), ENC_UTF_16 | ENC_LITTLE_ENDIAN));
 }
 
 /* The tags from offset to next, for as long as the capture is open. */
@@ -120,6 +97,16 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
     case ROPDEF_KEEP_SESSION_INDEX:
         rop->session_index = (uint16_t)value;
         break;
+    case ROPDEF_KEEP_STATE_PROPERTY:
+        if (rop->object) {
+            rop->object->state_property = (uint32_t)value;
+            rop->object->states++;
+        }
+        break;
+    case ROPDEF_KEEP_STATE_SIZE:
+        if (rop->object)
+            rop->object->state_size = (uint32_t)value;
+        break;
     case ROPDEF_KEEP_NAME:
         rop->display_name = kept_string(r, f, offset, next);
         break;
@@ -152,7 +139,7 @@ oxc_update_element(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t 
             rop->ids = wmem_array_new(wmem_file_scope(), sizeof(uint16_t));
         wmem_array_append_one(rop->ids, id);
     } else if (f->keep == ROPDEF_KEEP_NAMES) {
-        const char *name = property_name_text(r, offset);
+        const char *name = oxc_property_name_text(wmem_file_scope(), r->pinfo, r->tvb, offset);
 
         if (!rop->names)
             rop->names = wmem_array_new(wmem_file_scope(), sizeof(const char *));

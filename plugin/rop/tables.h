@@ -49,7 +49,9 @@ typedef enum {
     ROPDEF_KEEP_TARGET,         /* handle of the object a notification is about */
     ROPDEF_KEEP_NOTIFICATION_FLAGS,
     ROPDEF_KEEP_TABLE_EVENT,
-    ROPDEF_KEEP_SESSION_INDEX
+    ROPDEF_KEEP_SESSION_INDEX,
+    ROPDEF_KEEP_STATE_PROPERTY, /* of the ICS state that an object uploads next, and its size */
+    ROPDEF_KEEP_STATE_SIZE
 } ropdef_keep_t;
 
 enum {
@@ -178,5 +180,11 @@ typedef struct {
     int request;
     int response;
 } ropdef_message_t;
+
+/* Names of the properties of a property set by their LID. */
+typedef struct {
+    const char *name;
+    value_string_ext *names;
+} ropdef_property_set_t;
 
 #endif /* OXCNOTIF_TABLES_H */

@@ -6,6 +6,7 @@
 
 #include "rop/property.h"
 
+#include "rop/fasttransfer_structure.h"
 #include "rop/identifier.h"
 
 #include <math.h>
@@ -431,7 +432,8 @@ binary_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag, 
     } else if (!r->measure) {
         item = proto_tree_add_item(tree, hf, r->tvb, offset, (int)size, ENC_NA);
         sub = proto_item_add_subtree(item, ett_value);
-        if (!oxc_extended_rule(r, sub, offset, (int)size, tag, text)
+        if (!oxc_fx_structure(r, sub, offset, (int)size, tag, text)
+            && !oxc_extended_rule(r, sub, offset, (int)size, tag, text)
             && !oxc_binary_id(r, sub, offset, (int)size, tag, text) && text)
             oxc_text_add(text, "%s%s", tvb_bytes_to_str(r->pinfo->pool, r->tvb, offset, MIN((int)size, 32)),
                          size > 32 ? "..." : "");

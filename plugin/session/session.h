@@ -231,6 +231,9 @@ struct oxc_object {
     uint16_t notification_types;                /* of a subscription */
     bool whole_store;
     uint32_t notifications;     /* RopNotify seen for it; first pass */
+    uint32_t state_property;    /* tag of the ICS state that it uploads now; 0 before it does; first pass */
+    uint32_t state_size;        /* bytes of its value; first pass */
+    uint32_t states;            /* uploads begun; first pass */
 };
 
 #define OXC_NO_INDEX 0xFFFF
