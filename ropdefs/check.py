@@ -23,6 +23,7 @@ KEPT = {"columns": TAGS, "recipient_columns": TAGS, "row_columns": TAGS, "names"
         "ids": (("u16",), True), "folder_names": (("fid",), True), "folder": (("fid",), False), "message": (("mid",), False),
         "name": (("z8", "z16"), False), "state_property": (("tag",), False)}
 
+HEX_TYPES = ("error", "fid", "mid", "cn", "tag", "counter48")
 MAX_SLOTS = 16
 MAX_STACK = 16      # of numbers while an expression is worked out
 FILTER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*)+")
@@ -106,8 +107,8 @@ class Checker:
                 strings = enum.name
         if f.type in SCALARS or f.type == "handle":
             if ftype.startswith("FT_UINT"):
-                display = "BASE_HEX" if f.hex or f.enum or f.flags or f.type in (
-                    "error", "fid", "mid", "cn", "tag", "counter48") else "BASE_DEC"
+                is_hex = f.hex or f.flags or f.type in HEX_TYPES or f.enum and not enum.decimal
+                display = "BASE_HEX" if is_hex else "BASE_DEC"
             elif ftype.startswith("FT_INT"):
                 display = "BASE_DEC"
             elif f.type == "filetime":

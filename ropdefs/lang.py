@@ -144,6 +144,7 @@ class Parser:
         numbers, names = {}, {}
 
         def read(t):
+            enum.decimal = str(t.peek()).isdecimal()
             number = t.number(0xFFFFFFFF)
             name = t.identifier("a name")
             label = t.string() if t.peek() not in (None, ",") else name

@@ -59,6 +59,7 @@ class Enum:
     name: str
     where: str
     values: list = dc_field(default_factory=list)   # (number, identifier, label)
+    decimal: bool = False       # its numbers are written, and shown, in decimal
     used: bool = False
 
 

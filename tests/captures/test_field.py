@@ -17,9 +17,6 @@ FOLDER = tools.REPOSITORY / "test-captures" / "field"
 # Checks that fail today, by case: the kind of fault (as in test-captures/field/README.md). An entry must be removed
 # by the change that mends it, since a strict xfail that passes is a failure.
 EXPECTED_FAILURES: dict[tuple[str, str], str] = {
-    ("3-flags", "text of frame 6"): "values",
-    ("3-flags", "text of frame 8"): "values",
-    ("3-flags", "text of frame 10"): "values",
     ("flagged-row-names-folder", "no folder name"): "events",
     ("a02_empty_table", "table without event is told"): "G",
     ("affinity-cookie", "sessions"): "M",
