@@ -18,7 +18,8 @@ INDEXES = {"I": ("in",), "I,O": ("in", "out"), "O": ("out",), "S,D": ("source", 
 # What the table calls the types of the definitions; numbers are widths.
 TYPES = {"PropertyRow": "ROW", "TaggedPropertyValue": "TPV", "Restriction": "RES", "SortOrder": "SO", "PropertyName": "PN",
          "PropertyProblem": "PP", "TypedString": "TSTR", "LongTermID": 24, "LogonTime": 8, "FastTransferStream": "bytes",
-         "EntryId": "bytes", "XID": "bytes", "SizedXid": "bytes", "str8": "bytes", "bytes": "bytes", "handle": 1}
+         "EntryId": "bytes", "XID": "bytes", "SizedXid": "bytes", "UploadState": "bytes",
+         "str8": "bytes", "bytes": "bytes", "handle": 1}
 WIDTHS = {"FID": 8, "MID": 8, "TAG": 4, "LTID": 24, "u16": 2, "u32": 4}
 # Section 1.7 of the table: the sources differ, and the bytes decide.
 UNSETTLED = {0x52, 0x4A}
