@@ -9,6 +9,7 @@
 #include <epan/epan.h>
 
 #include "notify/followup.h"
+#include "notify/push_inference.h"
 #include "notify/session_index.h"
 #include "notify/session_inference.h"
 
@@ -24,6 +25,7 @@ typedef struct oxc_notify_state {
 
 static wmem_map_t *wakeups;  /* frame and which -> oxc_wakeup_t */
 static wmem_map_t *attempts; /* oxc_call_t -> oxc_attempt_t */
+static wmem_list_t *late;    /* wake-ups of earlier frames that the frame seen now has shown */
 static nstime_t latest;      /* time of the latest event */
 static unsigned window_seconds = 60;
 static bool complete;        /* the first pass is over */
@@ -119,22 +121,31 @@ oxc_matcher_known(const packet_info *pinfo, uint32_t which)
 }
 
 static oxc_wakeup_t *
-new_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome,
-           const oxc_pdu_t *request)
+make_wakeup(uint32_t frame, const nstime_t *when, uint32_t which, oxc_wakeup_method_t method,
+            oxc_wakeup_outcome_t outcome)
 {
     oxc_wakeup_t *wakeup = wmem_new0(wmem_file_scope(), oxc_wakeup_t);
 
-    note_time(pinfo);
-    wakeup->key = (uint64_t)pinfo->num << 32 | which;
-    wakeup->frame = wakeup->first_frame = pinfo->num;
-    wakeup->time = wakeup->first_time = pinfo->abs_ts;
+    wakeup->key = (uint64_t)frame << 32 | which;
+    wakeup->frame = wakeup->first_frame = frame;
+    wakeup->time = wakeup->first_time = *when;
     wakeup->method = (uint8_t)method;
     wakeup->outcome = (uint8_t)outcome;
+    wmem_map_insert(wakeups, &wakeup->key, wakeup);
+    return wakeup;
+}
+
+static oxc_wakeup_t *
+new_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome,
+           const oxc_pdu_t *request)
+{
+    oxc_wakeup_t *wakeup = make_wakeup(pinfo->num, &pinfo->abs_ts, which, method, outcome);
+
+    note_time(pinfo);
     if (request) {
         wakeup->request_frame = request->frame;
         nstime_delta(&wakeup->waited, &wakeup->time, &request->time);
     }
-    wmem_map_insert(wakeups, &wakeup->key, wakeup);
     return wakeup;
 }
 
@@ -313,6 +324,57 @@ fetch_asked(oxc_pdu_t *pdu)
         add_attempt(wakeup, pdu, trust);
 }
 
+/* The answer to a call is known. */
+static void
+fetch_decided(const oxc_call_t *call)
+{
+    oxc_attempt_t *attempt = (oxc_attempt_t *)wmem_map_lookup(attempts, call);
+
+    if (!attempt)
+        return;
+    if (call->failure)
+        oxc_followup_failure(attempt);
+    else
+        oxc_followup_answer(attempt, oxc_matcher_brought(call->response), fetches_orphaned > 0);
+    learn(attempt);
+}
+
+void
+oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_session_t *session, const oxc_pdu_t *call,
+                 uint8_t confidence)
+{
+    oxc_wakeup_t *wakeup = make_wakeup(frame, when, which, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING), *open;
+
+    wakeup->session = session;
+    wakeup->bound = OXC_BOUND_BY_ORDER;
+    wakeup->confidence = confidence;
+    wmem_list_append(late, wakeup);
+    if (!session)
+        return;
+    open = state_of(session)->open;
+    if (open && open->frame > frame && (!call || open->frame < call->frame)) {
+        close_wakeup(wakeup, open);
+    } else if (call && wmem_map_lookup(attempts, call->call)) {
+        wakeup->undecided = true; /* the call is another one's, too */
+    } else if (call && call->call->response) {
+        add_attempt(wakeup, call, confidence);
+        fetch_decided(call->call);
+    } else if (!open || open->frame < frame) {
+        open_wakeup(wakeup);
+    }
+}
+
+const oxc_wakeup_t *
+oxc_matcher_next_late(void)
+{
+    wmem_list_frame_t *first = late ? wmem_list_head(late) : NULL;
+    const oxc_wakeup_t *wakeup = first ? (const oxc_wakeup_t *)wmem_list_frame_data(first) : NULL;
+
+    if (first)
+        wmem_list_remove_frame(late, first);
+    return wakeup;
+}
+
 /* Somebody did fetch; without the request there is nothing to link to, but the wake-up is not open any more. */
 static void
 fetch_answered_only(const oxc_pdu_t *pdu)
@@ -328,15 +390,11 @@ fetch_answered_only(const oxc_pdu_t *pdu)
 static void
 fetch_answered(packet_info *pinfo, const oxc_pdu_t *pdu)
 {
-    oxc_attempt_t *attempt = (oxc_attempt_t *)wmem_map_lookup(attempts, pdu->call);
     unsigned notifications = oxc_matcher_brought(pdu);
 
     oxc_inference_answer(pdu, notifications);
     oxc_index_answer(pinfo, pdu->call->session, notifications);
-    if (!attempt)
-        return;
-    oxc_followup_answer(attempt, notifications, fetches_orphaned > 0);
-    learn(attempt);
+    fetch_decided(pdu->call);
 }
 
 void
@@ -355,12 +413,14 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
     }
     if (!pdu->call->session)
         return;
-    if (!pdu->is_response)
+    if (!pdu->is_response) {
+        oxc_push_inference_call(pinfo, pdu);
         fetch_asked(pdu);
-    else if (!pdu->call->request)
+    } else if (!pdu->call->request) {
         fetch_answered_only(pdu);
-    else
+    } else {
         fetch_answered(pinfo, pdu);
+    }
 }
 
 void
@@ -452,6 +512,7 @@ static void
 matcher_forget(void)
 {
     nstime_set_zero(&latest);
+    late = wmem_list_new(wmem_file_scope());
     complete = false;
     fetches_answered = fetches_orphaned = woken_twice = push_last = 0;
 }
@@ -462,5 +523,6 @@ oxc_matcher_register(void)
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_index_register();
+    oxc_push_inference_register();
     register_init_routine(matcher_forget);
 }

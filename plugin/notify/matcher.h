@@ -69,6 +69,17 @@ oxc_wakeup_t *oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc
                                          oxc_wakeup_outcome_t outcome, oxc_channel_t *channel,
                                          const oxc_pdu_t *request);
 
+/*
+ * A frame before this one turns out to be a wake-up by datagram: which is its destination port. session may be NULL;
+ * call is the call that followed it, NULL for none. First visit only, and before oxc_matcher_fetch() if the call is the
+ * one that is seen now.
+ */
+void oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_session_t *session,
+                      const oxc_pdu_t *call, uint8_t confidence);
+
+/* The next wake-up that the frame seen now has shown to be one, which its own frame did not tell; NULL for no more. */
+const oxc_wakeup_t *oxc_matcher_next_late(void);
+
 /* The wake-up of this frame if there is one; NULL otherwise. */
 const oxc_wakeup_t *oxc_matcher_known(const packet_info *pinfo, uint32_t which);
 

@@ -271,6 +271,19 @@ oxc_notify_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
 
 /* ---- fetches ---- */
 
+/* Wake-ups whose frames are past: statistics of the first pass learn of them now. */
+static void
+tell_late_wakeups(packet_info *pinfo)
+{
+    const oxc_wakeup_t *wakeup;
+
+    while (!PINFO_FD_VISITED(pinfo) && (wakeup = oxc_matcher_next_late()) != NULL) {
+        oxc_tap_t event = { .kind = OXC_TAP_WAKEUP, .session = wakeup->session, .wakeup = wakeup };
+
+        tell_tap(pinfo, &event);
+    }
+}
+
 /* A server that answers ROPs knows the session; a client may also ask for one that never was. */
 static void
 note_late_start(const packet_info *pinfo, const oxc_pdu_t *pdu)
@@ -291,6 +304,7 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
                         .session = pdu->call->session, .pdu = pdu };
 
     oxc_matcher_fetch(pinfo, pdu);
+    tell_late_wakeups(pinfo);
     note_late_start(pinfo, pdu);
     oxc_notify_session(tvb, pinfo, tree, pdu->call->session);
     if (pdu->call->session && pdu->is_response && pdu->call->session->answered_in == pinfo->num)

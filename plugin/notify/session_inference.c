@@ -30,8 +30,6 @@
 #define UNSEEN_TIME 60.0     /* seconds until half of it is gone */
 #define STRONGEST_VOTE 400.0 /* one wake-up makes a session so many times more likely at most, and this much less */
 #define WEAKEST_VOTE 0.05
-#define CLEAR_VOTE 20.0
-#define CLEAR_VOTES 2        /* so many of these show that datagrams are wake-ups */
 #define STRONGEST_WEIGHT 1e6 /* all of them together */
 
 /*
@@ -70,7 +68,6 @@ static const char BY_KEY[] = "shown by a key";
 typedef struct {
     oxc_session_t *session;
     double weight;  /* that of a session without evidence is 1 */
-    unsigned clear; /* votes that would have been enough alone */
 } candidate_t;
 
 struct oxc_channel {
@@ -93,7 +90,7 @@ typedef struct {
 
 struct near {
     near_t *next;
-    oxc_wakeup_t *wakeup; /* NULL: it may be none */
+    oxc_wakeup_t *wakeup;
     double when;
     oxc_channel_t *channel;
     unsigned count;
@@ -107,6 +104,7 @@ typedef struct {
 } bytes_t;
 
 static wmem_map_t *channels;  /* bytes_t -> oxc_channel_t */
+static wmem_map_t *servers;   /* bytes_t of an address -> peers_t: of one of its clients */
 static wmem_map_t *peers_map; /* bytes_t -> peers_t */
 
 /* ---- how long follow-ups take ---- */
@@ -238,6 +236,27 @@ oxc_inference_are_peers(const address *client, const address *server)
     return peers && peers->sessions > 0;
 }
 
+bool
+oxc_inference_is_server(const address *server)
+{
+    uint8_t bytes[PEERS_KEY_SIZE];
+    bytes_t key = {0, 0, bytes};
+
+    key.len = (uint32_t)add_address(bytes, server);
+    return wmem_map_contains(servers, &key);
+}
+
+static void
+note_server(const address *server, peers_t *peers)
+{
+    uint8_t bytes[PEERS_KEY_SIZE];
+    bytes_t key = {0, 0, bytes};
+
+    key.len = (uint32_t)add_address(bytes, server);
+    if (!wmem_map_contains(servers, &key))
+        wmem_map_insert(servers, key_keep(&key), peers);
+}
+
 static inference_t *
 inference_of(oxc_session_t *session)
 {
@@ -269,8 +288,10 @@ oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, const address *cl
     inference->seen = nstime_to_sec(&pinfo->abs_ts);
     inference->frame = pinfo->num;
     peers = peers_find(client, server, true);
-    if (peers->sessions == 0)
+    if (peers->sessions == 0) {
         peers->began = inference->seen;
+        note_server(server, peers);
+    }
     if (!inference->peers) {
         inference->peers = peers;
         peers->sessions++;
@@ -301,6 +322,12 @@ void
 oxc_inference_taken(oxc_session_t *session, oxc_channel_kind_t kind)
 {
     take(session, kind, BY_KEY);
+}
+
+bool
+oxc_inference_is_by_key(const oxc_session_t *session, oxc_channel_kind_t kind)
+{
+    return session->inference && session->inference->channels[kind] == BY_KEY;
 }
 
 /* ---- channels ---- */
@@ -347,7 +374,6 @@ get_candidate(oxc_channel_t *channel, oxc_session_t *session)
     }
     candidate->session = session;
     candidate->weight = 1;
-    candidate->clear = 0;
     return candidate;
 }
 
@@ -365,9 +391,14 @@ vote(oxc_channel_t *channel, oxc_session_t *session, double how_much)
 {
     candidate_t *candidate = get_candidate(channel, session);
 
-    candidate->clear += how_much >= CLEAR_VOTE;
     candidate->weight *= CLAMP(how_much, WEAKEST_VOTE, STRONGEST_VOTE);
     candidate->weight = CLAMP(candidate->weight, 1 / STRONGEST_WEIGHT, STRONGEST_WEIGHT);
+}
+
+void
+oxc_channel_learn(oxc_channel_t *channel, oxc_session_t *session)
+{
+    vote(channel, session, STRONGEST_VOTE);
 }
 
 static bool
@@ -598,21 +629,9 @@ oxc_inference_expect_push(oxc_session_t *session)
 }
 
 bool
-oxc_inference_is_push(packet_info *pinfo, oxc_channel_t *channel)
+oxc_inference_is_push(const oxc_channel_t *channel)
 {
-    double now = nstime_to_sec(&pinfo->abs_ts), share;
-    const candidate_t *candidate;
-    oxc_session_t *session;
-
-    if (channel->peers->expects_push)
-        return true;
-    retire(channel->peers, now);
-    session = believe(channel, now, &share);
-    candidate = session ? find_candidate(channel, session) : NULL;
-    if (candidate && candidate->clear >= CLEAR_VOTES)
-        return true;
-    add_near(channel, NULL, now);
-    return false;
+    return channel->peers->expects_push;
 }
 
 /* How much a fetch of a session says for it being a follow-up. */
@@ -663,7 +682,7 @@ oxc_inference_fetch(const oxc_pdu_t *request, uint8_t *confidence)
         near->fetchers[near->count].call = request->call;
         near->fetchers[near->count].ratio = ratio_at(peers, near, request, now);
         near->count++;
-        if (near->wakeup && !near->wakeup->session && !near->wakeup->fetch && near->channel->near == near) {
+        if (!near->wakeup->session && !near->wakeup->fetch && near->channel->near == near) {
             double share = sober(share_now(near, session, now));
 
             if (share > best) {
@@ -706,6 +725,7 @@ void
 oxc_inference_register(void)
 {
     channels = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), key_hash, key_equal);
+    servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), key_hash, key_equal);
     peers_map = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), key_hash, key_equal);
     register_init_routine(forget_latencies);
 }

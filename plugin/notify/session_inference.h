@@ -58,10 +58,19 @@ void oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, const addres
 void oxc_inference_expect_push(oxc_session_t *session);
 
 /*
- * Something came to a client, with which its server may have woken it: is it a wake-up? It is if the client is known to
- * wait for that, or if it often came before and one session fetched right after it. First visit only.
+ * A small datagram came through the channel: has a session of the client registered for such, with a call that cannot
+ * be read? First visit only.
  */
-bool oxc_inference_is_push(packet_info *pinfo, oxc_channel_t *channel);
+bool oxc_inference_is_push(const oxc_channel_t *channel);
+
+/* Is it known which channel of this kind the session has, by a key? First visit only. */
+bool oxc_inference_is_by_key(const oxc_session_t *session, oxc_channel_kind_t kind);
+
+/* Was a session met at this address? First visit only. */
+bool oxc_inference_is_server(const address *server);
+
+/* A wake-up through the channel was followed by a call of the session, beyond doubt. First visit only. */
+void oxc_channel_learn(oxc_channel_t *channel, oxc_session_t *session);
 
 /* Was a session met between them? First visit only. */
 bool oxc_inference_are_peers(const address *client, const address *server);

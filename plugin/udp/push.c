@@ -15,6 +15,7 @@
 #include <epan/proto_data.h>
 #include <epan/to_str.h>
 
+#include "notify/push_inference.h"
 #include "notify/session_inference.h"
 #include "rpc/rpc_call.h"
 
@@ -231,13 +232,8 @@ is_over(const oxc_push_t *push)
 static oxc_channel_t *
 push_channel(packet_info *pinfo, const uint8_t *context, size_t len)
 {
-    wmem_array_t *key = wmem_array_new(pinfo->pool, 1);
-    uint8_t port[2] = { (uint8_t)(pinfo->destport >> 8), (uint8_t)pinfo->destport };
+    wmem_array_t *key = oxc_push_channel_key(pinfo->pool, &pinfo->dst, (uint16_t)pinfo->destport, context, len);
 
-    wmem_array_append(key, port, sizeof port);
-    wmem_array_append(key, pinfo->dst.data, (unsigned)pinfo->dst.len);
-    if (len)
-        wmem_array_append(key, context, (unsigned)len);
     return oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key), wmem_array_get_count(key), &pinfo->dst,
                             &pinfo->src);
 }
@@ -337,16 +333,39 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
 }
 
 /*
- * Without its registration a datagram is no more than a few bytes (at most 16, MS-OXCRPC 3.1.4.5) that an Exchange
- * server sends to a client that it has a session with, and that nobody else has an idea of.
+ * Without its registration a datagram is no more than a few bytes (at most 16, MS-OXCRPC 3.1.4.5) that nobody else has
+ * an idea of.
  */
 static bool
 looks_like_push(packet_info *pinfo, tvbuff_t *tvb)
 {
     unsigned len = tvb_reported_length(tvb);
+    bool small = len > 0 && len <= OXC_MAX_PUSH_CONTEXT && len == tvb_captured_length(tvb);
 
-    return len > 0 && len <= OXC_MAX_PUSH_CONTEXT && pinfo->destport >= 1024 && !pinfo->flags.in_error_pkt &&
-           oxc_inference_are_peers(&pinfo->dst, &pinfo->src);
+    if (pinfo->flags.in_error_pkt)
+        return false;
+    oxc_push_inference_sent(pinfo);
+    if (!small || pinfo->destport < 1024)
+        return false;
+    if (oxc_push_inference_received(pinfo, tvb_get_ptr(tvb, 0, (int)len), len))
+        return true;
+    return oxc_inference_are_peers(&pinfo->dst, &pinfo->src) &&
+           oxc_inference_is_push(push_channel(pinfo, tvb_get_ptr(tvb, 0, (int)len), len));
+}
+
+/* The wake-up that a later frame has shown this one to be. */
+static const verdict_t *
+find_late_verdict(packet_info *pinfo, tvbuff_t *tvb)
+{
+    verdict_t *verdict;
+    unsigned len = tvb_captured_length(tvb);
+
+    if (pinfo->flags.in_error_pkt || !oxc_matcher_known(pinfo, pinfo->destport))
+        return NULL;
+    verdict = wmem_new0(pinfo->pool, verdict_t);
+    verdict->kind = LIKELY;
+    verdict->channel = push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+    return verdict;
 }
 
 /* by_user: the port is known for such datagrams because the user said so. */
@@ -356,8 +375,10 @@ get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
     uint32_t key = pinfo->destport << 1 | pinfo->flags.in_error_pkt;
     verdict_t *verdict = (verdict_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key);
 
-    if (verdict || PINFO_FD_VISITED(pinfo))
+    if (verdict)
         return verdict;
+    if (PINFO_FD_VISITED(pinfo))
+        return find_late_verdict(pinfo, tvb);
     verdict = wmem_new0(pinfo->pool, verdict_t);
     find_registration(pinfo, tvb, verdict);
     if (!verdict->push && by_user)
@@ -371,8 +392,6 @@ get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
 
         verdict->channel = push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
     }
-    if (verdict->kind == LIKELY && !oxc_inference_is_push(pinfo, verdict->channel))
-        return NULL;
     if (verdict->push)
         verdict->push->came = true;
     verdict = (verdict_t *)wmem_memdup(wmem_file_scope(), verdict, sizeof *verdict);
@@ -411,8 +430,7 @@ explain(packet_info *pinfo, proto_item *item, const verdict_t *verdict)
     case LIKELY:
         expert_add_info_format(
             pinfo, item, &ei_unregistered,
-            "The registration was not captured: a push notification because the server has a session with this "
-            "client that registered for them, or fetches whenever these bytes come");
+            "Registration not captured. Inferred: the client fetches at once when datagrams come to this port");
         break;
     default:
         break;

@@ -30,17 +30,13 @@ EXPECTED_FAILURES: dict[tuple[str, str], str] = {
     ("test_real_pendings_have_their_index", "exchange55-mapi-2003"):
         "EcDoRpc without a captured bind",
     ("test_real_datagrams_are_linked_to_their_call", "exchange55-push-1999a"):
-        "datagrams whose registration was not captured",
+        "EcDoRpc without a captured bind",
     ("test_real_datagrams_are_linked_to_their_call", "exchange55-mapi-2003"):
-        "datagrams whose registration was not captured",
-    ("test_real_datagrams_are_linked_to_their_call", "exchange2003-push-2007"):
-        "datagrams whose registration was not captured",
+        "EcDoRpc without a captured bind",
     ("test_real_captures_have_no_other_wakeups", "exchange55-push-1999a"):
-        "RopPending with the session's own index, datagrams without registration",
+        "EcDoRpc without a captured bind",
     ("test_real_captures_have_no_other_wakeups", "exchange55-mapi-2003"):
-        "RopPending with the session's own index, datagrams without registration",
-    ("test_real_captures_have_no_other_wakeups", "exchange2003-push-2007"):
-        "RopPending with the session's own index, datagrams without registration",
+        "EcDoRpc without a captured bind",
 }
 
 # Of a RopNotify: name in the truth -> filter.
