@@ -388,13 +388,36 @@ find_deviations(oxc_buffer_t *b, int offset)
     }
 }
 
+/* Can what follows a ROP of the response be read, too? One byte alone would often look like a RopId. */
+static bool
+response_follows(oxc_buffer_t *b, const oxc_read_t *r, int offset)
+{
+    const ropdef_rop_t *def;
+    oxc_read_t ahead = *r;
+
+    if (offset == b->rops_end)
+        return true;
+    def = tvb_bytes_exist(b->tvb, offset, 1) ? ropdef_rops[tvb_get_uint8(b->tvb, offset)] : NULL;
+    if (!def || def->response < 0)
+        return false;
+    if (def->trailer)
+        return trailers_fit(b, offset, 0, NULL);
+    ahead.rop = NULL;
+    ahead.deviations = 0;
+    ahead.return_value = 0;
+    offset = oxc_engine_form(&ahead, NULL, offset + 1, (unsigned)def->response);
+    return offset >= 0 && oxc_buffer_is_boundary(&ahead, offset, 0);
+}
+
 /*
  * The same for one ROP: what does not read as the specification has it, up to where a ROP can end, but does so with one
- * deviation of a server. Decided on the first pass, as the columns that are known change.
+ * deviation of a server. If several readings fit, what follows decides. Decided on the first pass, as the columns that
+ * are known change.
  */
 static void
 find_rop_deviation(oxc_buffer_t *b, oxc_rop_t *rop, const ropdef_rop_t *def, int offset)
 {
+    bool fits = false;
     oxc_read_t r;
 
     read_init(&r, b, true);
@@ -407,7 +430,12 @@ find_rop_deviation(oxc_buffer_t *b, oxc_rop_t *rop, const ropdef_rop_t *def, int
         if (i > 0 && !(def->deviations & r.deviations))
             continue;
         next = oxc_engine_form(&r, NULL, offset + 1, (unsigned)(r.is_response ? def->response : def->request));
-        if (next >= 0 && oxc_buffer_is_boundary(&r, next, 0)) {
+        if (next < 0 || !oxc_buffer_is_boundary(&r, next, 0))
+            continue;
+        if (!fits)
+            rop->deviations = r.deviations;
+        fits = true;
+        if (!r.is_response || response_follows(b, &r, next)) {
             rop->deviations = r.deviations;
             return;
         }
