@@ -45,6 +45,7 @@ static int hf_retry_delay = -1;
 static int hf_dn_prefix = -1;
 static int hf_display_name = -1;
 static int hf_rop_buffer_size = -1;
+static int hf_rop_buffer_text = -1;
 static int hf_max_rop_out = -1;
 static int hf_event_pending = -1;
 static int hf_auxiliary_buffer_size = -1;
@@ -335,6 +336,27 @@ read_string(reader_t *r, const body_field_t *field)
     return true;
 }
 
+/*
+ * Servers explain some failures in text where ROPs should be. An extended buffer begins with its version, which is 0
+ * (MS-OXCRPC 2.2.2.1).
+ */
+static bool
+is_text(tvbuff_t *tvb, packet_info *pinfo)
+{
+    int size = tvb_captured_length(tvb);
+    const char *text = (const char *)tvb_memdup(pinfo->pool, tvb, 0, size);
+
+    while (size > 0 && text[size - 1] == '\0')
+        size--;
+    if (size == 0 || !g_utf8_validate(text, size, NULL))
+        return false;
+    for (int i = 0; i < size; i++) {
+        if (g_ascii_iscntrl(text[i]) && !g_ascii_isspace(text[i]))
+            return false;
+    }
+    return true;
+}
+
 /* A buffer with its size in front. */
 static bool
 read_buffer(reader_t *r, const body_field_t *field)
@@ -357,7 +379,9 @@ read_buffer(reader_t *r, const body_field_t *field)
     }
     if (size > 0) {
         buffer = tvb_new_subset_length(r->tvb, r->offset, (int)size);
-        if (field->kind == BODY_ROPS) {
+        if (field->kind == BODY_ROPS && r->body->error_code != 0 && is_text(buffer, r->pinfo)) {
+            proto_tree_add_item(r->tree, hf_rop_buffer_text, buffer, 0, (int)size, ENC_UTF_8);
+        } else if (field->kind == BODY_ROPS) {
             tree = proto_tree_add_subtree(r->tree, buffer, 0, (int)size, ett_rop_buffer, NULL, "RopBuffer");
             oxc_dissect_rop_chain(buffer, r->pinfo, tree, r->pdu);
         } else {
@@ -528,6 +552,9 @@ oxc_register_mapihttp_body(int proto)
           { "RetryDelay", "mapihttp.retry_delay", FT_UINT32, BASE_DEC, NULL, 0, "in milliseconds", HFILL } },
         { &hf_dn_prefix, { "DnPrefix", "mapihttp.dn_prefix", FT_STRINGZ, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_display_name, { "DisplayName", "mapihttp.display_name", FT_STRINGZ, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_rop_buffer_text,
+          { "RopBuffer", "mapihttp.rop_buffer_text", FT_STRING, BASE_NONE, NULL, 0,
+            "Text of the server in place of ROPs", HFILL } },
         { &hf_rop_buffer_size,
           { "RopBufferSize", "mapihttp.rop_buffer_size", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_max_rop_out, { "MaxRopOut", "mapihttp.max_rop_out", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },

@@ -18,7 +18,7 @@ FIELDS = ("mapihttp.user_dn", "mapihttp.flags", "mapihttp.default_code_page", "m
           "mapihttp.display_name", "mapihttp.rop_buffer_size", "mapihttp.max_rop_out", "mapihttp.status_code",
           "mapihttp.error_code", "mapihttp.event_pending", "mapihttp.auxiliary_buffer_size", "mapihttp.meta_tag",
           "mapihttp.additional_header", "mapihttp.elapsed_time", "mapihttp.start_time", "mapihttp.response_code",
-          "rop.handle")
+          "rop.handle", "mapihttp.rop_buffer_text")
 
 # What is sent: name -> (request type, request body).  Then what must be shown: expert items, and fields with their values.
 REQUESTS = {
@@ -55,6 +55,10 @@ RESPONSES = {
         "mapihttp.start_time": ["Mon, 23 Nov 2026 10:00:00 GMT"]}),
     "DisplayName without NUL": ("Connect", PREAMBLE, connected()[:-6], ("mapihttp.string_unterminated",), {
         "mapihttp.polls_max": [60000], "mapihttp.display_name": []}),
+    "text in place of ROPs": ("Execute", PREAMBLE, u32(0, 0x80004005, 0) + sized("Ausnahme für alle\r\n".encode()) + u32(0), (
+        "mapihttp.error_code_failure",), {"mapihttp.rop_buffer_text": ["Ausnahme für alle\\r\\n"], "rop.handle": []}),
+    "ROPs in spite of an ErrorCode": ("Execute", PREAMBLE, u32(0, 0x80004005, 0) + sized(ext(rops(7))) + u32(0), (
+        "mapihttp.error_code_failure",), {"mapihttp.rop_buffer_text": [], "rop.handle": [7]}),
     "StatusCode only": ("Execute", PREAMBLE, u32(0), ("mapihttp.body_truncated",), {
         "mapihttp.status_code": [0], "mapihttp.error_code": []}),
     "nothing behind the preamble": ("Execute", PREAMBLE, b"", ("mapihttp.body_truncated",), {"mapihttp.status_code": []}),
