@@ -26,6 +26,7 @@ static int hf_xid_counter = -1;
 #define SERVER_ID_SIZE 21
 #define GUID_SIZE 16
 #define COUNTER_SIZE 6
+#define XID_LOCAL_ID_MAX 8
 
 void
 oxc_server_id(oxc_cursor_t *c, proto_tree *tree, int offset, int size, oxc_text_t *text)
@@ -94,11 +95,26 @@ show_change_list(oxc_cursor_t *c, proto_tree *tree, int offset, int size, oxc_te
     return count > 0;
 }
 
-/* Properties that hold EntryIDs are named so, but for one that holds more than that (MS-OXOSFLD 2.2.4). */
+/*
+ * Properties that hold EntryIDs are named so. The name may be that of a named property, with its set and LID behind it.
+ */
 static bool
 is_entry_id_name(const char *name)
 {
-    return g_str_has_suffix(name, "EntryId") || g_str_has_suffix(name, "EntryIds");
+    size_t length = strcspn(name, " ");
+
+    if (length > 0 && name[length - 1] == 's')
+        length--;
+    return length > strlen("EntryId") && strncmp(name + length - strlen("EntryId"), "EntryId", strlen("EntryId")) == 0;
+}
+
+static bool
+entry_list(oxc_cursor_t *c, proto_tree *tree, int offset, int size, oxc_text_t *text)
+{
+    if (oxc_flat_entry_list(c, tree, offset, size, text))
+        return true;
+    oxc_malformed(c, tree, offset, size, "Count and sizes of the FlatEntryList do not make up its %d bytes", size);
+    return false;
 }
 
 bool
@@ -118,18 +134,25 @@ oxc_binary_id(oxc_cursor_t *c, proto_tree *tree, int offset, int size, uint32_t 
     case 0x65E10102:            /* PidTagParentSourceKey */
     case 0x65E20102:            /* PidTagChangeKey */
         /* A client may have given it another form. */
-        if (size < GUID_SIZE + 4 || size > GUID_SIZE + 8)
+        if (size > GUID_SIZE + XID_LOCAL_ID_MAX)
             return false;
+        if (size <= GUID_SIZE) {
+            oxc_malformed(c, tree, offset, size, "%d bytes are no XID, which has more than %d", size, GUID_SIZE);
+            return false;
+        }
         show_xid(c, tree, offset, size, text);
         return true;
     case 0x65E30102:            /* PidTagPredecessorChangeList */
-        return show_change_list(c, tree, offset, size, text);
+        if (show_change_list(c, tree, offset, size, text))
+            return true;
+        oxc_malformed(c, tree, offset, size, "The sizes of the XIDs do not make up the %d bytes of the list", size);
+        return false;
     case 0x004F0102:            /* PidTagReplyRecipientEntries */
-        return oxc_flat_entry_list(c, tree, offset, size, text);
+        return entry_list(c, tree, offset, size, text);
     }
     name = oxc_property_name(c, tag);
-    if (strcmp(name, "PidLidContactLinkEntry") == 0)
-        return oxc_flat_entry_list(c, tree, offset, size, text);
+    if (g_str_has_prefix(name, "PidLidContactLinkEntry"))
+        return entry_list(c, tree, offset, size, text);
     return oxc_entry_id(c, tree, offset, size, is_entry_id_name(name), text);
 }
 
