@@ -9,6 +9,7 @@
 #include <epan/epan.h>
 
 #include "notify/followup.h"
+#include "notify/polling.h"
 #include "notify/push_inference.h"
 #include "notify/session_index.h"
 #include "notify/session_inference.h"
@@ -343,8 +344,12 @@ void
 oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_session_t *session, const oxc_pdu_t *call,
                  uint8_t confidence)
 {
-    oxc_wakeup_t *wakeup = make_wakeup(frame, when, which, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING), *open;
+    uint64_t key = (uint64_t)frame << 32 | which;
+    oxc_wakeup_t *wakeup, *open;
 
+    if (wmem_map_contains(wakeups, &key))
+        return;
+    wakeup = make_wakeup(frame, when, which, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING);
     wakeup->session = session;
     wakeup->bound = OXC_BOUND_BY_ORDER;
     wakeup->confidence = confidence;
@@ -394,6 +399,7 @@ fetch_answered(packet_info *pinfo, const oxc_pdu_t *pdu)
 
     oxc_inference_answer(pdu, notifications);
     oxc_index_answer(pinfo, pdu->call->session, notifications);
+    oxc_polling_response(pdu, notifications);
     fetch_decided(pdu->call);
 }
 
@@ -415,6 +421,7 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
         return;
     if (!pdu->is_response) {
         oxc_push_inference_call(pinfo, pdu);
+        oxc_polling_request(pdu);
         fetch_asked(pdu);
     } else if (!pdu->call->request) {
         fetch_answered_only(pdu);
@@ -524,5 +531,6 @@ oxc_matcher_register(void)
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_index_register();
     oxc_push_inference_register();
+    oxc_polling_register();
     register_init_routine(matcher_forget);
 }

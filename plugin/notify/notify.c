@@ -6,6 +6,7 @@
 
 #include "notify/notify.h"
 
+#include "notify/polling.h"
 #include "notify/session_index.h"
 #include "notify/session_inference.h"
 #include "notify/wakeup_outcome.h"
@@ -40,6 +41,7 @@ static int ett_wakeup = -1;
 static expert_field ei_never_followed;
 static expert_field ei_slow;
 static expert_field ei_empty;
+static expert_field ei_polling;
 static expert_field ei_repeated;
 static expert_field ei_cut_off;
 static expert_field ei_rejected;
@@ -298,6 +300,7 @@ void
 oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu)
 {
     const oxc_wakeup_t *wakeup;
+    double period = 0;
     nstime_t took;
     proto_item *item;
     oxc_tap_t event = { .kind = pdu->is_response ? OXC_TAP_FETCH_RESPONSE : OXC_TAP_FETCH_REQUEST,
@@ -309,6 +312,10 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     oxc_notify_session(tvb, pinfo, tree, pdu->call->session);
     if (pdu->call->session && pdu->is_response && pdu->call->session->answered_in == pinfo->num)
         proto_tree_add_expert(tree, pinfo, &ei_session_before, tvb, 0, 0);
+    if (pdu->is_response && oxc_polling_is_shown_by(pdu, &period))
+        proto_tree_add_expert_format(tree, pinfo, &ei_polling, tvb, 0, 0,
+                                     "The client polls every %.0f s, and a poll brings notifications: no push datagram "
+                                     "reaches it, or it does not act on them", period);
     wakeup = oxc_matcher_answered(pdu);
     if (pdu->is_response)
         event.notifications = oxc_matcher_brought(pdu);
@@ -444,6 +451,9 @@ register_fields(void)
         { &ei_empty,
           { "oxcnotif.followup.empty", PI_SEQUENCE, PI_NOTE,
             "The follow-up brought no notification: another call had fetched them, or there were none", EXPFILL } },
+        { &ei_polling,
+          { "oxcnotif.push.polling", PI_SEQUENCE, PI_WARN, "Client polls, although it registered for datagrams",
+            EXPFILL } },
         { &ei_repeated, { "oxcnotif.push.repeated", PI_SEQUENCE, PI_WARN, "Push datagram repeated", EXPFILL } },
         { &ei_cut_off, { "oxcnotif.wait.cut_off", PI_SEQUENCE, PI_WARN, "Wait cut off", EXPFILL } },
         { &ei_rejected, { "oxcnotif.wait.rejected", PI_RESPONSE_CODE, PI_WARN, "Wait rejected", EXPFILL } },

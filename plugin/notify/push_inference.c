@@ -6,7 +6,6 @@
 
 #include "notify/push_inference.h"
 
-#include <math.h>
 #include <string.h>
 
 #include <epan/epan.h>
@@ -16,7 +15,9 @@
 
 /* So many chance ports a client may have that look like one for push datagrams. */
 #define EXPECTED_BY_CHANCE 0.002
-#define RATE_PRIOR 10.0 /* seconds with one call, before anything is known of the client */
+#define RATE_PRIOR 10.0 /* seconds with one such call, before anything is known of the client; less with each call */
+
+#define NO_HIT 0.1      /* doubt about a call that asks for something else, too */
 
 #define CONTEXT_MAX 16 /* bytes (MS-OXCRPC 3.1.4.5) */
 #define KEPT 16        /* datagrams to a port that may become wake-ups */
@@ -42,7 +43,8 @@ typedef struct datagram {
 /* A client, by its address. */
 typedef struct {
     double began;
-    unsigned calls; /* that ask for nothing but notifications */
+    unsigned calls;
+    unsigned bare_calls; /* that ask for nothing but notifications */
     unsigned ports; /* that received such datagrams, and are not known to be something else */
     datagram_t *waiting[WAITING];
     unsigned waiting_count;
@@ -213,9 +215,15 @@ oxc_push_inference_received(packet_info *pinfo, const uint8_t *bytes, size_t len
 static double
 probability(const client_t *client, double elapsed, double now)
 {
-    double rate = (client->calls + 1) / (now - client->began + RATE_PRIOR);
+    double rate = (client->bare_calls + 1) / (now - client->began + RATE_PRIOR / (1 + client->calls));
 
     return MIN(1.0, rate * elapsed);
+}
+
+static bool
+same_bytes(const datagram_t *a, const datagram_t *b)
+{
+    return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 /* A server of this capture sent one of those that count, or the same bytes came twice. */
@@ -225,8 +233,7 @@ is_from_server(const port_t *port, const datagram_t *datagram)
     if (oxc_inference_is_server(&datagram->source))
         return true;
     for (const datagram_t *other = port->first; other; other = other->next)
-        if (other != datagram && other->hit && other->len == datagram->len &&
-            memcmp(other->bytes, datagram->bytes, datagram->len) == 0)
+        if (other != datagram && other->hit && same_bytes(other, datagram))
             return true;
     return false;
 }
@@ -263,37 +270,59 @@ oxc_push_channel_key(wmem_allocator_t *scope, const address *client, uint16_t po
     return key;
 }
 
-/* The session that datagrams with these bytes wake: that of a call which asked for nothing else. */
-static oxc_session_t *
-find_session(const port_t *port, const datagram_t *datagram)
+/* How much speaks for the session being woken by datagrams with these bytes. */
+static double
+weight_for(const port_t *port, const datagram_t *datagram, const oxc_session_t *session, double now)
 {
-    if (datagram->hit)
-        return datagram->call->call->session;
+    double weight = 1.0;
+
     for (const datagram_t *other = port->first; other; other = other->next)
-        if (other->hit && other->len == datagram->len && memcmp(other->bytes, datagram->bytes, datagram->len) == 0)
-            return other->call->call->session;
-    return NULL;
+        if (other->hit && other->call->call->session == session && same_bytes(other, datagram))
+            weight /= probability(port->client, other->elapsed, now);
+    return weight;
+}
+
+/* The session that datagrams with these bytes wake: it makes the calls that ask for nothing else. NULL: not known. */
+static oxc_session_t *
+find_session(const port_t *port, const datagram_t *datagram, double now)
+{
+    oxc_session_t *found = NULL;
+    double most = 0;
+
+    for (const datagram_t *other = port->first; other; other = other->next) {
+        double weight;
+
+        if (!other->hit || !same_bytes(other, datagram))
+            continue;
+        weight = weight_for(port, datagram, other->call->call->session, now);
+        if (weight > most) {
+            most = weight;
+            found = other->call->call->session;
+        }
+    }
+    return found;
 }
 
 static void
 believe_port(packet_info *pinfo, port_t *port, double by_chance)
 {
     const address *client = &pinfo->src;
-    uint8_t confidence = (uint8_t)CLAMP(100 * (1 - by_chance), 90, 99);
+    double now = nstime_to_sec(&pinfo->abs_ts);
 
     port->kind = PORT_PUSH;
     port->client->ports--;
     for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next) {
-        oxc_session_t *session = find_session(port, datagram);
+        oxc_session_t *session = find_session(port, datagram, now);
+        bool its_call = datagram->call && datagram->call->call->session == session;
+        double chance = MAX(by_chance, datagram->hit ? probability(port->client, datagram->elapsed, now) : NO_HIT);
         wmem_array_t *key = oxc_push_channel_key(pinfo->pool, client, port->number, datagram->bytes, datagram->len);
         oxc_channel_t *channel = oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key),
                                                   wmem_array_get_count(key), client, &datagram->source);
 
-        if (datagram->hit)
+        if (datagram->hit && its_call)
             oxc_channel_learn(channel, session);
         oxc_matcher_late(datagram->frame, &datagram->time, port->number, session,
-                         datagram->call && datagram->call->call->session == session ? datagram->call : NULL,
-                         confidence);
+                         its_call ? datagram->call : NULL, (uint8_t)CLAMP(100 * (1 - chance), 0, 99));
     }
     forget_datagrams(port);
 }
@@ -379,7 +408,8 @@ oxc_push_inference_call(packet_info *pinfo, const oxc_pdu_t *request)
     for (unsigned i = 0; i < client->waiting_count; i++)
         take_datagram(client, client->waiting[i], request, bare && i == client->waiting_count - 1);
     client->waiting_count = 0;
-    client->calls += bare;
+    client->calls++;
+    client->bare_calls += bare;
     weigh_ports(pinfo, client);
 }
 

@@ -104,6 +104,7 @@ typedef struct {
 } bytes_t;
 
 static wmem_map_t *channels;  /* bytes_t -> oxc_channel_t */
+static unsigned shared_woken, shared_woke_several; /* wake-ups through channels that several sessions share */
 static wmem_map_t *servers;   /* bytes_t of an address -> peers_t: of one of its clients */
 static wmem_map_t *peers_map; /* bytes_t -> peers_t */
 
@@ -116,8 +117,9 @@ static double latencies[BINS];
 static double latency_total;
 
 static void
-forget_latencies(void)
+forget_learned(void)
 {
+    shared_woken = shared_woke_several = 0;
     latency_total = 0;
     for (unsigned i = 0; i < BINS; i++) {
         latencies[i] = expected[i];
@@ -543,6 +545,17 @@ believe(oxc_channel_t *channel, double now, double *share)
 
 /* ---- what happens ---- */
 
+/* Sessions that told the channel, or that are believed to have it as much as the best one. */
+static unsigned
+count_sharers(const oxc_channel_t *channel)
+{
+    unsigned strong = 0;
+
+    for (unsigned i = 0; i < channel->count; i++)
+        strong += channel->candidates[i].weight >= STRONGEST_VOTE;
+    return MAX(MAX(channel->shared, strong), 1);
+}
+
 /* Nothing more is learnt from the oldest wake-up. */
 static void
 retire_oldest(peers_t *peers)
@@ -551,6 +564,10 @@ retire_oldest(peers_t *peers)
 
     for (unsigned i = 0; i < near->count; i++)
         vote(near->channel, near->fetchers[i].session, near->fetchers[i].ratio / later_share(NEARBY));
+    if (count_sharers(near->channel) > 1) {
+        shared_woken++;
+        shared_woke_several += near->count > 1;
+    }
     if (near->channel->near == near)
         near->channel->near = NULL;
     peers->oldest = near->next;
@@ -648,6 +665,18 @@ ratio_at(const peers_t *peers, const near_t *near, const oxc_pdu_t *request, dou
     return ratio * (oxc_pdu_rop(request, 0) ? FULL_REQUEST : EMPTY_REQUEST);
 }
 
+/*
+ * Of several sessions that share a channel either the one that is woken fetches, or all do, in any order. How often it is
+ * all of them shows with time.
+ */
+static double
+share_of_first(const oxc_channel_t *channel)
+{
+    double all = (shared_woke_several + 1.0) / (shared_woken + 2.0);
+
+    return (1 - all) + all / count_sharers(channel);
+}
+
 /* The share of the session in what a wake-up may mean, now that it fetches. */
 static double
 share_now(near_t *near, const oxc_session_t *session, double now)
@@ -656,8 +685,7 @@ share_now(near_t *near, const oxc_session_t *session, double now)
 
     if (shares.total <= 0)
         return 0;
-    /* All who share the channel fetch, in any order. */
-    return shares.wanted / shares.total / MAX(near->channel->shared, 1);
+    return sober(shares.wanted / shares.total) * share_of_first(near->channel);
 }
 
 oxc_wakeup_t *
@@ -683,7 +711,7 @@ oxc_inference_fetch(const oxc_pdu_t *request, uint8_t *confidence)
         near->fetchers[near->count].ratio = ratio_at(peers, near, request, now);
         near->count++;
         if (!near->wakeup->session && !near->wakeup->fetch && near->channel->near == near) {
-            double share = sober(share_now(near, session, now));
+            double share = share_now(near, session, now);
 
             if (share > best) {
                 best = share;
@@ -727,5 +755,5 @@ oxc_inference_register(void)
     channels = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), key_hash, key_equal);
     servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), key_hash, key_equal);
     peers_map = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), key_hash, key_equal);
-    register_init_routine(forget_latencies);
+    register_init_routine(forget_learned);
 }

@@ -285,10 +285,11 @@ connect_response(oxc_rpc_t *rpc)
     const char *display_name;
     uint8_t key[OXC_INDEX_KEY_SIZE];
     uint16_t session_index;
+    uint32_t polls_max;
 
     if (oxc_ndr_handle(&rpc->ndr, hf_cxh, &cxh))
         session = oxc_rpc_new_session(rpc, &cxh);
-    oxc_ndr_u32(&rpc->ndr, hf_pcms_polls_max, NULL);
+    polls_max = oxc_ndr_u32(&rpc->ndr, hf_pcms_polls_max, NULL);
     oxc_ndr_u32(&rpc->ndr, hf_pc_retry, NULL);
     oxc_ndr_u32(&rpc->ndr, hf_pcms_retry_delay, NULL);
     session_index = oxc_ndr_u16(&rpc->ndr, hf_pi_cxr, NULL);
@@ -296,6 +297,7 @@ connect_response(oxc_rpc_t *rpc)
     display_name = oxc_ndr_string_pointer(&rpc->ndr, hf_sz_display_name, rpc->state->encoding, NULL);
     if (!session || PINFO_FD_VISITED(rpc->pinfo))
         return;
+    session->polls_max = polls_max;
     oxc_session_set_user(rpc->pinfo, session, rpc->state->user ? rpc->state->user : display_name);
     oxc_session_add_key(rpc->pinfo, session, OXC_KEY_INDEX, key,
                         oxc_session_index_key(session_index, &rpc->pinfo->src, key));

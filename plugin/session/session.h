@@ -71,6 +71,7 @@ struct oxc_session {
     unsigned lost_tables;       /* the same: other objects that notifications can be about */
     oxc_session_t *replaces;    /* the session that ended because this one began; NULL for none */
     uint32_t pending_period;    /* X-PendingPeriod in ms; 0 while not known; first pass */
+    uint32_t polls_max;         /* PollsMax in ms; 0 while not known; first pass */
     bool index_known;           /* a Connect showed its piCxr */
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */

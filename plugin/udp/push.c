@@ -5,6 +5,7 @@
  */
 
 #include "tcp/postdissector.h"
+#include "udp/datagram_copy.h"
 #include "udp/push.h"
 
 #include "registration.h"
@@ -60,6 +61,7 @@ typedef enum {
     OTHER_ADDRESS,              /* port and bytes */
     OUTDATED,                   /* of a registration that was replaced, or whose session has ended */
     FOREIGN_BYTES,              /* address and port, but other bytes: to be ignored (MS-OXCNOTIF 3.2.5.5.2) */
+    COPY,                       /* the same packet is in the capture twice */
     UNREGISTERED,               /* somebody said that this port is for such datagrams */
     LIKELY                      /* from a server to its client, who acts on it */
 } verdict_kind_t;
@@ -68,6 +70,7 @@ typedef struct {
     verdict_kind_t kind;
     oxc_push_t *push;           /* registration; NULL when it was not captured */
     oxc_channel_t *channel;     /* NULL if the registration tells the session */
+    uint32_t copy_of;           /* frame of the first copy */
 } verdict_t;
 
 typedef struct {
@@ -90,6 +93,7 @@ static int ett_push = -1;
 
 static expert_field ei_other_address = EI_INIT;
 static expert_field ei_outdated = EI_INIT;
+static expert_field ei_copy = EI_INIT;
 static expert_field ei_foreign = EI_INIT;
 static expert_field ei_unregistered = EI_INIT;
 static expert_field ei_undelivered = EI_INIT;
@@ -248,14 +252,19 @@ bytes_fit(tvbuff_t *tvb, const oxc_push_t *push)
 }
 
 /*
- * Two sessions of a client may register the same. But mostly the older one is that of a session which ended unseen,
- * with its connection: it is not heard of again.
+ * Two sessions of a client may register the same: of two users, or both are heard of later. Else the older one is
+ * mostly that of a session which ended unseen, with its connection.
  */
 static bool
 is_used_besides(const oxc_push_t *older, const oxc_push_t *newer)
 {
-    return older->session && older->session != newer->session &&
-           oxc_inference_latest_frame(older->session) > newer->asked_in;
+    const char *user = older->session ? older->session->user : NULL;
+
+    if (!older->session || older->session == newer->session)
+        return false;
+    if (user && newer->session && newer->session->user && strcmp(user, newer->session->user) != 0)
+        return true;
+    return oxc_inference_latest_frame(older->session) > newer->asked_in;
 }
 
 /*
@@ -345,7 +354,7 @@ looks_like_push(packet_info *pinfo, tvbuff_t *tvb)
     if (pinfo->flags.in_error_pkt)
         return false;
     oxc_push_inference_sent(pinfo);
-    if (!small || pinfo->destport < 1024)
+    if (!small || pinfo->destport < 1024 || oxc_datagram_copy_of(pinfo, tvb))
         return false;
     if (oxc_push_inference_received(pinfo, tvb_get_ptr(tvb, 0, (int)len), len))
         return true;
@@ -387,7 +396,10 @@ get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
         verdict->kind = LIKELY;
     if (verdict->kind == OTHER_TRAFFIC)
         return NULL;
-    if (!verdict->channel && (!verdict->push || !verdict->push->session)) {
+    verdict->copy_of = pinfo->flags.in_error_pkt ? 0 : oxc_datagram_copy_of(pinfo, tvb);
+    if (verdict->copy_of)
+        verdict->kind = COPY;
+    else if (!verdict->channel && (!verdict->push || !verdict->push->session)) {
         unsigned len = tvb_captured_length(tvb);
 
         verdict->channel = push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
@@ -424,6 +436,9 @@ explain(packet_info *pinfo, proto_item *item, const verdict_t *verdict)
                                "To the address registered in frame %u, but not with its context: the client ignores it",
                                push->asked_in);
         break;
+    case COPY:
+        expert_add_info_format(pinfo, item, &ei_copy, "The same packet as frame %u, captured twice", verdict->copy_of);
+        break;
     case UNREGISTERED:
         expert_add_info(pinfo, item, &ei_unregistered);
         break;
@@ -444,7 +459,9 @@ dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verd
                  verdict->kind == UNREGISTERED || verdict->kind == LIKELY;
     proto_item *item = proto_tree_add_item(tree, proto_oxcnotif, tvb, 0, -1, ENC_NA);
     proto_tree *push_tree = proto_item_add_subtree(item, ett_push);
-    const char *what = wakes ? "Push notification" : "Datagram to a push notification port, ignored";
+    const char *what = wakes                     ? "Push notification"
+                       : verdict->kind == COPY ? "Push notification, captured twice"
+                                               : "Datagram to a push notification port, ignored";
 
     proto_item_append_text(item, ", %s", what);
     if (!pinfo->flags.in_error_pkt) {
@@ -559,6 +576,7 @@ proto_register_oxc_push(void)
           { "oxcnotif.push.other_address", PI_ASSUMPTION, PI_NOTE, "Not the address that was registered", EXPFILL } },
         { &ei_outdated,
           { "oxcnotif.push.outdated", PI_SEQUENCE, PI_NOTE, "The registration is not in force any more", EXPFILL } },
+        { &ei_copy, { "oxcnotif.push.copy", PI_SEQUENCE, PI_CHAT, "Packet captured twice", EXPFILL } },
         { &ei_foreign,
           { "oxcnotif.push.ignored", PI_SEQUENCE, PI_NOTE, "Not the context that was registered", EXPFILL } },
         { &ei_unregistered,
@@ -576,5 +594,6 @@ proto_register_oxc_push(void)
     expert_register_field_array(expert_register_protocol(proto_oxcnotif), ei, array_length(ei));
     by_key = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), push_key_hash, push_key_equal);
     by_session = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    oxc_datagram_copy_register();
     register_init_routine(forget);
 }
