@@ -6,6 +6,7 @@
 
 #include "rop/fasttransfer_marker.h"
 #include "rop/fasttransfer_size.h"
+#include "rop/idset.h"
 #include "rop/property.h"
 
 /*
@@ -28,8 +29,9 @@ static int ett_level = -1;
 static expert_field ei_start_unknown = EI_INIT;
 static expert_field ei_lost = EI_INIT;
 
-/* More than this is not carried over: a longer value is shown in parts. */
+/* More than this is not carried over: a longer value is shown in parts. Sets are shown only as a whole. */
 #define CARRY_MAX 8192
+#define CARRY_MAX_IDSET 65536
 
 /* Markers nested deeper are shown side by side. */
 #define LEVELS_MAX 32
@@ -47,6 +49,7 @@ typedef struct level {
 typedef struct {
     const level_t *level;
     uint32_t tag;               /* of the value or array that is being shown in parts */
+    const char *name;           /* of that property; NULL unless the stream named it */
     uint32_t elements_left;     /* of the array */
     uint32_t value_size;        /* of the value */
     uint32_t value_left;
@@ -252,6 +255,17 @@ read_element(reading_t *g, int offset)
     return offset + (int)info.size;
 }
 
+/* The name that the stream gave the property just now, for the pieces behind this one. */
+static const char *
+kept_name(const reading_t *g, uint32_t tag)
+{
+    const char *name = (const char *)wmem_map_lookup(g->r.named, GUINT_TO_POINTER(OXC_ID_OF(tag)));
+
+    if (OXC_ID_OF(tag) < 0x8000 || !name)
+        return NULL;
+    return PINFO_FD_VISITED(g->r.pinfo) ? name : wmem_strdup(wmem_file_scope(), name);
+}
+
 /* A property; the same way. */
 static int
 read_property(reading_t *g, int offset)
@@ -259,8 +273,9 @@ read_property(reading_t *g, int offset)
     oxc_fx_size_t info;
     oxc_fx_result_t result = oxc_fx_property_size(&g->r, offset, g->r.end - offset, &info);
     uint32_t tag = tvb_get_letohl(g->r.tvb, offset);
+    oxc_idset_form_t form;
 
-    if (result == OXC_FX_INCOMPLETE && info.size <= CARRY_MAX)
+    if (result == OXC_FX_INCOMPLETE && info.size <= (oxc_idset_form(tag, &form) ? CARRY_MAX_IDSET : CARRY_MAX))
         return offset;
     if (result == OXC_FX_INVALID || (result == OXC_FX_INCOMPLETE && info.header == 0)) {
         lose(g, offset, "No property can be read here: the stream cannot be followed any further");
@@ -279,6 +294,7 @@ read_property(reading_t *g, int offset)
     }
     oxc_property_streamed(&g->r, current_tree(g), offset, true);
     g->state.tag = tag;
+    g->state.name = kept_name(g, tag);
     if (OXC_TYPE_OF(tag) & PTYP_MULTIPLE && !oxc_fx_is_variable(OXC_TYPE_OF(tag)))
         g->state.elements_left = info.number;
     else
@@ -453,6 +469,8 @@ read_stream(oxc_read_t *r, proto_tree *tree, proto_item *item, int offset, int l
     g->r.counts = OXC_COUNTS_STREAM;
     g->r.named = wmem_map_new(r->pinfo->pool, g_direct_hash, g_direct_equal);
     g->state = piece->state;
+    if (g->state.name)
+        wmem_map_insert(g->r.named, GUINT_TO_POINTER(OXC_ID_OF(g->state.tag)), (void *)g->state.name);
     show_open_levels(g, tree);
     rest = read_piece(g);
     if (rest < g->r.end && tree)

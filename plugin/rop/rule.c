@@ -42,6 +42,8 @@ static int hf_actions = -1;
 
 static int ett_eid = -1;
 
+static wmem_map_t *no_names;    /* always empty */
+
 enum {
     OP_MOVE = 1,
     OP_COPY = 2,
@@ -324,11 +326,12 @@ read_named_properties(oxc_read_t *r, proto_tree *tree, int offset)
     int ids, end, next;
     int outer = r->end;
 
-    if (!r->measure)
-        r->named = wmem_map_new(r->pinfo->pool, g_direct_hash, g_direct_equal);
+    r->named = no_names;
     offset = oxc_number(r, tree, hf_no_of_named_props, offset, 2, &count);
     if (offset < 0 || count == 0)
         return offset;
+    if (!r->measure)
+        r->named = wmem_map_new(r->pinfo->pool, g_direct_hash, g_direct_equal);
     if (!oxc_fits(r, tree, offset, 2 * (int64_t)count))
         return -1;
     ids = offset;
@@ -381,7 +384,8 @@ oxc_extended_rule(oxc_read_t *r, proto_tree *tree, int offset, int size, uint32_
 
     if (tag != PID_TAG_EXTENDED_RULE_MESSAGE_ACTIONS && tag != PID_TAG_EXTENDED_RULE_MESSAGE_CONDITION)
         return false;
-    if (r->measure)
+    /* A rule shows many fields before it has said much. */
+    if (r->measure || !oxc_afford(r, tree, offset, OXC_WORK_ROP))
         return true;
     inner.end = offset + size;
     inner.counts = OXC_COUNTS_RULE;
@@ -448,6 +452,7 @@ oxc_rule_register(int proto)
     };
     static int *ett[] = { &ett_eid };
 
+    no_names = wmem_map_new(wmem_epan_scope(), g_direct_hash, g_direct_equal);
     proto_register_field_array(proto, hf, G_N_ELEMENTS(hf));
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
 }

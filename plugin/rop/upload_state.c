@@ -83,7 +83,7 @@ find_piece(oxc_cursor_t *c, int offset, uint32_t length)
     return piece;
 }
 
-/* The whole value, its last bytes at offset. */
+/* The whole value, its last length bytes at offset. */
 static void
 show_value(oxc_cursor_t *c, proto_tree *tree, const piece_t *piece, int offset, uint32_t length, oxc_text_t *text)
 {
@@ -99,19 +99,33 @@ show_value(oxc_cursor_t *c, proto_tree *tree, const piece_t *piece, int offset, 
         oxc_idset(&inner, tree, offset, (int)length, form, text);
         return;
     }
-    data = (uint8_t *)wmem_alloc(c->pinfo->pool, piece->before + length);
+    data = (uint8_t *)wmem_alloc(c->pinfo->pool, piece->size);
     memcpy(data, piece->value->data, piece->before);
     tvb_memcpy(c->tvb, data + piece->before, offset, length);
-    inner.tvb = tvb_new_child_real_data(c->tvb, data, piece->before + length, (int)(piece->before + length));
+    inner.tvb = tvb_new_child_real_data(c->tvb, data, piece->size, (int)piece->size);
     add_new_data_source(c->pinfo, inner.tvb, "Uploaded state");
-    oxc_idset(&inner, tree, 0, (int)(piece->before + length), form, text);
+    oxc_idset(&inner, tree, 0, (int)piece->size, form, text);
+}
+
+/* One piece of length bytes. */
+static void
+show_piece(oxc_cursor_t *c, proto_tree *tree, const piece_t *piece, int offset, uint32_t length, oxc_text_t *text)
+{
+    uint32_t missing = piece->size > piece->before ? piece->size - piece->before : 0;
+
+    if (length < missing)
+        oxc_text_add(text, "bytes %u to %u of %u", piece->before + 1, piece->before + length, piece->size);
+    else if (missing > 0)
+        show_value(c, tree, piece, offset, missing, text);
+    if (length > missing)
+        oxc_malformed(c, tree, offset + (int)missing, (int)(length - missing), "%u bytes more than the state has (%u)",
+                      length - missing, piece->size);
 }
 
 int
 oxc_type_upload_state(oxc_cursor_t *c, proto_tree *tree, int hf, int offset, uint64_t arg _U_)
 {
     int size = c->end - offset;
-    uint32_t length = (uint32_t)size;
     const piece_t *piece;
     proto_item *item;
     proto_tree *sub;
@@ -125,15 +139,11 @@ oxc_type_upload_state(oxc_cursor_t *c, proto_tree *tree, int hf, int offset, uin
     sub = proto_item_add_subtree(item, ett_state);
     text = oxc_text_new(c, sub);
     tvb_ensure_bytes_exist(c->tvb, offset, size);
-    piece = find_piece(c, offset, length);
-    if (!piece || piece->property == 0) {
-        if (oxc_idset_is_whole(c, offset, size, OXC_IDSET_REPLGUID))
-            oxc_idset(c, sub, offset, size, OXC_IDSET_REPLGUID, text);
-    } else if ((uint64_t)piece->before + length >= piece->size) {
-        show_value(c, sub, piece, offset, length, text);
-    } else {
-        oxc_text_add(text, "bytes %u to %u of %u", piece->before + 1, piece->before + length, piece->size);
-    }
+    piece = find_piece(c, offset, (uint32_t)size);
+    if (piece && piece->property != 0)
+        show_piece(c, sub, piece, offset, (uint32_t)size, text);
+    else if (oxc_idset_is_whole(c, offset, size, OXC_IDSET_REPLGUID))
+        oxc_idset(c, sub, offset, size, OXC_IDSET_REPLGUID, text);
     if (text && wmem_strbuf_get_len(text->buffer) > 0)
         proto_item_append_text(item, " (%s)", wmem_strbuf_get_str(text->buffer));
     return c->end;
