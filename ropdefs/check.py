@@ -21,7 +21,8 @@ BY_COLUMNS = ("PropertyRow", "RecipientRow")    # C types that are read by colum
 TAGS, NUMBER = (("tag",), True), (("u8", "u16", "u32", "bool"), False)
 KEPT = {"columns": TAGS, "recipient_columns": TAGS, "row_columns": TAGS, "names": (("PropertyName",), True),
         "ids": (("u16",), True), "folder_names": (("fid",), True), "folder": (("fid",), False), "message": (("mid",), False),
-        "name": (("z8", "z16"), False), "state_property": (("tag",), False)}
+        "name": (("z8", "z16"), False), "state_property": (("tag",), False), "user_dn": (("z8",), False),
+        "display_name": (("z16",), False)}
 
 HEX_TYPES = ("error", "fid", "mid", "cn", "tag", "counter48")
 MAX_SLOTS = 16
@@ -39,7 +40,7 @@ class Header:
     strings: str
     mask: int
     where: str
-    ref: str
+    note: str = None
     index: int = -1
 
 
@@ -73,10 +74,10 @@ class Checker:
 
     # ---- header fields ----
 
-    def header(self, proto_filter, label, ftype, display, strings, mask, where, ref):
+    def header(self, proto_filter, label, ftype, display, strings, mask, where, note=None):
         if not FILTER.fullmatch(proto_filter):
             raise DefinitionError(where, f"'{proto_filter}' cannot be a filter name")
-        new = Header(proto_filter, label, ftype, display, strings, mask, where, ref)
+        new = Header(proto_filter, label, ftype, display, strings, mask, where, note)
         old = self.headers.get(proto_filter)
         if old is None:
             self.headers[proto_filter] = new
@@ -85,6 +86,7 @@ class Checker:
             # The same number in another width is the same meaning: the widest holds all.
             old.ftype = max(old.ftype, ftype, key=WIDTHS.index)
             ftype = old.ftype
+        old.note = old.note or note
         if (old.label, old.ftype, old.display, old.strings, old.mask) != (label, ftype, display, strings, mask):
             raise DefinitionError(where, f"two meanings for one filter name: {proto_filter} is something else at "
                                          f"{old.where}; give one of them another with 'as'")
@@ -115,7 +117,7 @@ class Checker:
                 display = "ABSOLUTE_TIME_UTC"
         if f.type == "error":
             strings = "!errors"
-        return self.header(name, f.label or f.name, ftype, display, strings, 0, f.where, "")
+        return self.header(name, f.label or f.name, ftype, display, strings, 0, f.where, f.note)
 
     def enum(self, name, where):
         if name not in self.model.enums:
@@ -166,7 +168,7 @@ class Checker:
             for f in earlier[name]:
                 if f.array is not None or f.type not in SCALARS and f.type != "handle" or f.type in ("guid",):
                     raise DefinitionError(where, f"{name} is not a number")
-            if earlier[name][0].slot < 0:
+            if not earlier[name][0].slot:
                 earlier[name][0].slot = self.new_slot(form, where)
             for f in earlier[name]:
                 f.slot = earlier[name][0].slot
@@ -268,10 +270,12 @@ class Checker:
         self.type(form, f)
         if f.cond:
             f.cond = self.condition(f.cond, form, earlier, f.where)
-        for part in ("size", "array"):
+        for part in ("size", "array", "at"):
             node = getattr(f, part)
             if isinstance(node, tuple):
                 setattr(f, part, self.resolve(node, form, earlier, f.where))
+        if f.type == "buffer":      # its reader shows it
+            return
         f.header = self.field_header(form, f)
         if f.flags:
             self.flags(f)
@@ -286,12 +290,15 @@ class Checker:
         form.slots += 1
         if form.slots > MAX_SLOTS:
             raise DefinitionError(where, f"{form.name} refers to more than {MAX_SLOTS} of its fields")
-        return form.slots - 1
+        return form.slots
 
     def type(self, form, f):
         if f.type in ("bytes", "str8", "str16"):
             if f.array is None:
                 raise DefinitionError(f.where, f"{f.type} needs a length in brackets")
+        elif f.type == "buffer":
+            if f.size is None or not f.arg or not form.proto == "mapihttp":
+                raise DefinitionError(f.where, "a buffer is in a message, with its kind and size: buffer(rops) size n")
         elif f.type in SCALARS or f.type in ("z8", "z16", "handle"):
             pass
         elif f.type in self.model.structs:
@@ -308,7 +315,7 @@ class Checker:
         else:
             self.missing(f.type)
             raise DefinitionError(f.where, f"unknown type {f.type}")
-        if f.arg and f.type not in self.model.ctypes and f.type != "handle":
+        if f.arg and f.type not in self.model.ctypes and f.type not in ("handle", "buffer"):
             raise DefinitionError(f.where, f"{f.type} takes no argument")
         if f.type == "handle" and (form.is_struct or f.array is not None):
             raise DefinitionError(f.where, "a handle index belongs into a ROP, once")
@@ -316,6 +323,8 @@ class Checker:
             raise DefinitionError(f.where, "a field is an enumeration or flags, not both")
         if (f.enum or f.flags or f.hex) and not (f.type in SCALARS and re.fullmatch(r"[ui]\d+|tag", f.type)):
             raise DefinitionError(f.where, f"{f.type} cannot have names for its values")
+        if f.at is not None and not form.is_block:
+            raise DefinitionError(f.where, "'at' counts from the beginning of an auxiliary block")
         types, array = KEPT.get(f.keep, NUMBER)
         if f.keep and (f.type not in types or (f.array is not None) != array):
             raise DefinitionError(f.where, f"what is kept as {f.keep} is {' or '.join(types)}{'[...]' if array else ''}")
@@ -329,7 +338,7 @@ class Checker:
             flags.used = True
             if flags.width != SCALARS[f.type]:
                 raise DefinitionError(f.where, f"flags {f.flags} have {flags.width} bytes, {f.type} has {SCALARS[f.type]}")
-        if f.size is not None and f.array is None and f.type not in self.model.structs and f.type not in self.model.ctypes:
+        if f.size is not None and f.array is None and f.type in (*SCALARS, "z8", "z16", "handle"):
             raise DefinitionError(f.where, f"{f.type} has its size already")
 
     def flags(self, f):
@@ -339,11 +348,11 @@ class Checker:
             name = f"{f.header.filter.split('.')[0]}.{bit.filter}" if bit.filter else f"{f.header.filter}.{snake(bit.name)}"
             if bit.enum:
                 enum = self.enum(bit.enum, bit.where)
-                h = self.header(name, bit.label, FTYPES[f.type], "BASE_HEX", enum.name, bit.mask, bit.where, "")
+                h = self.header(name, bit.label, FTYPES[f.type], "BASE_HEX", enum.name, bit.mask, bit.where)
             elif bit.mask & (bit.mask - 1):
-                h = self.header(name, bit.label, FTYPES[f.type], "BASE_HEX", None, bit.mask, bit.where, "")
+                h = self.header(name, bit.label, FTYPES[f.type], "BASE_HEX", None, bit.mask, bit.where)
             else:
-                h = self.header(name, bit.label, "FT_BOOLEAN", str(8 * flags.width), None, bit.mask, bit.where, "")
+                h = self.header(name, bit.label, "FT_BOOLEAN", str(8 * flags.width), None, bit.mask, bit.where)
             bits.append(h)
         f.bits = bits
 
@@ -376,6 +385,8 @@ class Checker:
             for form in (owner.request, owner.response):
                 if form:
                     self.form(form)
+        for block in {id(b): b for b in m.blocks.values()}.values():
+            self.form(block.form)
         names = {}
         for rop in m.rops.values():
             with self.errors.collected():

@@ -5,7 +5,7 @@ from model import SCALARS, DefinitionError, snake
 
 C_TYPES = {"bool": "BOOL", "fid": "FOLDER_ID", "mid": "ID", "cn": "ID", "tag": "TAG", "guid": "GUID",
            "filetime": "FILETIME", "counter48": "COUNTER", "z8": "STRINGZ_8", "z16": "STRINGZ_16", "str8": "STRING_8",
-           "str16": "STRING_16", "bytes": "BYTES", "handle": "HANDLE"}
+           "str16": "STRING_16", "bytes": "BYTES", "handle": "HANDLE", "buffer": "BUFFER"}
 OPS = {"&&": "AND", "||": "OR", "!": "NOT", "==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE",
        "&": "BAND", "<<": "SHL", ">>": "SHR", "+": "ADD", "-": "SUB", "*": "MUL"}
 EXT_FROM = 24       # a linear search is as good for shorter lists
@@ -22,7 +22,7 @@ def minus_ones(count):
 
 def shown(form):
     """The fields that stand in the tree."""
-    return [f for f in form.fields if f.type != "decision"]
+    return [f for f in form.fields if f.header]
 
 
 def deviations_in(node):
@@ -93,7 +93,7 @@ class Emitter:
     def header_row(self, h):
         strings, ext = self.strings(h.strings)
         return (f"    {{ &hf[{h.index}], {{ {c_string(h.label)}, {c_string(h.filter)}, {h.ftype}, {h.display}{ext}, "
-                f"{strings}, 0x{h.mask:x}, NULL, HFILL }} }},  /* {h.where} */\n")
+                f"{strings}, 0x{h.mask:x}, {c_string(h.note) if h.note else 'NULL'}, HFILL }} }},  /* {h.where} */\n")
 
     def ett(self):
         self.etts += 1
@@ -108,12 +108,11 @@ class Emitter:
 
     def field_row(self, form, f):
         m = self.model
-        flags, ref, arg, bits, names, size = [], 0, 0, "NULL", "NULL", SCALARS.get(f.type, 0)
         if f.type == "decision":
             follows = form.fields[form.fields.index(f) + 1]
-            return (f"    {{ {c_string(follows.name)}, NULL, ROPDEF_DECISION, 0, 0, ROPDEF_KEEP_NOTHING, {f.slot}, "
-                    f"{self.expression(f.cond, f.where)}, {self.expression(f.array, f.where)}, 0, 0, 0, NULL, NULL, NULL }},"
-                    f"  /* {f.where} */\n")
+            return self.row(f, name=c_string(follows.name), type="ROPDEF_DECISION", slot=f.slot,
+                            cond=self.expression(f.cond, f.where), count=self.expression(f.array, f.where))
+        flags, ref, arg, kind = [], 0, 0, SCALARS.get(f.type, 0)
         if f.type in C_TYPES:
             ctype = C_TYPES[f.type]
         elif f.type in SCALARS:
@@ -123,10 +122,10 @@ class Emitter:
         else:
             ctype, ref = "C_TYPE", list(m.ctypes).index(f.type)
             arg = m.ctypes[f.type].args.get(f.arg, 0)
-        if f.type == "handle":
-            size = 1
-            if f.arg in ("in", "out"):
-                flags.append(f"ROPDEF_HANDLE_{f.arg.upper()}")
+        if f.type == "handle" and f.arg in ("in", "out"):
+            flags.append(f"ROPDEF_HANDLE_{f.arg.upper()}")
+        if f.type == "buffer":
+            arg = f"ROPDEF_BUFFER_{f.arg.upper()}"
         if f.array is not None and f.type not in ("bytes", "str8", "str16"):
             flags.append("ROPDEF_ARRAY")
         if f.info:
@@ -135,15 +134,19 @@ class Emitter:
             flags.append("ROPDEF_IS_RETURN_VALUE")
         if f.name == "LogonId" and not form.is_struct:
             flags.append("ROPDEF_IS_LOGON_ID")
-        if f.flags:
-            bits = self.flags_table(f)
-        if f.enum or f.each:
-            names = f"vals_{f.enum or f.each}"
-        return (f"    {{ {c_string(f.name)}, &hf[{f.header.index}], ROPDEF_{ctype}, {size}, "
-                f"{' | '.join(flags) or '0'}, ROPDEF_KEEP_{(f.keep or 'nothing').upper()}, {f.slot}, "
-                f"{self.expression(f.cond, f.where)}, {self.expression(f.array, f.where)}, "
-                f"{self.expression(f.size, f.where)}, {ref}, {arg}, {bits}, {names}, "
-                f"{c_string(f.kind) if f.kind else 'NULL'} }},  /* {f.where} */\n")
+        return self.row(
+            f, name=c_string(f.name), hf=f.header and f"&hf[{f.header.index}]", type=f"ROPDEF_{ctype}",
+            size=1 if f.type == "handle" else kind, flags=" | ".join(flags), keep=f.keep and f"ROPDEF_KEEP_{f.keep.upper()}",
+            slot=f.slot, cond=self.expression(f.cond, f.where), count=self.expression(f.array, f.where),
+            limit=self.expression(f.size, f.where), at=self.expression(f.at, f.where), ref=ref, arg=arg,
+            bits=f.flags and self.flags_table(f), names=(f.enum or f.each) and f"vals_{f.enum or f.each}",
+            kind=f.kind and c_string(f.kind))
+
+    @staticmethod
+    def row(f, **members):
+        """An initialiser of what is not 0."""
+        text = ", ".join(f".{name} = {value}" for name, value in members.items() if value)
+        return f"    {{ {text} }},  /* {f.where} */\n"
 
     def c_file(self):
         m, c = self.model, self.checker
@@ -170,7 +173,7 @@ class Emitter:
         out.extend(f"    {{ ROPDEF_OP_{name}, UINT64_C(0x{value:x}) }},\n" for name, value, _ in self.ops)
         out.append("};\n\n")
         for i, (form, rows) in enumerate(forms):
-            rows = rows or "    { NULL, NULL, 0, 0, 0, 0, -1, 0, 0, 0, 0, 0, NULL, NULL, NULL },\n"  # C has no empty array
+            rows = rows or "    { .name = NULL },\n"      # C has no empty array
             out.append(f"static const ropdef_field_t fields_{i}[] = {{  /* {form.name}, {form.where} */\n{rows}}};\n")
         out.append("\nconst ropdef_form_t ropdef_forms[] = {\n")
         for i, (form, _) in enumerate(forms):
@@ -185,6 +188,7 @@ class Emitter:
                        f"static const oxc_columns_t columns_{col.name} = {{ 0, {len(col.tags)}, column_tags_{col.name} }};\n")
         self.rops(out)
         self.messages(out)
+        self.blocks(out)
         for p in protocols:
             out.append(f"static hf_register_info headers_{p}[] = {{\n{''.join(self.header_row(h) for h in by_proto[p])}}};\n\n")
         out.append("void\nropdefs_register(const char *protocol)\n{\n    int proto = proto_get_id_by_filter_name(protocol);\n\n")
@@ -261,9 +265,21 @@ class Emitter:
     def messages(self, out):
         out.append("const ropdef_message_t ropdef_messages[] = {\n")
         for m in self.model.messages.values():
-            out.append(f"    {{ {c_string(m.name)}, {m.request.index if m.request else -1}, "
-                       f"{m.response.index if m.response else -1} }},\n")
-        out.append("    { NULL, -1, -1 }\n};\n\n")
+            address_book = str("emsmdb" not in m.endpoints).lower()
+            forms = f"{m.request.index}, {m.response.index}" if m.request else "-1, -1"
+            out.append(f"    {{ {c_string(m.name)}, OXC_CALL_{m.does.upper()}, {address_book}, {forms} }},"
+                       f"  /* {m.where}: {m.ref} */\n")
+        out.append("    { NULL, OXC_CALL_OTHER, false, -1, -1 }\n};\n\n")
+
+    def blocks(self, out):
+        out.append("const ropdef_block_t ropdef_blocks[] = {\n")
+        for (number, version), block in self.model.blocks.items():
+            out.append(f"    {{ 0x{number:02x}, {version}, {block.form.index} }},  /* {block.where}: {block.form.ref} */\n")
+        out.append("    { 0, 0, -1 }\n};\n\n")
+        names = {number: label for block in self.model.blocks.values() for number, _, label in block.types}
+        out.append("const value_string ropdef_block_vals[] = {\n")
+        out.extend(f"    {{ 0x{number:02x}, {c_string(label)} }},\n" for number, label in sorted(names.items()))
+        out.append("    { 0, NULL }\n};\n\n")
 
     def h_file(self):
         m = self.model
@@ -291,6 +307,8 @@ extern const oxc_type_fn ropdef_c_types[];
 extern const char *const ropdef_deviations[];           /* what each says in the tree */
 extern const ropdef_rop_t *const ropdef_rops[256];      /* by RopId; NULL where there is no definition */
 extern const ropdef_message_t ropdef_messages[];        /* ends with a NULL name */
+extern const ropdef_block_t ropdef_blocks[];            /* ends with form -1 */
+extern const value_string ropdef_block_vals[];          /* types of blocks */
 extern value_string_ext ropdef_rop_vals_ext;
 extern value_string_ext ropdef_property_tag_vals_ext;
 extern value_string_ext ropdef_property_id_vals_ext;
@@ -338,9 +356,20 @@ void ropdefs_register_subtrees(void);
         owners += [(m, m.name) for m in self.model.messages.values()]
         for owner, title in owners:
             forms = [(form, word) for form, word in ((owner.request, "request"), (owner.response, "response")) if form]
+            if not any(shown(form) for form, _ in forms):
+                out.append(f"\n## {title}\n\n{owner.ref}: {'nothing but the auxiliary buffer' if forms else 'no body'}\n")
+                continue
             out.append(f"\n## {title}\n\n{owner.ref}\n\n| field | filter | type | values | in |\n|---|---|---|---|---|\n")
             out.extend(f"| {name} | `{filt}` | {ftype} | {values} | {', '.join(dict.fromkeys(words))} |\n"
                        for (name, filt, ftype, values), words in self.reference_rows(forms))
+        for block in {id(b): b for b in self.model.blocks.values()}.values():
+            versions = "" if block.versions == [1] else f", version {' and '.join(map(str, block.versions))}"
+            out.append(f"\n## Auxiliary block {', '.join(f'`0x{n:02X}` {name}' for n, name, _ in block.types)}{versions}\n\n"
+                       f"{block.form.ref}\n")
+            if block.form.fields:
+                out.append("\n| field | filter | type | values |\n|---|---|---|---|\n")
+            out.extend(f"| {name} | `{filt}` | {ftype} | {values} |\n"
+                       for (name, filt, ftype, values), _ in self.reference_rows([(block.form, "")]))
         out.append("\n# Structures\n")
         for s in self.model.structs.values():
             out.append(f"\n## {s.name}\n\n{s.ref}\n\n| field | filter | type | values |\n|---|---|---|---|\n")

@@ -7,7 +7,7 @@ from model import DefinitionError
 
 TOKEN = re.compile(r'\s*(0[xX][0-9A-Fa-f]+|\d+|[A-Za-z_][A-Za-z_0-9]*|"[^"]*"|\|\||&&|==|!=|<=|>=|<<|>>|[-+*&!<>(){}\[\],.=])')
 
-KEYWORDS = {"flags", "enum", "as", "keep", "size", "each", "info", "hex", "label", "if", "optional"}
+KEYWORDS = {"flags", "enum", "as", "keep", "size", "at", "each", "info", "hex", "label", "note", "if", "optional"}
 BUILTINS = {"ok": 0, "left": 0, "next16": 0, "next32": 0, "private": 0, "public": 0, "unknown_store": 0, "boundary": 1,
             "left_out": 1, "deviation": 1}
 POSITIONAL = {"left", "next16", "next32", "boundary", "left_out"}      # their value depends on where they are asked

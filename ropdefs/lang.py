@@ -4,8 +4,8 @@
 from dataclasses import dataclass, field as dc_field
 
 from expression import Tokens, is_positional, parse_expression
-from model import (DOES, HANDLES, HEADS, KEEPS, PROTOCOLS, SCALARS, STRINGS, Bit, Columns, CType, DefinitionError, Deviation,
-                   Enum, Field, Flags, Form, Group, Message, Rop, minimum_size, snake)
+from model import (BUFFERS, CALLS, DOES, ENDPOINTS, HANDLES, HEADS, KEEPS, PROTOCOLS, SCALARS, STRINGS, Bit, Block, Columns,
+                   CType, DefinitionError, Deviation, Enum, Field, Flags, Form, Group, Message, Rop, minimum_size, snake)
 
 
 @dataclass
@@ -56,7 +56,7 @@ def split_comment(raw):
 
 
 DEFINITIONS = ("spec", "proto", "enum", "flags", "struct", "group", "type", "deviation", "columns", "rop", "reserved",
-               "message")
+               "message", "block")
 
 
 class Parser:
@@ -215,7 +215,7 @@ class Parser:
 
     @staticmethod
     def own_name(name, line):
-        if name in SCALARS or name in STRINGS or name == "handle":
+        if name in SCALARS or name in STRINGS or name in ("handle", "buffer"):
             raise DefinitionError(line.where, f"{name} is a type of the language")
 
     def read_deviation(self, line, tokens):
@@ -343,9 +343,41 @@ class Parser:
     def read_message(self, line, tokens):
         message = Message(tokens.identifier("a name"), line.where, self.reference(line), self.proto)
         self.unique(self.model.messages, message.name.lower(), message, f"message {message.name}")
+        tokens.expect("(")
+        while not message.endpoints or tokens.take(","):
+            message.endpoints.append(tokens.identifier("an endpoint"))
+            if message.endpoints[-1] not in ENDPOINTS:
+                raise DefinitionError(line.where, f"endpoints are {' and '.join(ENDPOINTS)}, not '{message.endpoints[-1]}'")
+        tokens.expect(")")
+        if tokens.take("empty"):
+            self.leaf(line)
+            return
+        if tokens.take("does"):
+            message.does = tokens.identifier("a word")
+            if message.does not in CALLS:
+                raise DefinitionError(line.where, f"'{message.does}' is nothing a message does "
+                                                  f"(known: {', '.join(sorted(CALLS))})")
         message.request = self.form(message, "request", line.where, self.proto)
         message.response = self.form(message, "response", line.where, self.proto)
         self.directions(message, line, self.proto)
+
+    def read_block(self, line, tokens):
+        block = Block([], [1], line.where)
+        while not block.types or tokens.take(","):
+            number, name = tokens.number(0xFF), tokens.identifier("a name")
+            label = name if tokens.peek() in (None, ",", "version") else tokens.string()
+            block.types.append((number, name, label))
+        if tokens.take("version"):
+            block.versions = [tokens.number(0xFF)]
+            while tokens.take(","):
+                block.versions.append(tokens.number(0xFF))
+        block.form = Form(block.types[0][1], line.where, f"{self.proto}.aux", self.proto, is_block=True,
+                          ref=self.reference(line))
+        for number, _, _ in block.types:
+            for version in block.versions:
+                self.unique(self.model.blocks, (number, version), block, f"version {version} of block {number:#04x}")
+        self.fields(block.form, line.children, None)
+        block.form.broken |= line.broken
 
     def form(self, owner, word, where, prefix):
         return Form(f"{owner.name} {word}", where, prefix, self.proto, label=owner.name)
@@ -454,6 +486,8 @@ class Parser:
                 raise DefinitionError(line.where, f"a handle is in or other, not '{f.arg}'")
         elif t.take("("):
             f.arg = t.identifier("an argument")
+            if f.type == "buffer" and f.arg not in BUFFERS:
+                raise DefinitionError(line.where, f"buffers are {' or '.join(BUFFERS)}, not '{f.arg}'")
             t.expect(")")
         if t.take("["):
             if t.take("]"):
@@ -465,6 +499,10 @@ class Parser:
             word = t.next()
             if word == "size":
                 f.size = self.counted(t, count)
+            elif word == "at":
+                f.at = self.counted(t, count)
+                for offset in count[-1:]:
+                    offset.note = "Counted from the start of the block; 0: absent"
             elif word == "optional":
                 optional = True
             elif word == "if":
@@ -507,8 +545,8 @@ class Parser:
             f.keep = t.identifier("a word")
             if f.keep not in KEEPS:
                 raise DefinitionError(t.where, f"'{f.keep}' is nothing that is kept (known: {', '.join(sorted(KEEPS))})")
-        elif word == "label":
-            f.label = t.string()
+        elif word in ("label", "note"):
+            setattr(f, word, t.string())
         elif word in ("info", "hex"):
             setattr(f, word, True)
         else:

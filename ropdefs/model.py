@@ -118,19 +118,21 @@ class Field:
     array: object = None        # None: no array; "rest": to the end; else an expression
     cond: object = None
     size: object = None
+    at: object = None           # where the value stands, from the beginning of the block
     flags: str = None
     enum: str = None
     each: str = None
     as_name: str = None
     keep: str = None
     label: str = None
+    note: str = None
     kind: str = None            # of a server object that the field opens
     info: bool = False
     hex: bool = False
     # settled by the checker
     header: object = None
     bits: list = None
-    slot: int = -1
+    slot: int = 0               # from 1 on; 0: no expression asks for it
     broken: bool = False        # refused
 
 
@@ -151,6 +153,7 @@ class Form:
     proto: str
     fields: list = dc_field(default_factory=list)
     is_struct: bool = False
+    is_block: bool = False
     ref: str = ""
     label: str = None
     used: bool = False
@@ -179,8 +182,19 @@ class Message:
     where: str
     ref: str
     proto: str
+    endpoints: list = dc_field(default_factory=list)
+    does: str = "other"
     request: Form = None
     response: Form = None
+
+
+@dataclass
+class Block:
+    """An auxiliary block; types of the same layout share one."""
+    types: list                 # (type, name, label)
+    versions: list
+    where: str
+    form: Form = None
 
 
 @dataclass
@@ -195,6 +209,7 @@ class Model:
     rops: dict = dc_field(default_factory=dict)
     reserved: dict = dc_field(default_factory=dict)
     messages: dict = dc_field(default_factory=dict)
+    blocks: dict = dc_field(default_factory=dict)       # (type, version) -> Block
     broken: set = dc_field(default_factory=set)     # names whose definition was refused
 
 
@@ -206,9 +221,12 @@ SCALARS = {
 STRINGS = {"z8", "z16", "str8", "str16", "bytes"}
 KEEPS = {"folder", "message", "notification_types", "whole_store", "name", "columns", "recipient_columns", "row_columns",
          "logon_flags", "folder_names", "names", "ids", "target", "notification_flags", "table_event", "session_index",
-         "state_property", "state_size"}
+         "state_property", "state_size", "user_dn", "display_name", "event_pending", "max_rop_out"}
 DOES = {"release", "logon", "set_columns", "reset_columns", "set_recipients", "name_folder", "name_properties",
         "subscribe", "notify", "pending", "end_of_answers", "progress", "list_folders", "open_table"}
+CALLS = {"connect", "fetch", "wait", "disconnect"}           # what a message does
+ENDPOINTS = ("emsmdb", "nspi")                               # of MAPI/HTTP: mailbox and address book
+BUFFERS = ("rops", "auxiliary")                              # that other readers dissect
 PROTOCOLS = {"rop", "oxcnotif", "mapihttp"}
 
 # Handle indexes in the head of a ROP: word -> field, and what it is to the ROP.

@@ -8,6 +8,7 @@
 #define OXCNOTIF_MAPIHTTP_BODY_H
 
 #include "compat.h"
+#include "rop/tables.h"
 #include "session/session.h"
 
 /* ---- headers (MS-OXCMAPIHTTP 2.2.3.3) ---- */
@@ -43,13 +44,8 @@ int oxc_mapihttp_preamble_size(tvbuff_t *tvb);
 
 /* ---- bodies (MS-OXCMAPIHTTP 2.2.4, 2.2.5) ---- */
 
-typedef struct oxc_request_type {
-    const char *name;           /* X-RequestType */
-    oxc_call_kind_t kind;
-    bool address_book;          /* of the /mapi/nspi endpoint: its bodies are in the definitions */
-    const struct oxc_body_field *request;       /* of the mailbox endpoint, else NULL */
-    const struct oxc_body_field *response;      /* behind StatusCode and ErrorCode */
-} oxc_request_type_t;
+/* A request type by its definition: name, kind of call, endpoint, forms. */
+typedef ropdef_message_t oxc_request_type_t;
 
 /* The request type of that name, compared case-insensitively; NULL for an unknown one. */
 const oxc_request_type_t *oxc_mapihttp_request_type(const char *name);

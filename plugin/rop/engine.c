@@ -374,13 +374,15 @@ static int
 read_limited(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
 {
     uint64_t limit = evaluate(r, s, f->limit, offset);
-    uint64_t value;
+    uint64_t value = 0;
     int end = r->end;
     bool sized = r->sized;
     int limit_end, next;
 
     if (limit > INT32_MAX)
         limit = INT32_MAX;
+    if (f->type == ROPDEF_BUFFER)
+        return r->read_buffer(r, tree, f, offset, limit);
     if (!oxc_fits(r, tree, offset, (int64_t)limit))
         return -1;
     /* A size of 0 leaves a field out, but not the elements that a count promises. */
@@ -414,12 +416,33 @@ read_field(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, int offset)
         next = read_element(r, s, s->tree, f, offset, &value);
     if (next < 0)
         return -1;
-    if (f->slot >= 0)
-        s->slots[f->slot] = value;
+    s->slots[f->slot] = value;
     if (f->flags & ROPDEF_IS_RETURN_VALUE)
         r->return_value = (uint32_t)value;
     oxc_update_field(r, f, value, offset, next);
+    if (f->keep && r->keep && !r->measure)
+        r->keep(r, f, value, offset, next);
     return next;
+}
+
+/* A field at an offset that counts from the beginning of the tvb; 0 says that there is none. Returns offset. */
+static int
+read_at(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, int offset)
+{
+    uint64_t at = evaluate(r, s, f->at, offset);
+    int next;
+
+    if (at == 0)
+        return offset;
+    if (at < (uint64_t)offset || at >= (uint64_t)r->end) {
+        oxc_malformed(r, s->tree, offset, 0, "%s cannot be at offset %" PRIu64 ": the structure ends at %d", f->name, at,
+                      r->end);
+        return offset;
+    }
+    /* Whatever is wrong with it, the fields behind its offset are where they are. */
+    next = read_field(r, s, f, (int)at);
+    r->reach = MAX(r->reach, next);
+    return offset;
 }
 
 static int
@@ -436,7 +459,7 @@ read_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
             s.slots[f->slot] = is_met(r, &s, f, f->count, offset);
             continue;
         }
-        offset = read_field(r, &s, f, offset);
+        offset = f->at ? read_at(r, &s, f, offset) : read_field(r, &s, f, offset);
         if (offset < 0)
             return -1;
     }

@@ -20,6 +20,9 @@ typedef enum {
     OXC_COUNTS_STREAM           /* FastTransfer streams: 32-bit, and one in front of every value of variable size */
 } oxc_counts_t;
 
+struct ropdef_field;
+struct ropdef_rop;
+
 /* One reading of one structure: where it stands and what is known around it. */
 typedef struct oxc_read {
     packet_info *pinfo;
@@ -41,6 +44,13 @@ typedef struct oxc_read {
     wmem_strbuf_t *info;        /* collects what stands in the Info column; NULL when not wanted */
     struct oxc_buffer *buffer;  /* the ROP buffer around it; NULL outside one */
     const struct ropdef_rop *def;       /* of the ROP being read; NULL outside one */
+    int reach;                  /* first offset behind all values that stand at an offset */
+
+    /* Of a body that is no ROP buffer; NULL in one. */
+    void *owner;
+    void (*keep)(struct oxc_read *r, const struct ropdef_field *f, uint64_t value, int offset, int next);
+    /* Dissects a buffer of size bytes, which may be more than there are; returns the offset behind it, or -1. */
+    int (*read_buffer)(struct oxc_read *r, proto_tree *tree, const struct ropdef_field *f, int offset, uint64_t size);
 } oxc_read_t;
 
 /* Nested restrictions and structures deeper than this are not followed (they are never met in practice). */

@@ -28,6 +28,7 @@ typedef enum {
     ROPDEF_HANDLE,
     ROPDEF_STRUCT,              /* ref: form */
     ROPDEF_C_TYPE,              /* ref: C type */
+    ROPDEF_BUFFER,              /* another reader dissects it; arg: ropdef_buffer_t */
     ROPDEF_DECISION             /* no bytes: what count gives here is kept for later conditions; name is what follows */
 } ropdef_type_t;
 
@@ -51,8 +52,18 @@ typedef enum {
     ROPDEF_KEEP_TABLE_EVENT,
     ROPDEF_KEEP_SESSION_INDEX,
     ROPDEF_KEEP_STATE_PROPERTY, /* of the ICS state that an object uploads next, and its size */
-    ROPDEF_KEEP_STATE_SIZE
+    ROPDEF_KEEP_STATE_SIZE,
+    ROPDEF_KEEP_USER_DN,        /* these of MAPI/HTTP bodies */
+    ROPDEF_KEEP_DISPLAY_NAME,
+    ROPDEF_KEEP_EVENT_PENDING,
+    ROPDEF_KEEP_MAX_ROP_OUT
 } ropdef_keep_t;
+
+/* Buffers in MAPI/HTTP bodies. */
+typedef enum {
+    ROPDEF_BUFFER_ROPS,
+    ROPDEF_BUFFER_AUXILIARY
+} ropdef_buffer_t;
 
 enum {
     ROPDEF_ARRAY = 0x01,        /* count elements, or elements to the end if count is 0 */
@@ -100,7 +111,7 @@ typedef struct {
 } ropdef_op_t;
 
 #define ROPDEF_STACK 16         /* the compiler refuses expressions that need more */
-#define ROPDEF_SLOTS 16
+#define ROPDEF_SLOTS 17         /* with 0, which nothing reads */
 
 /* Bits of a flags field, for proto_tree_add_bitmask(). */
 typedef struct {
@@ -110,17 +121,18 @@ typedef struct {
     const value_string *info_names;
 } ropdef_flags_t;
 
-typedef struct {
+typedef struct ropdef_field {
     const char *name;
-    int *hf;
+    int *hf;                    /* NULL of a buffer, which its reader shows */
     uint8_t type;
     uint8_t size;               /* bytes of a scalar */
     uint8_t flags;
     uint8_t keep;
-    int8_t slot;                /* where the value is kept for later expressions; -1 nowhere */
+    uint8_t slot;               /* where the value is kept for later expressions; 0: none asks for it */
     uint16_t cond;              /* index in ropdef_ops; 0: always there */
     uint16_t count;             /* index in ropdef_ops: elements of an array, length of bytes and strings; 0: none */
     uint16_t limit;             /* index in ropdef_ops: bytes a structure takes; 0: no limit of its own */
+    uint16_t at;                /* index in ropdef_ops: offset from the beginning of the tvb; 0: behind the field before */
     uint16_t ref;               /* form or C type */
     uint8_t arg;                /* of a C type */
     const ropdef_flags_t *bits;
@@ -175,11 +187,21 @@ typedef struct ropdef_rop {
     uint32_t deviations;        /* of servers, that the response depends on: a set of bits */
 } ropdef_rop_t;
 
+/* A body of MAPI/HTTP. */
 typedef struct {
-    const char *name;
-    int request;
+    const char *name;           /* X-RequestType */
+    oxc_call_kind_t kind;
+    bool address_book;          /* of the /mapi/nspi endpoint only */
+    int request;                /* form, or -1: no body */
     int response;
 } ropdef_message_t;
+
+/* An auxiliary block (MS-OXCRPC 2.2.2.2), behind its AUX_HEADER. */
+typedef struct {
+    uint8_t type;
+    uint8_t version;
+    int form;
+} ropdef_block_t;
 
 /* Names of the properties of a property set by their LID. */
 typedef struct {

@@ -16,7 +16,7 @@ LONG = bool(os.environ.get("OXCNOTIF_LONG"))
 # One of these says that bytes are missing, or wrong, or that what is missing was inferred.
 SAID = ["rop.truncated", "rop.malformed", "rop.not_terminated", "rop.undecoded", "rop.chain_lost", "rop.id.undefined",
         "rop.deviation", "rop.store_unknown", "rop.too_deep", "mapihttp.body_truncated", "mapihttp.size_wrong",
-        "mapihttp.string_unterminated", "mapihttp.trailing_data"]
+        "mapihttp.trailing_data"]
 # What is left of these is complete, too: in another form, or because the last field takes whatever comes. By bytes left.
 WHOLE_AGAIN = {
     "RopBufferTooSmall": range(17, 22),                 # RequestBuffers are all bytes to the end (MS-OXCROPS 2.2.15.1)

@@ -17,7 +17,7 @@ EXPERTS = {"rop.handle_index.echo",
            "rop.truncated", "rop.malformed", "rop.too_deep", "rop.undecoded", "rop.not_terminated", "rop.deviation",
            "rop.store_unknown", "rop.columns_unknown", "rop.chain_lost", "rop.recovered", "rop.not_asked", "rop.id.undefined",
            "rop.rop_size.too_small", "rop.rop_size.beyond_buffer", "rop.handle_index.outside", "rop.handle.incomplete",
-           "mapihttp.body_truncated", "mapihttp.size_wrong", "mapihttp.trailing_data", "mapihttp.string_unterminated",
+           "mapihttp.body_truncated", "mapihttp.size_wrong", "mapihttp.trailing_data",
            "mapihttp.body_undefined"}
 
 
@@ -178,8 +178,8 @@ def reaches(frame, form, wanted):
     """Does the frame show the field, in this of its shapes?"""
     slots = {}
     for f in form.fields:
-        values = frame.values(f.header.filter) if f.type != "decision" else ()
-        if f.slot >= 0 and values:
+        values = frame.values(f.header.filter) if f.header else ()
+        if f.slot and values:
             slots[f.slot] = number(values[0])
     if wanted.cond and truth(wanted.cond, slots) == 0:
         return False
@@ -199,7 +199,7 @@ def branches():
         for direction, form in enumerate((owner.request, owner.response)):
             seen = set()
             for f in form.fields if form else ():
-                if f.type not in ("decision", "unreadable") and repr(f.cond) not in seen:
+                if f.type not in ("decision", "unreadable", "buffer") and repr(f.cond) not in seen:
                     seen.add(repr(f.cond))
                     yield pytest.param(owner, direction, form, f,
                                        id=f"{owner.name} {'response' if direction else 'request'} {f.name} {f.where}")
@@ -223,7 +223,7 @@ def test_every_field_is_expected_somewhere():
         for direction, form in enumerate((owner.request, owner.response)):
             for f in form.fields if form else ():
                 # The header is the same in every ROP; structures are in properties.cases, or told by their own fields.
-                if f.type in ("decision", "handle", "error") or f.name == "LogonId" or \
+                if f.type in ("decision", "handle", "error", "buffer") or f.name == "LogonId" or \
                         f.type in MODEL.structs or f.type in MODEL.ctypes:
                     continue
                 if f.header.filter not in told.get((owner.name, direction), ()):

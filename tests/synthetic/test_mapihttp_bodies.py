@@ -8,7 +8,7 @@ import pytest
 from mapihttp import (DISCONNECT, DONE_DISCONNECT, PREAMBLE, WAIT, Http, connect, connected, execute, executed, ext, rops,
                       shown, sized, u32, waited)
 
-EXPERTS = ("mapihttp.body_truncated", "mapihttp.size_wrong", "mapihttp.trailing_data", "mapihttp.string_unterminated",
+EXPERTS = ("mapihttp.body_truncated", "mapihttp.size_wrong", "mapihttp.trailing_data", "rop.truncated", "rop.not_terminated",
            "mapihttp.request_type_unknown", "mapihttp.preamble_unterminated", "mapihttp.meta_tag_line",
            "mapihttp.no_preamble", "mapihttp.additional_header_wrong", "mapihttp.status_code_failure",
            "mapihttp.error_code_failure", "mapihttp.header_value_wrong", "mapihttp.http_failure",
@@ -25,12 +25,12 @@ REQUESTS = {
     "whole Connect": ("Connect", connect(), (), {
         "mapihttp.user_dn": ["/o=Lab/cn=anna"], "mapihttp.default_code_page": [1252], "mapihttp.lcid_sort": [1031],
         "mapihttp.lcid_string": [1033], "mapihttp.auxiliary_buffer_size": [0]}),
-    "Connect ends in LcidSort": ("Connect", connect()[:-10], ("mapihttp.body_truncated",), {
+    "Connect ends in LcidSort": ("Connect", connect()[:-10], ("rop.truncated",), {
         "mapihttp.user_dn": ["/o=Lab/cn=anna"], "mapihttp.default_code_page": [1252], "mapihttp.lcid_sort": []}),
-    "UserDn without NUL": ("Connect", b"/o=Lab/cn=an", ("mapihttp.string_unterminated",), {"mapihttp.user_dn": []}),
+    "UserDn without NUL": ("Connect", b"/o=Lab/cn=an", ("rop.not_terminated",), {"mapihttp.user_dn": []}),
     "whole Execute": ("Execute", execute(ext(rops(7))), (), {
         "mapihttp.rop_buffer_size": [14], "mapihttp.max_rop_out": [0x8000], "rop.handle": [7]}),
-    "Execute without MaxRopOut": ("Execute", u32(0) + sized(ext(rops(7))), ("mapihttp.body_truncated",), {
+    "Execute without MaxRopOut": ("Execute", u32(0) + sized(ext(rops(7))), ("rop.truncated",), {
         "rop.handle": [7], "mapihttp.max_rop_out": []}),
     # The bytes in front of what is missing are a ROP buffer still; its own Size is beyond the data then.
     "RopBufferSize beyond the body": ("Execute", u32(0, 1000) + ext(rops(7, 8))[:-4], (
@@ -42,7 +42,7 @@ REQUESTS = {
     "bytes behind the body": ("Disconnect", DISCONNECT + b"\1\2", ("mapihttp.trailing_data",), {
         "mapihttp.auxiliary_buffer_size": [0]}),
     "NotificationWait of one word": ("NotificationWait", WAIT[:4], ("mapihttp.body_truncated",), {"mapihttp.flags": [0]}),
-    "half a word": ("NotificationWait", WAIT[:2], ("mapihttp.body_truncated",), {"mapihttp.flags": []}),
+    "half a word": ("NotificationWait", WAIT[:2], ("rop.truncated",), {"mapihttp.flags": []}),
     "unknown type": ("Frobnicate", b"\1\2\3", ("mapihttp.request_type_unknown",), {}),
     "PING with a body": ("PING", b"\1\2\3", ("mapihttp.trailing_data",), {}),
 }
@@ -53,7 +53,7 @@ RESPONSES = {
         "mapihttp.polls_max": [60000], "mapihttp.retry_count": [6], "mapihttp.retry_delay": [10000],
         "mapihttp.display_name": ["Ärzte"], "mapihttp.meta_tag": ["PROCESSING", "DONE"], "mapihttp.elapsed_time": [3],
         "mapihttp.start_time": ["Mon, 23 Nov 2026 10:00:00 GMT"]}),
-    "DisplayName without NUL": ("Connect", PREAMBLE, connected()[:-6], ("mapihttp.string_unterminated",), {
+    "DisplayName without NUL": ("Connect", PREAMBLE, connected()[:-6], ("rop.not_terminated",), {
         "mapihttp.polls_max": [60000], "mapihttp.display_name": []}),
     "text in place of ROPs": ("Execute", PREAMBLE, u32(0, 0x80004005, 0) + sized("Ausnahme für alle\r\n".encode()) + u32(0), (
         "mapihttp.error_code_failure",), {"mapihttp.rop_buffer_text": ["Ausnahme für alle\\r\\n"], "rop.handle": []}),

@@ -13,10 +13,10 @@ from mapihttp import (COMPRESSED, LAST, XOR, Http, aux_block, execute, ext, lite
 EXPERTS = ("rop.ext.header_truncated", "rop.ext.version_wrong", "rop.ext.flags_unknown", "rop.ext.size_wrong",
            "rop.ext.empty", "rop.ext.size_actual_wrong", "rop.ext.decompression_failed", "rop.ext.decompressed_size",
            "rop.ext.no_last", "rop.ext.after_last", "rop.ext.too_many", "rop.aux.header_truncated", "rop.aux.size_wrong",
-           "rop.aux.block_truncated", "rop.aux.offset_wrong", "rop.aux.unknown")
+           "rop.aux.block_truncated", "rop.aux.unknown", "rop.malformed", "rop.truncated")
 FIELDS = ("rop.handle", "rop.ext.version", "rop.ext.flags", "rop.ext.size", "rop.ext.size_actual", "mapihttp.max_rop_out",
           "rop.aux.type", "rop.aux.session_id", "rop.aux.request_id", "rop.aux.machine_name", "rop.aux.user_name",
-          "rop.aux.client_ip")
+          "rop.aux.client_ip", "rop.aux.data")
 
 
 def compressed(payload, flags=COMPRESSED | LAST, size_actual=None, stream=None):
@@ -89,14 +89,16 @@ AUX = {
         "rop.aux.type": [1, 1], "rop.aux.session_id": [5]}),
     "Size 0": (ext(aux_block(1, bytes(4), size=0)), ("rop.aux.size_wrong",), {"rop.aux.session_id": []}),
     "Size beyond the buffer": (ext(aux_block(1, bytes(4), size=9)), ("rop.aux.size_wrong",), {"rop.aux.session_id": []}),
-    "block too short": (ext(aux_block(1, struct.pack("<HB", 5, 6)) + REQUEST_ID), ("rop.aux.block_truncated",), {
+    "block too short": (ext(aux_block(1, struct.pack("<HB", 5, 6)) + REQUEST_ID), ("rop.aux.block_truncated", "rop.truncated"), {
         "rop.aux.session_id": [5, 5], "rop.aux.request_id": [6]}),
-    "offset out of the block": (ext(client_info(machine_at=0x300) + REQUEST_ID), ("rop.aux.offset_wrong",), {
+    "offset out of the block": (ext(client_info(machine_at=0x300) + REQUEST_ID), ("rop.malformed",), {
         "rop.aux.machine_name": [], "rop.aux.user_name": ["anna"], "rop.aux.session_id": [5]}),
-    "data beyond the block": (ext(client_info(ip_size=5)), ("rop.aux.offset_wrong",), {"rop.aux.client_ip": []}),
-    "offset into the AUX_HEADER": (ext(client_info(user_at=3)), ("rop.aux.offset_wrong",), {"rop.aux.user_name": []}),
+    "data beyond the block": (ext(client_info(ip_size=5)), ("rop.truncated",), {"rop.aux.client_ip": []}),
+    "offset into the AUX_HEADER": (ext(client_info(user_at=3)), ("rop.malformed",), {"rop.aux.user_name": []}),
     "offset 0 is none": (ext(client_info(user_at=0)), (), {"rop.aux.user_name": []}),
-    "unknown type": (ext(aux_block(0x52, b"\1\2\3") + REQUEST_ID), ("rop.aux.unknown",), {"rop.aux.session_id": [5]}),
+    "unknown type": (ext(aux_block(0x60, b"\1\2\3") + REQUEST_ID), ("rop.aux.unknown",), {"rop.aux.session_id": [5]}),
+    "types without a layout": (ext(aux_block(0x43, b"\1\2\3") + aux_block(0x52, b"\4") + REQUEST_ID), (), {
+        "rop.aux.type": [0x43, 0x52, 1], "rop.aux.data": ["010203", "04"], "rop.aux.session_id": [5]}),
     "unknown version": (ext(aux_block(1, b"\1\2\3\4", version=3) + REQUEST_ID), ("rop.aux.unknown",), {"rop.aux.session_id": [5]}),
 }
 
