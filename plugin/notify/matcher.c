@@ -468,6 +468,12 @@ oxc_matcher_attempts(const oxc_wakeup_t *wakeup)
 }
 
 bool
+oxc_matcher_is_past(const nstime_t *when)
+{
+    return !within_window(when, &latest);
+}
+
+bool
 oxc_matcher_expired(const oxc_wakeup_t *wakeup)
 {
     return !within_window(&wakeup->time, &latest);

@@ -120,6 +120,9 @@ oxc_followup_t oxc_matcher_followup(const oxc_wakeup_t *wakeup);
 /* Has the window of the wake-up passed within what was seen of the capture? */
 bool oxc_matcher_expired(const oxc_wakeup_t *wakeup);
 
+/* The same for a moment: does the capture go on for longer than the window? */
+bool oxc_matcher_is_past(const nstime_t *when);
+
 /* Number of RopNotify in a response. */
 unsigned oxc_matcher_brought(const oxc_pdu_t *pdu);
 

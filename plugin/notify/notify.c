@@ -275,12 +275,12 @@ oxc_notify_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
 
 /* Wake-ups whose frames are past: statistics of the first pass learn of them now. */
 static void
-tell_late_wakeups(packet_info *pinfo)
+tell_late_wakeups(packet_info *pinfo, const oxc_pdu_t *request)
 {
     const oxc_wakeup_t *wakeup;
 
     while (!PINFO_FD_VISITED(pinfo) && (wakeup = oxc_matcher_next_late()) != NULL) {
-        oxc_tap_t event = { .kind = OXC_TAP_WAKEUP, .session = wakeup->session, .wakeup = wakeup };
+        oxc_tap_t event = { .kind = OXC_TAP_WAKEUP, .session = wakeup->session, .pdu = request, .wakeup = wakeup };
 
         tell_tap(pinfo, &event);
     }
@@ -307,7 +307,7 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
                         .session = pdu->call->session, .pdu = pdu };
 
     oxc_matcher_fetch(pinfo, pdu);
-    tell_late_wakeups(pinfo);
+    tell_late_wakeups(pinfo, pdu);
     note_late_start(pinfo, pdu);
     oxc_notify_session(tvb, pinfo, tree, pdu->call->session);
     if (pdu->call->session && pdu->is_response && pdu->call->session->answered_in == pinfo->num)

@@ -61,6 +61,8 @@ show_end(oxc_row_t *row, const oxc_session_t *session)
 static void
 add(session_row_t *r, unsigned column, int n)
 {
+    if (!r)
+        return;
     r->counts[column] += n;
     oxc_row_set_uint(&r->row, column, r->counts[column]);
 }
@@ -78,19 +80,22 @@ show_ends(session_row_t *r, packet_info *pinfo, const oxc_tap_t *event)
     oxc_row_set_text(&r->row, from_server ? COL_CLIENT : COL_SERVER, address_to_str(pinfo->pool, &pinfo->dst));
 }
 
-/* Number 0 is for what belongs to no session that is known. */
+/* NULL for a session that is not known: what belongs to none has no row. */
 static session_row_t *
 row_of(const oxc_session_t *session)
 {
-    session_row_t *r = (session_row_t *)oxc_rows_get(rows, sessions, session ? session->number : 0);
+    session_row_t *r;
 
+    if (!session)
+        return NULL;
+    r = (session_row_t *)oxc_rows_get(rows, sessions, session->number);
     if (!r->shown) {
         r->shown = true;
-        oxc_row_set_uint(&r->row, COL_SESSION, session ? session->number : 0);
+        oxc_row_set_uint(&r->row, COL_SESSION, session->number);
         oxc_row_set_text(&r->row, COL_CLIENT, "");
         oxc_row_set_text(&r->row, COL_SERVER, "");
-        oxc_row_set_uint(&r->row, COL_FIRST, session ? session->first_frame : 0);
-        oxc_row_set_uint(&r->row, COL_LAST, session ? session->first_frame : 0);
+        oxc_row_set_uint(&r->row, COL_FIRST, session->first_frame);
+        oxc_row_set_uint(&r->row, COL_LAST, session->first_frame);
         for (unsigned column = COUNTED_FROM; column <= COUNTED_TO; column++)
             add(r, column, 0);
     }
@@ -130,15 +135,16 @@ static tap_packet_status
 sessions_packet(void *tapdata _U_, packet_info *pinfo, epan_dissect_t *edt _U_, const void *data, tap_flags_t flags _U_)
 {
     const oxc_tap_t *event = (const oxc_tap_t *)data;
+    const oxc_session_t *session = event->session;
     session_row_t *r;
 
-    /* A call without a session, such as a connect that fails, is nobody's. */
-    if (!event->session && event->kind != OXC_TAP_WAKEUP && event->kind != OXC_TAP_NOTIFICATION &&
-        event->kind != OXC_TAP_SUBSCRIPTION)
-        return TAP_PACKET_DONT_REDRAW;
-    r = row_of(event->session);
-    oxc_row_set_uint(&r->row, COL_LAST, pinfo->num);
-    show_ends(r, pinfo, event);
+    if (!session && event->kind == OXC_TAP_WAKEUP)
+        session = oxc_wakeup_session(event->wakeup);
+    r = row_of(session);
+    if (r) {
+        oxc_row_set_uint(&r->row, COL_LAST, pinfo->num);
+        show_ends(r, pinfo, event);
+    }
     if (event->kind == OXC_TAP_SUBSCRIPTION)
         add(r, COL_SUBSCRIPTIONS, 1);
     else if (event->kind == OXC_TAP_NOTIFICATION)

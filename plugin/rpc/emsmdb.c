@@ -124,7 +124,11 @@ oxc_emsmdb_response_cxh(oxc_rpc_t *rpc)
 uint32_t
 oxc_emsmdb_return_value(oxc_rpc_t *rpc)
 {
-    return oxc_rpc_return_value(rpc, hf_return_value);
+    uint32_t value = oxc_rpc_return_value(rpc, hf_return_value);
+
+    if (value != 0 && !rpc->ndr.broken && rpc->pdu->call->kind == OXC_CALL_FETCH)
+        oxc_notify_call_failed(rpc->pinfo, rpc->pdu->call, OXC_FAILURE_REFUSED);
+    return value;
 }
 
 static void
@@ -615,6 +619,7 @@ oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t d
     /* The server knows the context handle no more, or never did (C706 appendix N). */
     if (status == NCA_S_FAULT_CONTEXT_MISMATCH && call->session)
         oxc_session_end(pinfo, call->session, OXC_END_LOST);
+    oxc_notify_call_failed(pinfo, call, OXC_FAILURE_REFUSED);
     oxc_rpc_show_session(tvb, pinfo, tree, call);
     oxc_notify_call(pinfo, pdu);
 }

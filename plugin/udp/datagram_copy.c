@@ -17,7 +17,7 @@
 
 /* Seconds between two copies: with an IP identification that tells them apart from a repeated datagram, and without. */
 #define APART 1.0
-#define APART_UNIDENTIFIED 0.005
+#define APART_UNIDENTIFIED 0.0005
 
 /* The latest datagram between two ports. */
 typedef struct {
@@ -71,9 +71,12 @@ ip_identification(const packet_info *pinfo, tvbuff_t *payload)
 static bool
 is_copy(const datagram_t *first, const datagram_t *second)
 {
-    bool identified = first->identification != NO_IDENTIFICATION && first->identification != 0;
+    bool identified = first->identification != NO_IDENTIFICATION;
     nstime_t apart;
 
+    /* A sender that does not count its packets gives all of them 0. */
+    if (first->identification == 0)
+        return false;
     nstime_delta(&apart, &second->time, &first->time);
     return first->identification == second->identification && first->len == second->len &&
            first->hash == second->hash && nstime_to_sec(&apart) < (identified ? APART : APART_UNIDENTIFIED);

@@ -48,6 +48,7 @@ struct oxc_push {
     const uint8_t *context;
     uint32_t len;
     uint32_t asked_in;
+    nstime_t asked;
     uint32_t replaced_in;       /* 0: not replaced and not withdrawn */
     bool refused;
     bool came;                  /* a datagram did */
@@ -175,6 +176,7 @@ oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback
     push->context = (const uint8_t *)wmem_memdup(wmem_file_scope(), context, len);
     push->len = (uint32_t)len;
     push->asked_in = pinfo->num;
+    push->asked = pinfo->abs_ts;
     if (session) {
         push->replaces = (oxc_push_t *)wmem_map_lookup(by_session, session);
         if (push->replaces)
@@ -212,7 +214,7 @@ oxc_push_answer(packet_info *pinfo, oxc_push_t *push, bool accepted)
 bool
 oxc_push_is_silent(const packet_info *pinfo, const oxc_push_t *push)
 {
-    return PINFO_FD_VISITED(pinfo) && push && !push->refused && !push->came;
+    return PINFO_FD_VISITED(pinfo) && push && !push->refused && !push->came && oxc_matcher_is_past(&push->asked);
 }
 
 void
