@@ -65,8 +65,9 @@ def stack_depth(node):
 
 
 class Checker:
-    def __init__(self, model, error_codes, errors):
+    def __init__(self, model, error_codes, tag_names, errors):
         self.model = model
+        self.property_ids = {name: tag >> 16 for name, tag in tag_names.items()}
         self.error_codes = error_codes  # name of an error code -> value
         self.errors = errors
         self.headers = {}               # (filter, mask) -> Header
@@ -387,6 +388,9 @@ class Checker:
                     self.form(form)
         for block in {id(b): b for b in m.blocks.values()}.values():
             self.form(block.form)
+        for meaning in m.properties.values():
+            with self.errors.collected():
+                self.property(meaning)
         names = {}
         for rop in m.rops.values():
             with self.errors.collected():
@@ -396,6 +400,21 @@ class Checker:
                 self.rop(rop)
         if not self.errors.list:        # what a refused line would have used is not unused
             self.unused()
+
+    def property(self, meaning):
+        if self.property_ids.get(meaning.name) != meaning.id:
+            raise DefinitionError(meaning.where, f"property-tags.tsv has no {meaning.name} of {meaning.id:#06x}")
+        if meaning.enum:
+            self.enum(meaning.enum, meaning.where)
+            return
+        if meaning.flags not in self.model.flags:
+            self.missing(meaning.flags)
+            raise DefinitionError(meaning.where, f"unknown flags {meaning.flags}")
+        flags = self.model.flags[meaning.flags]
+        flags.used = True
+        for bit in flags.bits:
+            if bit.mask & (bit.mask - 1):
+                raise DefinitionError(meaning.where, f"{bit.name} of {flags.name} is more than one bit")
 
     def unused(self):
         m = self.model

@@ -59,11 +59,11 @@ def read_named_properties(path):
 
 
 def compile_definitions(paths, tables):
-    tags, _ = read_table(tables / "property-tags.tsv", 0, (4, 5))
+    tags, tag_names = read_table(tables / "property-tags.tsv", 0, (4, 5))
     errors, error_names = read_table(tables / "error-codes.tsv", 0, (1,))
     model, collected = Model(), Errors()
     Parser(model, collected).files(paths)
-    checker = Checker(model, error_names, collected)
+    checker = Checker(model, error_names, tag_names, collected)
     checker.run()
     collected.check([path.name for path in paths])
     return model, checker, Emitter(model, checker, sorted(tags.items()), sorted(errors.items()),

@@ -189,6 +189,7 @@ class Emitter:
         self.rops(out)
         self.messages(out)
         self.blocks(out)
+        self.property_values(out)
         for p in protocols:
             out.append(f"static hf_register_info headers_{p}[] = {{\n{''.join(self.header_row(h) for h in by_proto[p])}}};\n\n")
         out.append("void\nropdefs_register(const char *protocol)\n{\n    int proto = proto_get_id_by_filter_name(protocol);\n\n")
@@ -281,6 +282,17 @@ class Emitter:
         out.extend(f"    {{ 0x{number:02x}, {c_string(label)} }},\n" for number, label in sorted(names.items()))
         out.append("    { 0, NULL }\n};\n\n")
 
+    def property_values(self, out):
+        for name in dict.fromkeys(p.flags for p in self.model.properties.values() if p.flags):
+            out.append(f"static const value_string bit_names_{name}[] = {{\n")
+            out.extend(f"    {{ 0x{bit.mask:x}, {c_string(bit.label)} }},\n" for bit in self.model.flags[name].bits)
+            out.append("    { 0, NULL }\n};\n\n")
+        out.append("const ropdef_property_t ropdef_properties[] = {\n")
+        for p in self.model.properties.values():
+            out.append(f"    {{ 0x{p.id:04x}, {str(bool(p.flags)).lower()}, "
+                       f"{f'bit_names_{p.flags}' if p.flags else f'vals_{p.enum}'} }},  /* {p.where}: {p.name} */\n")
+        out.append("    { 0, false, NULL }\n};\n\n")
+
     def h_file(self):
         m = self.model
         forms = "".join(f"    ROPDEF_STRUCT_{snake(s.name).upper()} = {s.index},\n" for s in m.structs.values())
@@ -313,6 +325,7 @@ extern value_string_ext ropdef_rop_vals_ext;
 extern value_string_ext ropdef_property_tag_vals_ext;
 extern value_string_ext ropdef_property_id_vals_ext;
 extern value_string_ext ropdef_error_vals_ext;
+extern const ropdef_property_t ropdef_properties[];     /* ends with NULL names */
 extern const ropdef_property_set_t ropdef_property_sets[];      /* ends with a NULL name */
 
 /* Registers the header fields that the definitions have for a protocol, by its filter name; it must be registered. */
@@ -370,6 +383,13 @@ void ropdefs_register_subtrees(void);
                 out.append("\n| field | filter | type | values |\n|---|---|---|---|\n")
             out.extend(f"| {name} | `{filt}` | {ftype} | {values} |\n"
                        for (name, filt, ftype, values), _ in self.reference_rows([(block.form, "")]))
+        out.append("\n# Numbers of properties\n\n| property | values |\n|---|---|\n")
+        for p in self.model.properties.values():
+            if p.enum:
+                names = (f"{value:#x} {label}" for value, _, label in sorted(self.model.enums[p.enum].values))
+            else:
+                names = (f"`{bit.mask:#x}` {bit.label}" for bit in self.model.flags[p.flags].bits)
+            out.append(f"| `0x{p.id:04X}` {p.name} | {', '.join(names)} |\n")
         out.append("\n# Structures\n")
         for s in self.model.structs.values():
             out.append(f"\n## {s.name}\n\n{s.ref}\n\n| field | filter | type | values |\n|---|---|---|---|\n")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field as dc_field
 
 from expression import Tokens, is_positional, parse_expression
 from model import (BUFFERS, CALLS, DOES, ENDPOINTS, HANDLES, HEADS, KEEPS, PROTOCOLS, SCALARS, STRINGS, Bit, Block, Columns,
-                   CType, DefinitionError, Deviation, Enum, Field, Flags, Form, Group, Message, Rop, minimum_size, snake)
+                   CType, DefinitionError, Deviation, Enum, Field, Flags, Form, Group, Message, Property, Rop, minimum_size, snake)
 
 
 @dataclass
@@ -56,7 +56,7 @@ def split_comment(raw):
 
 
 DEFINITIONS = ("spec", "proto", "enum", "flags", "struct", "group", "type", "deviation", "columns", "rop", "reserved",
-               "message", "block")
+               "message", "block", "property")
 
 
 class Parser:
@@ -196,6 +196,16 @@ class Parser:
             self.unique(self.model.reserved, rop.id, rop, f"reserved RopId {rop.id:#04x}")
 
         self.items(line, tokens, read)
+
+    def read_property(self, line, tokens):
+        meaning = Property(tokens.number(0xFFFF), tokens.identifier("a name"), line.where)
+        if tokens.take("flags"):
+            meaning.flags = tokens.identifier("flags")
+        else:
+            tokens.expect("enum")
+            meaning.enum = tokens.identifier("an enumeration")
+        self.unique(self.model.properties, meaning.id, meaning, f"property {meaning.id:#06x}")
+        self.leaf(line)
 
     # ---- what C does ----
 

@@ -189,6 +189,16 @@ class Message:
 
 
 @dataclass
+class Property:
+    """What the number of a property means."""
+    id: int
+    name: str
+    where: str
+    enum: str = None
+    flags: str = None
+
+
+@dataclass
 class Block:
     """An auxiliary block; types of the same layout share one."""
     types: list                 # (type, name, label)
@@ -209,6 +219,7 @@ class Model:
     rops: dict = dc_field(default_factory=dict)
     reserved: dict = dc_field(default_factory=dict)
     messages: dict = dc_field(default_factory=dict)
+    properties: dict = dc_field(default_factory=dict)
     blocks: dict = dc_field(default_factory=dict)       # (type, version) -> Block
     broken: set = dc_field(default_factory=set)     # names whose definition was refused
 

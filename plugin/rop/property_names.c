@@ -228,133 +228,6 @@ oxc_string_name_text(wmem_allocator_t *scope, const e_guid_t *set, const char *n
 
 /* ---- numbers with names ---- */
 
-static const value_string message_flags[] = {   /* MS-OXCMSG 2.2.1.6 */
-    { 0x00000001, "mfRead" },
-    { 0x00000002, "mfUnmodified" },
-    { 0x00000004, "mfSubmitted" },
-    { 0x00000008, "mfUnsent" },
-    { 0x00000010, "mfHasAttach" },
-    { 0x00000020, "mfFromMe" },
-    { 0x00000040, "mfFAI" },
-    { 0x00000080, "mfResend" },
-    { 0x00000100, "mfNotifyRead" },
-    { 0x00000200, "mfNotifyUnread" },
-    { 0x00000400, "mfEverRead" },
-    { 0x00002000, "mfInternet" },
-    { 0x00008000, "mfUntrusted" },
-    { 0, NULL }
-};
-
-static const value_string message_status[] = {  /* MS-OXCMSG 2.2.1.8 */
-    { 0x00000800, "msInConflict" },
-    { 0x00001000, "msRemoteDownload" },
-    { 0x00002000, "msRemoteDelete" },
-    { 0, NULL }
-};
-
-static const value_string importance[] = {      /* MS-OXCMSG 2.2.1.11 */
-    { 0, "Low" }, { 1, "Normal" }, { 2, "High" }, { 0, NULL }
-};
-
-static const value_string priority[] = {        /* MS-OXCMSG 2.2.1.12 */
-    { 0, "Normal" }, { 1, "Urgent" }, { 0xFFFFFFFF, "Not urgent" }, { 0, NULL }
-};
-
-static const value_string sensitivity[] = {     /* MS-OXCMSG 2.2.1.13 */
-    { 0, "Normal" }, { 1, "Personal" }, { 2, "Private" }, { 3, "Confidential" }, { 0, NULL }
-};
-
-static const value_string object_type[] = {     /* MS-OXCPRPT 2.2.1.7 */
-    { 1, "Store" }, { 2, "Address book" }, { 3, "Folder" }, { 4, "Address book container" }, { 5, "Message" },
-    { 6, "Mail user" }, { 7, "Attachment" }, { 8, "Distribution list" }, { 0, NULL }
-};
-
-static const value_string display_type[] = {    /* MS-OXOABK 2.2.3.11 */
-    { 0x0000, "DT_MAILUSER" }, { 0x0001, "DT_DISTLIST" }, { 0x0002, "DT_FORUM" }, { 0x0003, "DT_AGENT" },
-    { 0x0004, "DT_ORGANIZATION" }, { 0x0005, "DT_PRIVATE_DISTLIST" }, { 0x0006, "DT_REMOTE_MAILUSER" },
-    { 0x0100, "DT_CONTAINER" }, { 0x0101, "DT_TEMPLATE" }, { 0x0102, "DT_ADDRESS_TEMPLATE" }, { 0x0200, "DT_SEARCH" },
-    { 0, NULL }
-};
-
-static const value_string row_type[] = {        /* MS-OXCTABL 2.2.1.3 */
-    { 1, "TBL_LEAF_ROW" }, { 2, "TBL_EMPTY_CATEGORY" }, { 3, "TBL_EXPANDED_CATEGORY" },
-    { 4, "TBL_COLLAPSED_CATEGORY" }, { 0, NULL }
-};
-
-static const value_string recipient_type[] = {  /* MS-OXOMSG 2.2.3.1 */
-    { 0, "Originator" }, { 1, "To" }, { 2, "Cc" }, { 3, "Bcc" }, { 0, NULL }
-};
-
-static const value_string folder_type[] = {     /* MS-OXCFOLD 2.2.2.2.2.1 */
-    { 0, "Root" }, { 1, "Generic" }, { 2, "Search" }, { 0, NULL }
-};
-
-static const value_string attach_method[] = {   /* MS-OXCMSG 2.2.2.9 */
-    { 0, "afNone" }, { 1, "afByValue" }, { 2, "afByReference" }, { 4, "afByReferenceOnly" },
-    { 5, "afEmbeddedMessage" }, { 6, "afStorage" }, { 7, "afByWebReference" }, { 0, NULL }
-};
-
-static const value_string rule_state[] = {      /* MS-OXORULE 2.2.1.3.1.3 */
-    { 0x01, "ST_ENABLED" }, { 0x02, "ST_ERROR" }, { 0x04, "ST_ONLY_WHEN_OOF" }, { 0x08, "ST_KEEP_OOF_HIST" },
-    { 0x10, "ST_EXIT_LEVEL" }, { 0x20, "ST_SKIP_IF_SCL_IS_SAFE" }, { 0x40, "ST_RULE_PARSE_ERROR" }, { 0, NULL }
-};
-
-static const value_string access_flags[] = {    /* MS-OXCPRPT 2.2.1.1 */
-    { 0x01, "Modify" }, { 0x02, "Read" }, { 0x04, "Delete" }, { 0x08, "Create hierarchy" },
-    { 0x10, "Create contents" }, { 0x20, "Create associated contents" }, { 0, NULL }
-};
-
-static const value_string access_level[] = {    /* MS-OXCPRPT 2.2.1.2 */
-    { 0, "Read only" }, { 1, "Modify" }, { 0, NULL }
-};
-
-static const value_string flag_status[] = {     /* MS-OXOFLAG 2.2.1.1 */
-    { 1, "followupComplete" }, { 2, "followupFlagged" }, { 0, NULL }
-};
-
-static const value_string native_body[] = {     /* MS-OXRTFEX 2.1.4.1 */
-    { 0, "Undefined" }, { 1, "Plain text" }, { 2, "RTF" }, { 3, "HTML" }, { 4, "Clear-signed" }, { 0, NULL }
-};
-
-static const value_string member_rights[] = {   /* MS-OXCPERM 2.2.7 */
-    { 0x0001, "ReadAny" }, { 0x0002, "Create" }, { 0x0008, "EditOwned" }, { 0x0010, "DeleteOwned" },
-    { 0x0020, "EditAny" }, { 0x0040, "DeleteAny" }, { 0x0080, "CreateSubFolder" }, { 0x0100, "FolderOwner" },
-    { 0x0200, "FolderContact" }, { 0x0400, "FolderVisible" }, { 0x0800, "FreeBusySimple" },
-    { 0x1000, "FreeBusyDetailed" }, { 0, NULL }
-};
-
-static const value_string recipient_track[] = { /* MS-OXOCAL 2.2.4.10.2 */
-    { 0, "None" }, { 1, "Organized" }, { 2, "Tentative" }, { 3, "Accepted" }, { 4, "Declined" },
-    { 5, "Not responded" }, { 0, NULL }
-};
-
-/* Properties whose number is a set of flags, or one of several values. */
-static const struct {
-    uint16_t id;
-    bool flags;
-    const value_string *names;
-} number_names[] = {
-    { 0x0017, false, importance },
-    { 0x0026, false, priority },
-    { 0x002E, false, sensitivity },
-    { 0x0036, false, sensitivity },
-    { 0x0C15, false, recipient_type },
-    { 0x0E07, true, message_flags },
-    { 0x0E17, true, message_status },
-    { 0x0FF4, true, access_flags },
-    { 0x0FF5, false, row_type },
-    { 0x0FF7, false, access_level },
-    { 0x0FFE, false, object_type },
-    { 0x1016, false, native_body },
-    { 0x1090, false, flag_status },
-    { 0x3601, false, folder_type },
-    { 0x3705, false, attach_method },
-    { 0x3900, false, display_type },
-    { 0x5FFF, false, recipient_track },
-    { 0x6673, true, member_rights },
-    { 0x6677, true, rule_state },
-};
-
 static void
 flags_text(uint32_t number, const value_string *names, oxc_text_t *text)
 {
@@ -378,16 +251,16 @@ flags_text(uint32_t number, const value_string *names, oxc_text_t *text)
 bool
 oxc_property_number_text(uint32_t tag, uint32_t number, oxc_text_t *text)
 {
-    for (unsigned i = 0; i < G_N_ELEMENTS(number_names); i++) {
+    for (const ropdef_property_t *property = ropdef_properties; property->names; property++) {
         const char *name;
 
-        if (number_names[i].id != OXC_ID_OF(tag))
+        if (property->id != OXC_ID_OF(tag))
             continue;
-        if (number_names[i].flags) {
-            flags_text(number, number_names[i].names, text);
+        if (property->is_flags) {
+            flags_text(number, property->names, text);
             return true;
         }
-        name = try_val_to_str(number, number_names[i].names);
+        name = try_val_to_str(number, property->names);
         if (name)
             oxc_text_add(text, "%s (%d)", name, (int32_t)number);
         return name != NULL;

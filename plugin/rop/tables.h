@@ -203,6 +203,13 @@ typedef struct {
     int form;
 } ropdef_block_t;
 
+/* What the number of a property means: one of several values, or a set of flags. */
+typedef struct {
+    uint16_t id;
+    bool is_flags;
+    const value_string *names;
+} ropdef_property_t;
+
 /* Names of the properties of a property set by their LID. */
 typedef struct {
     const char *name;
