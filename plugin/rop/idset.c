@@ -214,6 +214,24 @@ read_command(oxc_cursor_t *c, decoder_t *d, command_t *command, int offset, uint
     }
 }
 
+/* A command with what it has, on a line of its own. */
+static int
+read_line(oxc_cursor_t *c, decoder_t *d, proto_tree *tree, int offset, uint8_t code)
+{
+    command_t command = { NULL, NULL, 0 };
+    int start = offset;
+    proto_item *item;
+
+    command.tree = proto_tree_add_subtree(tree, c->tvb, offset, 1, ett_command, &item,
+                                          val_to_str_const(code, command_vals, "Unknown command"));
+    command.label = oxc_text_new(c, command.tree);
+    proto_tree_add_item(command.tree, hf_command, c->tvb, offset, 1, ENC_NA);
+    offset = read_command(c, d, &command, offset + 1, code);
+    if (command.ranges > 0)
+        oxc_text_show(item, command.label, false);
+    return oxc_subtree_end(item, start, offset);
+}
+
 /* A GLOBSET, up to its End command. */
 static int
 read_globset(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_text_t *text)
@@ -222,23 +240,11 @@ read_globset(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_text_t *text)
     uint8_t code;
 
     do {
-        command_t command = { NULL, NULL, 0 };
-        proto_item *item;
-        int start = offset;
-
         if (!oxc_afford(c, tree, offset, 2) || !oxc_fits(c, tree, offset, 1))
             return -1;
         code = tvb_get_uint8(c->tvb, offset);
-        item = proto_tree_add_item(tree, hf_command, c->tvb, offset, 1, ENC_NA);
-        command.tree = proto_item_add_subtree(item, ett_command);
-        command.label = oxc_text_new(c, command.tree);
-        offset = read_command(c, &decoder, &command, offset + 1, code);
-        if (command.ranges > 0)
-            oxc_text_show(item, command.label, false);
-        if (offset < 0)
-            return -1;
-        oxc_subtree_end(item, start, offset);
-    } while (code != COMMAND_END);
+        offset = read_line(c, &decoder, tree, offset, code);
+    } while (offset >= 0 && code != COMMAND_END);
     return offset;
 }
 
