@@ -396,8 +396,12 @@ static void
 fetch_answered(packet_info *pinfo, const oxc_pdu_t *pdu)
 {
     unsigned notifications = oxc_matcher_brought(pdu);
+    oxc_wakeup_t *wakeup;
+    uint8_t confidence;
 
-    oxc_inference_answer(pdu, notifications);
+    wakeup = oxc_inference_answer(pdu, notifications, &confidence);
+    if (wakeup && !wmem_map_contains(attempts, pdu->call) && !oxc_followup_is_certain(wakeup))
+        add_attempt(wakeup, pdu->call->request, confidence);
     oxc_index_answer(pinfo, pdu->call->session, notifications);
     oxc_polling_response(pdu, notifications);
     fetch_decided(pdu->call);

@@ -724,18 +724,29 @@ oxc_inference_fetch(const oxc_pdu_t *request, uint8_t *confidence)
     return best >= SHOWN ? followed : NULL;
 }
 
-void
-oxc_inference_answer(const oxc_pdu_t *response, unsigned notifications)
+/* That the session which shares a channel and gets notifications was woken, and not another one. */
+#define SHARER_BROUGHT 95
+
+oxc_wakeup_t *
+oxc_inference_answer(const oxc_pdu_t *response, unsigned notifications, uint8_t *confidence)
 {
     oxc_session_t *session = response->call->session;
     peers_t *peers = session->inference ? session->inference->peers : NULL;
+    oxc_wakeup_t *brought_for = NULL;
 
     if (!peers || session->sealed)
-        return;
+        return NULL;
     for (near_t *near = peers->oldest; near; near = near->next)
-        for (unsigned i = 0; i < near->count; i++)
-            if (near->fetchers[i].call == response->call)
-                near->fetchers[i].ratio *= notifications ? BROUGHT : BROUGHT_NOTHING;
+        for (unsigned i = 0; i < near->count; i++) {
+            if (near->fetchers[i].call != response->call)
+                continue;
+            near->fetchers[i].ratio *= notifications ? BROUGHT : BROUGHT_NOTHING;
+            if (notifications > 0 && !near->wakeup->session && near->channel->near == near &&
+                count_sharers(near->channel) > 1 && find_candidate(near->channel, session))
+                brought_for = near->wakeup;
+        }
+    *confidence = SHARER_BROUGHT;
+    return brought_for;
 }
 
 void

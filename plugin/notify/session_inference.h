@@ -96,8 +96,11 @@ oxc_session_t *oxc_inference_woken(oxc_channel_t *channel, struct oxc_wakeup *wa
  */
 struct oxc_wakeup *oxc_inference_fetch(const oxc_pdu_t *request, uint8_t *confidence);
 
-/* What a fetch brought: a number of notifications. */
-void oxc_inference_answer(const oxc_pdu_t *response, unsigned notifications);
+/*
+ * What a fetch brought: a number of notifications. Returns the wake-up through a channel that several sessions share
+ * which this shows to be the session's, with the confidence of that; NULL for none.
+ */
+struct oxc_wakeup *oxc_inference_answer(const oxc_pdu_t *response, unsigned notifications, uint8_t *confidence);
 
 /* A call failed: it is no follow-up of anything. */
 void oxc_inference_failed(const oxc_call_t *call);

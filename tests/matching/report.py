@@ -21,6 +21,8 @@ import tshark as tools  # noqa: E402
 
 GENERATE = HERE.parents[1] / "test-captures" / "generator" / "generate"
 CONDITIONS = ("complete", "loss", "start", "nat", "encrypted", "nat+start")
+# What the field adds, each alone and all together; what hides nothing must be right.
+FIELD = ("auth", "failed", "addresses", "own", "copies", "busy", "field", "start+field", "middle", "proxy", "vanish")
 # Behind this line of a document the tables are replaced; a file without it is replaced as a whole.
 MEASURED = "<!-- behind this line: tests/matching/report.py --markdown -->\n\n"
 ANYTHING = " || ".join(f"{name}" for name in scoring.FIELDS.values())
@@ -72,7 +74,7 @@ def main() -> int:
         print(f"the plugin has no field {', '.join(missing)}", file=sys.stderr)
         return 2
     scores, problems = {}, []
-    for condition in options.condition or CONDITIONS:
+    for condition in options.condition or CONDITIONS + FIELD:
         began = time.monotonic()
         score = scores[condition] = measure(condition, options.seed or [1], options.sessions, options.events,
                                             dict(pref.split(":", 1) for pref in options.pref))

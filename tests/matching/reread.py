@@ -125,6 +125,12 @@ def rop_responses(payload: bytes) -> tuple[int, int | None]:
     return notes, pending
 
 
+def is_bare(payload: bytes) -> bool:
+    """Does a ROP input buffer have no ROP, or RopRelease (3 bytes) only?"""
+    rops = payload[2:struct.unpack_from("<H", payload)[0]]
+    return len(rops) % 3 == 0 and all(rops[at] == 1 for at in range(0, len(rops), 3))
+
+
 def extended(buffer: bytes) -> bytes:
     """The payload of the one extended buffer that this is."""
     version, flags, size, actual = struct.unpack_from("<HHHH", buffer)
@@ -181,6 +187,7 @@ class Reader:
         self.fetches = []
         for self.number, self.time, frame in frames(path):
             self._frame(frame)
+        self._choose()
 
     # -- below the calls
 
@@ -266,7 +273,7 @@ class Reader:
             if asked["kind"] == "Execute":
                 size = struct.unpack_from("<I", body, 4)[0]
                 assert len(body) == 8 + size + 8
-                extended(body[8:8 + size])
+                asked["bare"] = is_bare(extended(body[8:8 + size]))
                 self._fetch(asked)
             return True
         asked = connection.requests.popleft()
@@ -334,11 +341,12 @@ class Reader:
             data = stub.conformant()
             assert stub.u32() == len(data) and 8 <= stub.u32() <= 0x8007
             assert (stub.conformant(), stub.u32(), stub.u32()) == (b"", 0, 0x1008)
-            extended(data)
+            asked["bare"] = is_bare(extended(data))
             self._fetch(asked)
         elif kind == "old fetch":
             data = stub.varying()
             assert stub.u16() == len(data) and stub.u16() <= 0x7FFF
+            asked["bare"] = is_bare(bytes(byte ^ 0xA5 for byte in data))
             self._fetch(asked)
         elif kind == "push":
             stub.u32()
@@ -388,7 +396,7 @@ class Reader:
 
     def _wakeup(self, session, method, outcome):
         wakeup = {"frame": self.number, "time": self.time, "method": method, "outcome": outcome, "session": session,
-                  "followup": None, "superseded_by": None}
+                  "followup": None, "superseded_by": None, "calls": []}
         self.wakeups.append(wakeup)
         if outcome != 1:
             return
@@ -398,9 +406,23 @@ class Reader:
 
     def _fetch(self, asked):
         asked["wakeup"] = None
-        wakeup = self.open.pop(asked["session"], None)
+        wakeup = self.open.get(asked["session"])
         if wakeup is not None and self.time - wakeup["time"] <= WINDOW:
-            wakeup["followup"], asked["wakeup"] = self.number, wakeup["frame"]
+            wakeup["calls"].append(asked)
+
+    def _choose(self):
+        """The follow-up of each wake-up: the first call that brought notifications, else the first without ROPs of its
+        own, else the first."""
+        fetches = {fetch["request"]: fetch for fetch in self.fetches}
+        for wakeup in self.wakeups:
+            calls = wakeup.pop("calls")
+            chosen = next((call for call in calls if fetches.get(call["frame"], {}).get("notifications")),
+                          next((call for call in calls if call["bare"]), calls[0] if calls else None))
+            if chosen is None:
+                continue
+            wakeup["followup"], wakeup["superseded_by"] = chosen["frame"], None
+            if chosen["frame"] in fetches:
+                fetches[chosen["frame"]]["wakeup"] = wakeup["frame"]
 
     def _fetched(self, asked, payload, session_of):
         notes, pending = rop_responses(payload)

@@ -11,12 +11,14 @@ ETHERNET = 1
 class Capture:
     """A pcapng or pcap file. write() answers the frame number, or None for a packet that the capture does not have."""
 
-    def __init__(self, path, form='pcapng', missing=None, start=0.0):
-        """missing: a function that says, packet by packet, whether it is lost; start: seconds before which nothing is kept."""
+    def __init__(self, path, form='pcapng', missing=None, start=0.0, copies=False):
+        """missing: a function that says, packet by packet, whether it is lost; start: seconds before which nothing is
+        kept; copies: a mirror port shows every packet a second time, 3 us later."""
         self.file = open(path, 'wb', buffering=1 << 20)
         self.form = form
         self.missing = missing
         self.start = start
+        self.copies = copies
         self.frames = self.sent = 0
         if form == 'pcap':
             self.file.write(struct.pack('<IHHiIII', 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, ETHERNET))
@@ -33,13 +35,19 @@ class Capture:
         lost = self.missing is not None and self.missing()
         if lost or when < self.start:
             return None
+        self._record(when, frame)
+        number = self.frames
+        if self.copies:
+            self._record(when + 3e-6, frame)
+        return number
+
+    def _record(self, when, frame):
         self.frames += 1
         stamp, size = EPOCH * 1000000 + round(when * 1000000), len(frame)
         if self.form == 'pcap':
             self.file.write(struct.pack('<IIII', stamp // 1000000, stamp % 1000000, size, size) + frame)
         else:
             self._block(6, struct.pack('<IIIII', 0, stamp >> 32, stamp & 0xFFFFFFFF, size, size) + frame + bytes(-size % 4))
-        return self.frames
 
     def close(self):
         self.file.close()

@@ -9,6 +9,9 @@ from .network import C2S, FIN, Message, RST, S2C
 from .server import Context, POLLS_MAX
 
 
+NOTIFY = 0x2A       # RopId of RopNotify
+
+
 @dataclasses.dataclass
 class Habits:
     """How often things happen that a matcher must not be fooled by; chances unless said otherwise."""
@@ -29,6 +32,12 @@ class Habits:
     other: float = 0.12         # a fetch goes over another connection
     drop: float = 0.1           # the RPC connection breaks once, and the sessions with it
     deaf: float = 0.04          # datagrams do not reach the client
+    bare: float = 0.0           # a fetch that asks for nothing else has RopRelease, as Outlook does
+    # What some conditions add.
+    legs: int = 0               # responses with 401 before the first answer on a connection
+    failed: float = 0.0         # an attempt to fetch is refused, or its connection is reset, and repeated
+    busy: float = 0.0           # calls with full answers go on between the wake-up and the fetch
+    vanish: float = 0.0         # a device in between forgets the connection of a wait
 
 
 class Session:
@@ -115,18 +124,25 @@ class Session:
 
     # -- calls
 
-    def call(self, batch):
-        """One fetch, whatever it is for. Answers whether anything came."""
+    def call(self, batch, full=False):
+        """One fetch, whatever it is for; with full, its answer has no room for notifications. Answers what came."""
         yield self.lock.acquire()
         try:
             if not self.alive:
                 raise Lost(None)
-            record, context = self.world.truth.fetch(self.record), self.context
+            bare, context = batch.is_bare(), self.context
+            while self.habits.failed and self.rng.random() < self.habits.failed:
+                attempt = self.world.truth.fetch(self.record, bare, failed=True)
+                yield from self.exchange(batch.request(), None, attempt)
+                yield self.rng.choice((0.05, 0.5, 5.0))
+                if not self.alive:
+                    raise Lost(None)
+            record = self.world.truth.fetch(self.record, bare)
 
             def answer():
                 room = max(self.limit - 8 - batch.answer_size(), 0)
-                notes, target = context.drain(room)
-                record.notifications = len(notes) - (target is not None)
+                notes, target = ([], None) if full else context.drain(room)
+                record.notifications = sum(note.data[0] == NOTIFY for note in notes)
                 if target is not None:
                     record.pending, record.pending_index = target.record, target.index
                 return batch.answer(notes)
@@ -158,12 +174,20 @@ class Session:
             yield rng.uniform(1, 20)
         else:
             yield min(rng.lognormvariate(-4.5, 1.0), 1.0)
+        if habits.busy and rng.random() < habits.busy:
+            for _ in range(rng.randrange(1, 6)):
+                if self.alive:
+                    yield from self.call(self.mailbox.something(self.limit), full=True)
         if self.alive:
-            yield from self.call(self.mailbox.something(self.limit) if rng.random() < habits.mixed else Batch())
+            yield from self.call(self.mailbox.something(self.limit) if rng.random() < habits.mixed else self.nothing())
+
+    def nothing(self):
+        """The ROPs of a fetch that asks for nothing else."""
+        return self.mailbox.releases() if self.habits.bare and self.rng.random() < self.habits.bare else Batch()
 
     def _later(self, delay):
         yield delay
-        yield from self.call(Batch())
+        yield from self.call(self.nothing())
 
     def pending(self):
         """A RopPending names this session."""
@@ -184,7 +208,7 @@ class Session:
         while self.alive and not self.heard:
             yield POLLS_MAX / 1000 + self.rng.uniform(0, 0.5)
             if self.alive and self.hung <= self.sim.now and not self.heard:
-                yield from self.call(Batch())
+                yield from self.call(self.nothing())
 
     # -- waits
 
@@ -227,7 +251,9 @@ class Session:
             event.fail(Lost(message))
 
         connection.on_close.append(gone)
-        if self.rng.random() < self.habits.cut:
+        if self.habits.vanish and self.rng.random() < self.habits.vanish:
+            self.sim.at(self.sim.now + self.rng.choice((40.0, 90.0)), self._vanish, connection, event)
+        elif self.rng.random() < self.habits.cut:
             after = self.rng.choice((60.0, 120.0, self.rng.uniform(5, 250)))
             way, flags = self.rng.choice(((C2S, RST), (S2C, RST), (S2C, FIN)))
             self.sim.at(self.sim.now + after, self._cut, connection, event, way, flags)
@@ -237,6 +263,12 @@ class Session:
     def _cut(connection, event, way, flags):
         if not event.done:
             connection.cut(way, flags, Message())
+
+
+    @staticmethod
+    def _vanish(connection, event):
+        if not event.done:
+            connection.vanish()
 
 
 class Owner:

@@ -4,6 +4,7 @@
 import rops
 
 UNUSED = 0xFFFFFFFF
+RELEASE = 1             # RopId of RopRelease
 INBOX = 4               # position in FolderIds, [MS-OXCSTOR] 2.2.1.1.3
 WORDS = ('Minutes', 'Offer', 'Re: Offer', 'Lunch', 'Fwd: Minutes of Monday', 'Invoice 4711', 'Holidays')
 
@@ -17,6 +18,10 @@ class Batch:
 
     def request(self):
         return self.asked.bytes()
+
+    def is_bare(self):
+        """Does it ask for nothing but notifications?"""
+        return all(rop.data[0] == RELEASE for rop in self.asked.rops)
 
     def answer_size(self):
         return 2 + sum(len(rop.data) for rop in self.got.rops) + 4 * len(self.got.handles)
@@ -81,6 +86,11 @@ class Mailbox:
 
     def _folder_row(self, number):
         return rops.row(rops.HIERARCHY_COLUMNS, [self.fid(0x20 + number), f'Folder {number}', self.rng.randrange(1000)])
+
+    def releases(self):
+        """RopRelease only: it has no answer."""
+        count = self.rng.randrange(1, 4)
+        return Batch([rops.release(0, at) for at in range(count)], [], [self._handle() for _ in range(count)])
 
     def something(self, limit):
         """What a user makes the client ask for: small calls mostly, now and then one of several segments."""

@@ -9,9 +9,9 @@ import wire
 
 from .client import Owner, Session
 from .kernel import Lost
-from .network import C2S, Connection, FIN, Message, S2C
+from .network import C2S, Connection, FIN, Message, RST, S2C
 from .server import POLLS_MAX
-from .truth import CUT_OFF, NOTIFICATION_WAIT, PENDING, REJECTED, TIMEOUT
+from .truth import ABANDONED, CUT_OFF, NOTIFICATION_WAIT, PENDING, REJECTED, TIMEOUT
 
 PORT = 80
 EMPTY_AUX = struct.pack('<I', 0)
@@ -46,6 +46,7 @@ class HttpOwner(Owner):
         host = self.server.host(self.host)
         connection = Connection(self.world.network, self.host, host, PORT, self.habits.delay, self.rng)
         yield from connection.connect()
+        connection.legs = self.habits.legs
         return connection
 
     def done(self, connection):
@@ -91,6 +92,29 @@ class HttpSession(Session):
                  'X-ServerApplication: Exchange/15.01.0225.042', *fields]
         return '\r\n'.join(lines).encode('ascii') + b'\r\n'
 
+    def authenticated(self, connection, data, attempt=None):
+        """The server asks for credentials first, once or twice on each new connection."""
+        while getattr(connection, 'legs', 0):
+            connection.legs -= 1
+            record = attempt() if attempt else None
+            yield connection.send(C2S, data, record and record.request)
+            challenge = 'NTLM' if connection.legs else 'NTLM TlRMTVNTUAACAAAA'
+            yield connection.send(S2C, f'HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: {challenge}\r\n'
+                                       'Content-Length: 0\r\n\r\n'.encode('ascii'), record and record.response)
+
+    def failing(self, connection, kind, counter, record):
+        """An attempt whose request has arrived is not answered as it should be."""
+        how = self.rng.choice(('busy', 'empty', 'reset'))
+        if how == 'reset':
+            connection.cut(S2C, RST, record.response)
+            return
+        if how == 'busy':
+            data = b'HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nbusy'
+        else:
+            data = self.head(kind, counter) + b'Content-Length: 0\r\n\r\n'
+        yield connection.send(S2C, data, record.response)
+        self.owner.done(connection)
+
     def answer(self, kind, counter, body, code=0, fields=()):
         """A response in one piece, chunked or not."""
         if code == 0:
@@ -118,6 +142,7 @@ class HttpSession(Session):
         """One request and its response. answer: bytes, made when the server answers."""
         connection = yield from self.owner.connection()
         data, counter = self.request(kind, body)
+        yield from self.authenticated(connection, data)
         yield connection.send(C2S, data)
         yield self.think()
         yield connection.send(S2C, self.answer(kind, counter, answer, fields=self.set_cookies(new)))
@@ -143,7 +168,11 @@ class HttpSession(Session):
         body = struct.pack('<II', 1, len(buffer)) + buffer + struct.pack('<I', self.limit) + EMPTY_AUX
         connection = yield from self.owner.connection(self.habits.other)
         data, counter = self.request('Execute', body)
+        yield from self.authenticated(connection, data, lambda: self.world.truth.fetch(self.record, record.bare, True))
         yield connection.send(C2S, data, record.request)
+        if answer is None:
+            yield from self.failing(connection, 'Execute', counter, record)
+            return
         self.context.serving += 1
         try:
             yield self.think()
@@ -160,6 +189,7 @@ class HttpSession(Session):
         connection = yield from self.owner.connection()
         data, counter = self.request(kind, struct.pack('<I', 0) + EMPTY_AUX, sequence=False)
         request = Message()
+        yield from self.authenticated(connection, data)
         yield connection.send(C2S, data, request)
         event = self.context.wait()
         if event.done and event.value == 'rejected':
@@ -192,6 +222,10 @@ class HttpSession(Session):
         except Lost as lost:
             if lost.args[0] is not None and (message is None or message.time is None):
                 truth.wakeup(self.record, NOTIFICATION_WAIT, CUT_OFF, lost.args[0], request)
+            elif self.habits.vanish and message is None:
+                # The client gives the wait up when it has waited for longer than the server would.
+                yield max(0.0, 300.0 + self.rng.uniform(1, 20) - (self.sim.now - request.time))
+                truth.wakeup(self.record, NOTIFICATION_WAIT, ABANDONED, request, request)
             raise
         if gone in connection.on_close:
             connection.on_close.remove(gone)

@@ -15,6 +15,7 @@ SERVER_SIDE = 40e-6     # from the place of the capture to a server, seconds
 SERIAL = 13e-6          # a full segment on a gigabit link
 DELAYED_ACK = 0.04
 WINDOW = 64240
+HTTP = 80
 FIRST_PORT = 50000      # above every port that some protocol claims
 
 
@@ -78,6 +79,7 @@ class Network:
     def __init__(self, sim, capture):
         self.sim = sim
         self.capture = capture
+        self.legs = None        # a device in between whose both sides are in the capture
 
     def packet(self, source, target, protocol, payload):
         if len(source.packed) == 4:
@@ -103,6 +105,20 @@ class Network:
         frame = self.packet(source, target, 17, head + struct.pack('>H', check or 0xFFFF) + payload)
         message.frames.append(self.capture.write(self.sim.now, frame))
         message.finish(self.sim.now)
+
+
+class Legs:
+    """A device between the clients and the servers, which the capture sees on both of its sides: what a client sends to it,
+    and what it sends on to the server over a connection of its own, 60 us later."""
+
+    APART = 60e-6
+
+    def __init__(self, station):
+        self.host = Host('198.51.100.200', station)
+        self.ports = {}
+
+    def port(self, client, port):
+        return self.ports.setdefault((client, port), 10000 + len(self.ports) % 40000)
 
 
 class Connection:
@@ -132,14 +148,28 @@ class Connection:
         other = 1 - way
         source, target = self.hosts[way], self.hosts[other]
         acknowledged = self.next[other] if flags & ACK else 0
-        head = self.pairs[way] + struct.pack('>IIBBH', self.next[way], acknowledged, (5 + len(options) // 4) << 4, flags, WINDOW)
-        body = options + payload
-        size = 20 + len(body)
-        check = checksum(self.network.pseudo(source, target, 6, size) + head + b'\0\0\0\0' + body)
-        frame = self.network.packet(source, target, 6, head + struct.pack('>HH', check, 0) + body)
+        rest = struct.pack('>IIBBH', self.next[way], acknowledged, (5 + len(options) // 4) << 4, flags, WINDOW)
+        segment = (rest, options + payload)
         self.next[way] = (self.next[way] + len(payload) + (1 if flags & (SYN | FIN) else 0)) & 0xFFFFFFFF
         self.unacknowledged[other] = 0
-        return self.network.capture.write(self.sim.now, frame)
+        legs = self.network.legs
+        if legs is None or self.ports[1] != HTTP or len(source.packed) != 4:
+            return self._write(0, source, target, self.pairs[way], *segment)
+        near, far = (struct.pack('>HH', *((port, HTTP) if way == C2S else (HTTP, port)))
+                     for port in (self.ports[0], legs.port(self.hosts[0], self.ports[0])))
+        if way == C2S:
+            number = self._write(0, source, legs.host, near, *segment)
+            self._write(Legs.APART, legs.host, target, far, *segment)
+        else:
+            number = self._write(0, source, legs.host, far, *segment)
+            self._write(Legs.APART, legs.host, target, near, *segment)
+        return number
+
+    def _write(self, later, source, target, ports, rest, body):
+        head = ports + rest
+        check = checksum(self.network.pseudo(source, target, 6, 20 + len(body)) + head + b'\0\0\0\0' + body)
+        frame = self.network.packet(source, target, 6, head + struct.pack('>HH', check, 0) + body)
+        return self.network.capture.write(self.sim.now + later, frame)
 
     def connect(self):
         """The three-way handshake."""
@@ -204,6 +234,11 @@ class Connection:
         waiting, self.on_close = self.on_close, []
         for function in waiting:
             function(message)
+
+    def vanish(self):
+        """A device in between forgets the connection: nobody learns of it, and no packet passes any more."""
+        if not self.closed:
+            self._lose(None)
 
     def cut(self, way, flags, message=None):
         """That side, or a box in between in its name, ends the connection with RST or FIN, whatever is going on."""

@@ -150,12 +150,20 @@ class RpcSession(Session):
             stub.u32(1 if self.slot['xor'] else 3).conformant(data).u32(len(data)).u32(self.limit).conformant(b'').u32(0).u32(0x1008)
         delivered, call = channel.ask(EMSMDB, OLD_RPC if old else EXT2, stub.bytes(), record.request)
         yield delivered
+        back = wire.Ndr().handle(self.cxh)
+        if answer is None:      # 0x6BB: the server is too busy
+            if old:
+                back.varying(b'', self.limit).u16(0).u32(0x6BB)
+            else:
+                back.u32(0).varying(b'').u32(0).varying(b'').u32(0).u32(0).u32(0x6BB)
+            yield channel.answer(EMSMDB, call, back.bytes(), record.response)
+            return
         self.context.serving += 1
         try:
             yield self.think()
         finally:
             self.context.serving -= 1
-        back, payload = wire.Ndr().handle(self.cxh), answer()
+        payload = answer()
         if old:
             back.varying(wire.xor(payload), self.limit).u16(len(payload)).u32(0)
         else:

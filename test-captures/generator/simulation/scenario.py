@@ -7,7 +7,7 @@ from .capture import Capture
 from .client import Habits
 from .kernel import Simulator
 from .mapihttp import HttpOwner, HttpSession
-from .network import Host, Network
+from .network import Host, Legs, Network
 from .rpc import RpcOwner, RpcSession
 from .server import Server
 from .truth import Truth
@@ -18,7 +18,17 @@ CONDITIONS = {
     'start': 'the capture starts after the connects',
     'nat': 'all clients behind one address, many with the same context bytes',
     'encrypted': 'RPC sealed: only interfaces, operations and sizes are visible',
+    'middle': 'the capture starts in the middle: also of waits',
+    'auth': 'every new HTTP connection begins with two responses 401',
+    'failed': 'attempts to fetch are refused, or their connections are reset',
+    'addresses': 'datagrams come from other addresses of the servers; fetches have RopRelease only',
+    'own': 'RopPending with the own index ends every answer that has RopNotify',
+    'copies': 'every packet is in the capture twice',
+    'proxy': 'both sides of a proxy are in the capture',
+    'busy': 'calls with full answers go on between wake-up and fetch',
+    'vanish': 'connections of waits are forgotten by a device in between',
 }
+FIELD = ('auth', 'failed', 'addresses', 'own', 'copies', 'busy')        # what hides nothing
 RAMP = 120.0            # the first connects are spread over so many seconds
 SETTLE = 30.0           # and done so many seconds later
 
@@ -47,6 +57,8 @@ class World:
     """Everything that is simulated."""
 
     def __init__(self, sessions, seed, conditions, path, events=10, loss=0.05, form='pcapng'):
+        name = '-'.join(sorted(conditions)) or 'complete'
+        conditions = [name for condition in conditions for name in (FIELD if condition == 'field' else [condition])]
         unknown = set(conditions) - set(CONDITIONS)
         if unknown:
             raise ValueError(f'no such condition: {", ".join(sorted(unknown))}')
@@ -58,9 +70,10 @@ class World:
         dice = random.Random(f'loss {seed}')
         missing = (lambda: dice.random() < loss) if 'loss' in self.conditions else None
         start = RAMP + SETTLE if 'start' in self.conditions else 0.0
+        if 'middle' in self.conditions:
+            start = self.end / 2
         self.sim = Simulator()
-        name = '-'.join(sorted(self.conditions)) or 'complete'
-        self.capture = Capture(path / f'{name}.{form}', form, missing, start)
+        self.capture = Capture(path / f'{name}.{form}', form, missing, start, 'copies' in self.conditions)
         self.truth = Truth(path / f'{name}.truth.jsonl')
         self.facts = {'conditions': sorted(self.conditions) or ['complete'], 'seed': seed, 'events': events, 'start': start,
                       'loss': loss if missing else 0.0}
@@ -69,6 +82,8 @@ class World:
         self.gateway = Host('203.0.113.7', 0xFFFF)
         self.gateway_port = 50000
         self.servers = [self._server(number) for number in range(4)]
+        if 'proxy' in self.conditions:
+            self.network.legs = Legs(0xFFFD)
         self._populate(sessions, seed)
 
     # -- addresses
@@ -77,7 +92,21 @@ class World:
         self.stations += 1
         host4, host6 = Host(f'198.51.100.{10 + number}', self.stations), Host(f'2001:db8:e::{number + 16:x}', self.stations)
         name = ('EX%d' if number % 2 == 0 else 'gromox%d') % (number + 1)
-        return Server(name, host4, host6, (60.0, 60.0, 60.0, 20.0)[number], (30000, 15000)[number == 1], self.rng)
+        server = Server(name, host4, host6, (60.0, 60.0, 60.0, 20.0)[number], (30000, 15000)[number == 1], self.rng)
+        server.always_pending = 'own' in self.conditions
+        if 'addresses' in self.conditions:
+            server.others[4] = [Host(f'198.51.100.{50 + number}', 0xF000 + number)]
+            server.others[6] = [Host(f'2001:db8:e::{number + 80:x}', 0xF010 + number)]
+        return server
+
+    def _habits(self, rng):
+        habits = Habits(delay=rng.choice((0.0004, 0.002, 0.008, 0.025)))
+        habits.legs = 2 if 'auth' in self.conditions else 0
+        habits.failed = 0.08 if 'failed' in self.conditions else 0.0
+        habits.bare = 0.5 if 'addresses' in self.conditions else 0.0
+        habits.busy = 0.3 if 'busy' in self.conditions else 0.0
+        habits.vanish = 0.05 if 'vanish' in self.conditions else 0.0
+        return habits
 
     def _host(self, rng):
         if self.nat:
@@ -120,7 +149,7 @@ class World:
             count = 2 if kind == 'linked' else rng.choice((1, 1, 1, 1, 1, 1, 1, 2, 2, 3))
             count = min(count, sessions - made) if kind != 'linked' else count
             host, server = self._host(rng), rng.choice(self.servers)
-            habits = Habits(delay=rng.choice((0.0004, 0.002, 0.008, 0.025)))
+            habits = self._habits(rng)
             owner = (HttpOwner if kind == 'http' else PushOwner)(self, number, host, server, habits, rng)
             twin = self.nat and kind == 'push' and rng.random() < 0.3
             old = kind == 'push' and rng.random() < 0.15

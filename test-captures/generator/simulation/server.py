@@ -22,6 +22,8 @@ class Server:
         self.push_interval = push_interval
         self.pending_period = pending_period
         self.rng = rng
+        self.others = {4: [], 6: []}    # further addresses that datagrams come from
+        self.always_pending = False     # Exchange 5.5 and 2003: RopPending ends every answer that has RopNotify
         self.contexts = 0
         self.associations = 0x10000
 
@@ -137,6 +139,7 @@ class Context:
         yield self.rng.uniform(0.0002, 0.002)
         while self.alive and self.round == started and self.queue:
             message = self.truth.waking(self.record, PUSH, PENDING, repeat=repeat)
+            source = self.rng.choice(self.server.others[host.address.version] or [source])
             network.datagram(source, 1024 + self.contexts_port(), host, port, payload, message)
             self.sim.at(self.sim.now + self.habits.delay, arrive, port, payload, self)
             repeat += 1
@@ -168,6 +171,8 @@ class Context:
                     break
         if target is not None:
             notes.append(rops.pending(target.index))
+        elif notes and self.server.always_pending:
+            notes.append(rops.pending(self.index))
         return notes, target
 
     def answered(self):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """What is true of the traffic, one JSON object a line, written by those who made it.
 
-The rule that defines it: the follow-up of a wake-up is the first fetch of the same session context that is sent after
-it, unless a later wake-up of that session comes first (the earlier one is superseded) or the window passes (it was never
-followed). "After" is the order of the frames that complete the two. Only an outcome of "pending" is a wake-up in this sense.
-The rule is applied to everything that was sent, so a link stays true when the capture lost packets of it.
+The rule that defines it: of the fetches of the same session context that are sent after a wake-up, before its next
+wake-up and within the window, and that do not fail, the follow-up is the first that brings RopNotify; if there is none,
+the first that asks for nothing else (no ROP, or RopRelease only); if there is none, the first. Without such a fetch the
+wake-up is superseded by the next one within the window, or was never followed. "After" is the order of the frames that
+complete the two. Only an outcome of "pending" is a wake-up in this sense. The rule is applied to everything that was
+sent, so a link stays true when the capture lost packets of it.
 """
 
 import json
@@ -12,7 +14,7 @@ import json
 from .network import Message
 
 PUSH, ASYNC_WAIT, NOTIFICATION_WAIT, ROP_PENDING = 1, 2, 3, 4   # oxcnotif.wakeup.method
-PENDING, TIMEOUT, REJECTED, CUT_OFF = 1, 2, 3, 4                # oxcnotif.wakeup.outcome
+PENDING, TIMEOUT, REJECTED, CUT_OFF, ABANDONED = 1, 2, 3, 4, 5     # oxcnotif.wakeup.outcome
 WINDOW = 60.0                                                   # the dissector's default, seconds
 
 
@@ -21,7 +23,7 @@ class Session:
 
     def __init__(self, number):
         self.number = number
-        self.open = None        # the wake-up that waits for its follow-up
+        self.open = None        # its latest wake-up
 
 
 class Fetch:
@@ -31,6 +33,8 @@ class Fetch:
         self.session = session
         self.request = self.response = None
         self.wakeup = None
+        self.bare = False       # asks for nothing but notifications
+        self.failed = False     # refused, or cut off: the client asks again
         self.notifications = 0
         self.pending = None     # Session that a RopPending in the response names
         self.pending_index = None
@@ -42,16 +46,23 @@ class Wakeup:
     def __init__(self, session, method, outcome, message, request, repeat):
         self.session, self.method, self.outcome = session, method, outcome
         self.message, self.request, self.repeat = message, request, repeat
-        self.fetch = self.later = None
+        self.calls = []         # fetches after it
+        self.later = None       # the next wake-up, within the window
+
+    def followup(self):
+        """The fetch that followed it up; None if there was none."""
+        calls = [fetch for fetch in self.calls if not fetch.failed]
+        return next((fetch for fetch in calls if fetch.notifications),
+                    next((fetch for fetch in calls if fetch.bare), calls[0] if calls else None))
 
 
 class Truth:
-    """Writes the file; keeps a record only until nothing about it can change."""
+    """Writes the file, at the end: until then a later fetch may turn out to be the follow-up."""
 
     def __init__(self, path):
         self.file = open(path, 'w', encoding='ascii', buffering=1 << 20)
         self.sessions = 0
-        self.unwritten = {}
+        self.fetches, self.wakeups = [], []
         self.counts = {}
 
     def line(self, **facts):
@@ -64,35 +75,30 @@ class Truth:
 
     # -- fetches
 
-    def fetch(self, session):
+    def fetch(self, session, bare=False, failed=False):
         fetch = Fetch(session)
+        fetch.bare, fetch.failed = bare, failed
         fetch.request = Message(lambda message: self._asked(fetch))
         fetch.response = Message(lambda message: self._answered(fetch))
-        self.unwritten[fetch] = True
+        self.fetches.append(fetch)
         return fetch
 
     def _asked(self, fetch):
-        wakeup, fetch.session.open = fetch.session.open, None
-        if wakeup is None:
-            return
-        if fetch.request.time - wakeup.message.time <= WINDOW:
-            wakeup.fetch, fetch.wakeup = fetch, wakeup
-        else:
-            self._write_wakeup(wakeup)
+        wakeup = fetch.session.open
+        if wakeup is not None and fetch.request.time - wakeup.message.time <= WINDOW:
+            wakeup.calls.append(fetch)
 
     def _answered(self, fetch):
-        if fetch.wakeup is not None:
-            self._write_wakeup(fetch.wakeup)
-        self._write_fetch(fetch)
         if fetch.pending is not None:
             self.wakeup(fetch.pending, ROP_PENDING, PENDING, fetch.response)
 
     def _write_fetch(self, fetch):
-        if self.unwritten.pop(fetch, None) is None or fetch.request.time is None:
+        if fetch.request.time is None:
             return
         self.line(type='fetch', session=fetch.session.number, request=fetch.request.frame, response=fetch.response.frame,
                   wakeup=None if fetch.wakeup is None else fetch.wakeup.message.frame, followup=fetch.wakeup is not None,
-                  answered=fetch.response.captured, notifications=fetch.notifications, pending=fetch.pending_index)
+                  failed=fetch.failed, answered=fetch.response.captured, notifications=fetch.notifications,
+                  pending=fetch.pending_index)
 
     # -- wake-ups
 
@@ -103,29 +109,26 @@ class Truth:
     def wakeup(self, session, method, outcome, message, request=None, repeat=0):
         wakeup = Wakeup(session, method, outcome, message, request, repeat)
         self.counts[method, outcome] = self.counts.get((method, outcome), 0) + 1
-        self.unwritten[wakeup] = True
+        self.wakeups.append(wakeup)
         if outcome != PENDING:
-            self._write_wakeup(wakeup)
             return
         earlier, session.open = session.open, wakeup
-        if earlier is not None:
-            if message.time - earlier.message.time <= WINDOW:
-                earlier.later = wakeup
-            self._write_wakeup(earlier)
+        if earlier is not None and message.time - earlier.message.time <= WINDOW:
+            earlier.later = wakeup
 
     def _write_wakeup(self, wakeup):
-        if self.unwritten.pop(wakeup, None) is None:
-            return
-        message, fetch = wakeup.message, wakeup.fetch
+        message, fetch = wakeup.message, wakeup.followup()
         facts = {'type': 'wakeup', 'frame': message.frame, 'frames': message.frames, 'time': round(message.time, 6),
                  'method': wakeup.method, 'session': wakeup.session.number, 'outcome': wakeup.outcome,
                  'request': None if wakeup.request is None else wakeup.request.frame, 'repeat': wakeup.repeat,
                  'fate': None, 'followup': None, 'superseded_by': None}
         if fetch is not None:
+            fetch.wakeup = wakeup
             parts = [message, fetch.request, fetch.response] + ([wakeup.request] if wakeup.request is not None else [])
             facts.update(
                 fate='followed', followup=fetch.request.frame, followup_response=fetch.response.frame,
                 followup_time=round(fetch.request.time - message.time, 6),
+                attempts=sum(call.failed for call in wakeup.calls[:wakeup.calls.index(fetch)]),
                 notifications=[fetch.response.frame] if fetch.notifications else [],
                 visible=message.frame is not None and fetch.request.frame is not None,
                 survived=all(part.captured for part in parts))
@@ -138,10 +141,9 @@ class Truth:
 
     def finish(self, **facts):
         """The capture ends here; facts about the whole are the last line."""
-        for record in list(self.unwritten):
-            if isinstance(record, Fetch):
-                self._write_fetch(record)
-            else:
-                self._write_wakeup(record)
+        for wakeup in self.wakeups:
+            self._write_wakeup(wakeup)
+        for fetch in self.fetches:
+            self._write_fetch(fetch)
         self.line(type='capture', **facts)
         self.file.close()
