@@ -37,10 +37,8 @@ static expert_field ei_offset;
 #define RESERVED_SIZE 2
 
 /* Exchange 2010 and later add the server, Exchange 2013 and later the mailbox by its address. */
-enum {
-    MAGIC_V2 = 0xF32135D8,
-    MAGIC_V3 = 0xF43246E9
-};
+#define MAGIC_V2 UINT32_C(0xF32135D8)
+#define MAGIC_V3 UINT32_C(0xF43246E9)
 
 static const value_string magic_vals[] = {
     { MAGIC_V2, "V2" },

@@ -98,3 +98,15 @@ def test_filter_for_a_tag_finds_restrictions(tshark, restriction):
     path = capture.write("filter.pcap")
     assert [row["frame"] for row in tshark.fields(path, ["rop.id"], "rop.property.tag == 0x001a001f")] == [frame]
     assert tshark.fields(path, ["rop.id"], "rop.property.tag == 0x3001001f") == []
+
+
+@pytest.mark.parametrize("request_rops, response_rops, in_response", [
+    (struct.pack("<BBBBHHHIB", 0x13, 0, 0, 0, 1, 0, 0, 0x001A001F, 1), b"\x13\0" + bytes(5), 0),
+    (struct.pack("<BBBBHI", 0x12, 0, 0, 0, 1, 0x001A001F), b"\x12\0" + bytes(5), 0),
+    (struct.pack("<BBBHI", 0x0B, 0, 0, 1, 0x0037001F), struct.pack("<BBIHHII", 0x0B, 0, 0, 1, 0, 0x001A001F, 0x80070005), 1)],
+    ids=["sort order", "columns", "problem"])
+def test_filter_for_a_tag_finds_it_in_rops(tshark, request_rops, response_rops, in_response):
+    capture = carrier.Capture()
+    frame = capture.exchange("Execute", carrier.execute(request_rops, [HANDLE]), carrier.executed(response_rops, [HANDLE]))
+    path = capture.write("tags.pcap")
+    assert [row["frame"] for row in tshark.fields(path, ["rop.id"], "rop.property.tag == 0x001a001f")] == [frame + in_response]
