@@ -357,11 +357,11 @@ oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_sessi
     if (!session)
         return;
     open = state_of(session)->open;
-    if (open && open->frame > frame && (!call || open->frame < call->frame)) {
+    if (!call || wmem_map_contains(attempts, call->call)) {
+        wakeup->undecided = true; /* the call is not known, or it is another one's, too */
+    } else if (open && open->frame > frame && open->frame < call->frame) {
         close_wakeup(wakeup, open);
-    } else if (call && wmem_map_lookup(attempts, call->call)) {
-        wakeup->undecided = true; /* the call is another one's, too */
-    } else if (call && call->call->response) {
+    } else if (call->call->response) {
         add_attempt(wakeup, call, confidence);
         fetch_decided(call->call);
     } else if (!open || open->frame < frame) {

@@ -303,6 +303,15 @@ find_session(const port_t *port, const datagram_t *datagram, double now)
     return found;
 }
 
+/* Is the next call the follow-up? One that asked for something else may come before that. */
+static bool
+is_followup(const datagram_t *datagram)
+{
+    const oxc_call_t *call = datagram->call->call;
+
+    return !call->failure && (datagram->hit || (call->response && oxc_matcher_brought(call->response) > 0));
+}
+
 static void
 believe_port(packet_info *pinfo, port_t *port, double by_chance)
 {
@@ -313,7 +322,7 @@ believe_port(packet_info *pinfo, port_t *port, double by_chance)
     port->client->ports--;
     for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next) {
         oxc_session_t *session = find_session(port, datagram, now);
-        bool its_call = datagram->call && datagram->call->call->session == session;
+        bool its_call = datagram->call && datagram->call->call->session == session && is_followup(datagram);
         double chance = MAX(by_chance, datagram->hit ? probability(port->client, datagram->elapsed, now) : NO_HIT);
         wmem_array_t *key = oxc_push_channel_key(pinfo->pool, client, port->number, datagram->bytes, datagram->len);
         oxc_channel_t *channel = oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key),

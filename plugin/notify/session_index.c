@@ -9,12 +9,18 @@
 #include <epan/epan.h>
 #include <epan/to_str.h>
 
+/* An index, and how many answers of a session carried it. */
+typedef struct {
+    uint16_t index;
+    unsigned answers;
+    bool alone; /* one of them had no RopNotify, and room for some: it is that of a linked session */
+} count_t;
+
 /* What the answers of a session carried; the Connect that gives its index out was not captured. */
 typedef struct {
-    bool known;           /* an index was carried */
-    uint16_t index;
-    bool several;         /* and another one, too */
-    bool alone;           /* in an answer without RopNotify */
+    count_t own;   /* what seems to be the session's own, if any is */
+    count_t other; /* of a linked session */
+    bool more;     /* a third one: nobody knows */
 } carried_t;
 
 /* A server, or several behind one address. */
@@ -23,15 +29,14 @@ typedef struct {
     unsigned pending; /* of those, with a RopPending */
 } server_t;
 
-/* Who carried an index. */
+/* Which session an index seems to be the own one of. */
 typedef struct {
     const oxc_session_t *session;
-    bool several;
-} carrier_t;
+} owner_t;
 
 static wmem_map_t *carried_by; /* oxc_session_t -> carried_t */
 static wmem_map_t *servers;    /* address, as text -> server_t */
-static wmem_map_t *carriers;   /* index and address of the server, as text -> carrier_t */
+static wmem_map_t *owners;     /* index and address of the server, as text -> owner_t */
 
 static carried_t *
 carried_of(const oxc_session_t *session)
@@ -45,17 +50,54 @@ carried_of(const oxc_session_t *session)
     return carried;
 }
 
-static carrier_t *
-carrier_of(packet_info *pinfo, uint16_t index)
+static owner_t *
+owner_of(packet_info *pinfo, uint16_t index)
 {
     char *key = wmem_strdup_printf(pinfo->pool, "%u %s", index, address_to_str(pinfo->pool, &pinfo->src));
-    carrier_t *carrier = (carrier_t *)wmem_map_lookup(carriers, key);
+    owner_t *owner = (owner_t *)wmem_map_lookup(owners, key);
 
-    if (!carrier) {
-        carrier = wmem_new0(wmem_file_scope(), carrier_t);
-        wmem_map_insert(carriers, wmem_strdup(wmem_file_scope(), key), carrier);
+    if (!owner) {
+        owner = wmem_new0(wmem_file_scope(), owner_t);
+        wmem_map_insert(owners, wmem_strdup(wmem_file_scope(), key), owner);
     }
-    return carrier;
+    return owner;
+}
+
+static void
+count_index(carried_t *carried, uint16_t index, bool alone)
+{
+    count_t *count = carried->own.answers == 0 || carried->own.index == index       ? &carried->own
+                     : carried->other.answers == 0 || carried->other.index == index ? &carried->other
+                                                                                    : NULL;
+
+    if (!count) {
+        carried->more = true;
+        return;
+    }
+    count->index = index;
+    count->answers++;
+    count->alone = count->alone || alone;
+    if (carried->own.alone == carried->other.alone ? carried->other.answers > carried->own.answers
+                                                   : carried->own.alone && carried->other.answers > 0) {
+        count_t other = carried->other;
+
+        carried->other = carried->own;
+        carried->own = other;
+    }
+}
+
+/* Does it seem to be another session's own, too? */
+static bool
+is_claimed(packet_info *pinfo, const oxc_session_t *session, uint16_t index)
+{
+    owner_t *owner = owner_of(pinfo, index);
+    const carried_t *theirs =
+        owner->session && owner->session != session ? carried_of(owner->session) : NULL;
+
+    if (theirs && theirs->own.index == index && !theirs->own.alone)
+        return true;
+    owner->session = session;
+    return false;
 }
 
 static server_t *
@@ -71,43 +113,38 @@ server_of(packet_info *pinfo)
     return server;
 }
 
-/* Is it the session's own, as far as its answers show? */
-static bool
-learn_own(packet_info *pinfo, const oxc_session_t *session, uint16_t index, bool with_notifications)
-{
-    carried_t *carried = carried_of(session);
-    carrier_t *carrier = carrier_of(pinfo, index);
-    server_t *server = server_of(pinfo);
-    bool always = server->answers == server->pending;
-
-    server->pending += with_notifications;
-    carried->several = carried->several || (carried->known && carried->index != index);
-    carried->known = true;
-    carried->index = index;
-    carried->alone = carried->alone || !with_notifications;
-    carrier->several = carrier->several || (carrier->session && carrier->session != session);
-    if (!carrier->session)
-        carrier->session = session;
-    /* A server that does so ends all answers that have RopNotify like this. */
-    return always && !carried->several && !carrier->several && !carried->alone;
-}
-
 /* RPC_HEADER_EXT and the payload behind it (MS-OXCRPC 2.2.2.1): RopNotify goes into one of them. */
 #define EXT_HEADER_SIZE 8
 #define EXT_PAYLOAD_MAX 32767
 
-/* Is the room left in the answer smaller than its largest RopNotify? Not if the request was not captured. */
-static bool
-was_full(const oxc_pdu_t *response)
+/* Bytes left in the answer; UINT32_MAX if the request was not captured. */
+static uint32_t
+room_left(const oxc_pdu_t *response)
 {
     const oxc_pdu_t *request = response->call->request;
-    uint64_t most;
+    uint64_t before = (uint64_t)response->rop_bytes_before + EXT_HEADER_SIZE, most;
 
     if (!request || request->max_out == 0)
-        return false;
-    most = MIN(request->max_out, (uint64_t)response->rop_bytes_before + EXT_HEADER_SIZE + EXT_PAYLOAD_MAX);
-    return most < (uint64_t)response->rop_bytes_before + EXT_HEADER_SIZE + response->rop_bytes +
-                      response->largest_notification;
+        return UINT32_MAX;
+    most = MIN(request->max_out, before + EXT_PAYLOAD_MAX);
+    return most > before + response->rop_bytes ? (uint32_t)(most - before - response->rop_bytes) : 0;
+}
+
+/* Is it the session's own, as far as its answers show? A server that does so ends all that have RopNotify like this. */
+static bool
+learn_own(packet_info *pinfo, const oxc_pdu_t *response, uint16_t index)
+{
+    const oxc_session_t *session = response->call->session;
+    bool with_notifications = oxc_matcher_brought(response) > 0;
+    carried_t *carried = carried_of(session);
+    server_t *server = server_of(pinfo);
+    bool always = server->pending >= server->answers;
+
+    server->pending += with_notifications;
+    /* An answer without RopNotify may have been too full for any. */
+    count_index(carried, index, !with_notifications && room_left(response) > response->rop_bytes);
+    return always && !carried->more && carried->own.index == index && !carried->own.alone &&
+           !is_claimed(pinfo, session, index);
 }
 
 oxc_index_meaning_t
@@ -124,13 +161,13 @@ oxc_index_meaning(packet_info *pinfo, const oxc_pdu_t *response, uint16_t index,
     if (!own || !own->inference) /* MAPI/HTTP gives no indexes out */
         is_own = true;
     else if (!named && !own->index_known)
-        is_own = learn_own(pinfo, own, index, with_notifications);
+        is_own = learn_own(pinfo, response, index);
     else
         is_own = named == own;
     if (named || (own && own->index_known))
         server_of(pinfo)->pending += is_own && with_notifications;
     if (is_own)
-        return was_full(response) ? OXC_INDEX_OWN_FULL : OXC_INDEX_OWN;
+        return room_left(response) < response->largest_notification ? OXC_INDEX_OWN_FULL : OXC_INDEX_OWN;
     *linked = named;
     return named ? OXC_INDEX_LINKED : OXC_INDEX_UNKNOWN;
 }
@@ -147,5 +184,5 @@ oxc_index_register(void)
 {
     carried_by = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
-    carriers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
+    owners = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
 }

@@ -172,6 +172,8 @@ class Context:
         if target is not None:
             notes.append(rops.pending(target.index))
         elif notes and self.server.always_pending:
+            if room < max(len(note.data) for note in notes):
+                target = self       # as if more were waiting: nobody can tell
             notes.append(rops.pending(self.index))
         return notes, target
 
