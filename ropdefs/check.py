@@ -26,7 +26,6 @@ KEPT = {"columns": TAGS, "recipient_columns": TAGS, "row_columns": TAGS, "names"
 
 HEX_TYPES = ("error", "fid", "mid", "cn", "tag", "counter48")
 MAX_SLOTS = 16
-MAX_STACK = 16      # of numbers while an expression is worked out
 FILTER = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*(\.[a-z0-9]+(_[a-z0-9]+)*)+")
 
 
@@ -57,11 +56,6 @@ WIDTHS = ["FT_UINT8", "FT_UINT16", "FT_UINT24", "FT_UINT32", "FT_UINT64"]
 def depends(node):
     """Whether an expression depends on anything."""
     return node[0] in ("slot", "call") or any(depends(n) for n in node[1:] if isinstance(n, tuple))
-
-
-def stack_depth(node):
-    """Numbers that are held at once while an expression is worked out."""
-    return max([1] + [i + stack_depth(n) for i, n in enumerate(n for n in node[1:] if isinstance(n, tuple))])
 
 
 class Checker:
@@ -224,10 +218,7 @@ class Checker:
                 self.within(parts, form, earlier, where)
             return (n[0], *parts)
 
-        resolved = walk(node)
-        if stack_depth(resolved) > MAX_STACK:
-            raise DefinitionError(where, "expression needs too many numbers at once")
-        return resolved
+        return walk(node)
 
     def condition(self, node, form, earlier, where):
         resolved = self.resolve(node, form, earlier, where)

@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes the C tables, the header-field registrations and the field reference."""
 
-from model import SCALARS, DefinitionError, snake
+from model import SCALARS, snake
 
 C_TYPES = {"bool": "BOOL", "fid": "FOLDER_ID", "mid": "ID", "cn": "ID", "tag": "TAG", "guid": "GUID",
            "filetime": "FILETIME", "counter48": "COUNTER", "z8": "STRINGZ_8", "z16": "STRINGZ_16", "str8": "STRING_8",
            "str16": "STRING_16", "bytes": "BYTES", "handle": "HANDLE", "buffer": "BUFFER"}
-OPS = {"&&": "AND", "||": "OR", "!": "NOT", "==": "EQ", "!=": "NE", "<": "LT", "<=": "LE", ">": "GT", ">=": "GE",
-       "&": "BAND", "<<": "SHL", ">>": "SHR", "+": "ADD", "-": "SUB", "*": "MUL"}
+# What an expression asks for, in C.
+CALLS = {"left": "(uint64_t)(r->end - offset)", "next16": "oxc_next(r, offset, 2)", "next32": "oxc_next(r, offset, 4)",
+         "boundary": "oxc_buffer_is_boundary(r, offset, {0})", "left_out": "oxc_left_out(r, s, offset, {0})",
+         "private": "oxc_store_is(r, s, OXC_STORE_PRIVATE)", "public": "oxc_store_is(r, s, OXC_STORE_PUBLIC)",
+         "unknown_store": "oxc_store_is(r, s, OXC_STORE_UNKNOWN)", "deviation": "((r->deviations >> {0}) & 1)"}
 EXT_FROM = 24       # a linear search is as good for shorter lists
 
 
@@ -25,6 +28,16 @@ def shown(form):
     return [f for f in form.fields if f.header]
 
 
+def balanced(text):
+    """Whether each parenthesis that closes was opened before."""
+    depth = 0
+    for c in text:
+        depth += {"(": 1, ")": -1}.get(c, 0)
+        if depth < 0:
+            return False
+    return True
+
+
 def deviations_in(node):
     if node[:2] == ("call", "deviation"):
         return {node[2]}
@@ -38,45 +51,43 @@ class Emitter:
         self.tags = tags            # sorted (tag, name)
         self.errors = errors        # sorted (value, name)
         self.named = named          # {property set: sorted (LID, name)}
-        self.ops = [("END", 0, "no expression")]
-        self.op_index = {}
+        self.functions = {}         # C expression -> name of its function
         self.flag_tables = {}
         self.etts = 0
 
     # ---- expressions ----
 
-    def expression(self, node, where):
-        """Index of the expression in the table of steps; equal expressions are stored once."""
+    def expression(self, node):
+        """Name of the C function that works the expression out; equal expressions have one."""
         if not isinstance(node, tuple):
-            return 0
-        steps = []
+            return None
+        text = self.c_expression(node)
+        return self.functions.setdefault(text, f"expression_{len(self.functions)}")
 
-        def walk(n):
-            if n[0] == "const":
-                steps.append(("CONST", n[1]))
-            elif n[0] == "slot":
-                steps.append(("SLOT", n[1]))
-            elif n[0] == "call" and n[1] == "deviation":
-                steps.append(("DEVIATION", list(self.model.deviations).index(n[2])))
-            elif n[0] == "call":
-                if n[2] is not None:
-                    walk(n[2])
-                steps.append((n[1].upper(), 0))
-            else:
-                for sub in n[1:]:
-                    walk(sub)
-                steps.append((OPS[n[0]], 0))
+    def c_expression(self, node):
+        word = node[0]
+        if word == "const":
+            return f"{node[1]:#x}"
+        if word == "slot":
+            return f"s->slots[{node[1]}]"
+        if word == "call":
+            arg = None if node[2] is None else node[2] if isinstance(node[2], str) else self.c_expression(node[2])
+            if node[1] == "deviation":
+                arg = list(self.model.deviations).index(node[2])
+            return CALLS[node[1]].format(arg)
+        if word == "!":
+            return f"!{self.c_expression(node[1])}"
+        left, right = (self.c_expression(n) for n in node[1:])
+        if word in ("<<", ">>"):
+            return f"({right} < 64 ? {left} {word} {right} : 0)"
+        return f"({left} {word} {right})"
 
-        walk(node)
-        key = tuple(steps)
-        if key not in self.op_index:
-            self.op_index[key] = len(self.ops)
-            for name, value in steps:
-                self.ops.append((name, value, ""))
-            self.ops.append(("END", 0, ""))
-            if len(self.ops) > 0xFFFF:
-                raise DefinitionError(where, "too many expressions")
-        return self.op_index[key]
+    def expressions(self, out):
+        """Functions of the type ropdef_expression_fn."""
+        for text, name in self.functions.items():
+            text = text[1:-1] if text.startswith("(") and text.endswith(")") and balanced(text[1:-1]) else text
+            out.append(f"static uint64_t\n{name}(const oxc_read_t *r _U_, oxc_form_state_t *s _U_, int offset _U_)\n{{\n"
+                       f"    return {text};\n}}\n\n")
 
     # ---- C ----
 
@@ -111,7 +122,7 @@ class Emitter:
         if f.type == "decision":
             follows = form.fields[form.fields.index(f) + 1]
             return self.row(f, name=c_string(follows.name), type="ROPDEF_DECISION", slot=f.slot,
-                            cond=self.expression(f.cond, f.where), count=self.expression(f.array, f.where))
+                            cond=self.expression(f.cond), count=self.expression(f.array))
         flags, ref, arg, kind = [], 0, 0, SCALARS.get(f.type, 0)
         if f.type in C_TYPES:
             ctype = C_TYPES[f.type]
@@ -137,8 +148,8 @@ class Emitter:
         return self.row(
             f, name=c_string(f.name), hf=f.header and f"&hf[{f.header.index}]", type=f"ROPDEF_{ctype}",
             size=1 if f.type == "handle" else kind, flags=" | ".join(flags), keep=f.keep and f"ROPDEF_KEEP_{f.keep.upper()}",
-            slot=f.slot, cond=self.expression(f.cond, f.where), count=self.expression(f.array, f.where),
-            limit=self.expression(f.size, f.where), at=self.expression(f.at, f.where), ref=ref, arg=arg,
+            slot=f.slot, cond=self.expression(f.cond), count=self.expression(f.array),
+            limit=self.expression(f.size), at=self.expression(f.at), ref=ref, arg=arg,
             bits=f.flags and self.flags_table(f), names=(f.enum or f.each) and f"vals_{f.enum or f.each}",
             kind=f.kind and c_string(f.kind))
 
@@ -162,16 +173,15 @@ class Emitter:
 
         out = ["/* Made from ropdefs/ by ropdefs/compile.py: change the definitions, not this file.\n *\n"
                " * SPDX-License-Identifier: GPL-2.0-or-later\n */\n\n"
-               "#include \"ropdefs.h\"\n#include \"rop/property.h\"\n\n#include <string.h>\n\n"]
+               "#include \"ropdefs.h\"\n#include \"rop/buffer.h\"\n#include \"rop/expression.h\"\n#include \"rop/property.h\"\n\n#include <string.h>\n\n"]
         out.append(f"static int hf[] = {{\n{minus_ones(index)}}};\nstatic int ett[] = {{\n{minus_ones(self.etts)}}};\n\n")
         self.value_strings(out)
         for number, (n, ett, bits, enum) in enumerate(self.flag_tables.values()):
             out.append(f"static int *const bit_list_{n}[] = {{ {', '.join(f'&hf[{b.index}]' for b in bits)}, NULL }};\n")
             info = f"0x{enum.mask:x}, vals_{enum.enum}" if enum else "0, NULL"
             out.append(f"static const ropdef_flags_t bits_{n} = {{ {ett}, bit_list_{n}, {info} }};\n")
-        out.append("\nconst ropdef_op_t ropdef_ops[] = {\n")
-        out.extend(f"    {{ ROPDEF_OP_{name}, UINT64_C(0x{value:x}) }},\n" for name, value, _ in self.ops)
-        out.append("};\n\n")
+        out.append("\n")
+        self.expressions(out)
         for i, (form, rows) in enumerate(forms):
             rows = rows or "    { .name = NULL },\n"      # C has no empty array
             out.append(f"static const ropdef_field_t fields_{i}[] = {{  /* {form.name}, {form.where} */\n{rows}}};\n")
@@ -313,7 +323,6 @@ enum {{
 {forms}{args}    ROPDEF_DEVIATION_COUNT = {len(m.deviations)}
 }};
 
-extern const ropdef_op_t ropdef_ops[];
 extern const ropdef_form_t ropdef_forms[];
 extern const oxc_type_fn ropdef_c_types[];
 extern const char *const ropdef_deviations[];           /* what each says in the tree */

@@ -7,6 +7,7 @@
 #include "rop/engine.h"
 
 #include "rop/buffer.h"
+#include "rop/expression.h"
 #include "rop/fasttransfer_structure.h"
 #include "rop/field.h"
 #include "rop/state_update.h"
@@ -21,18 +22,6 @@ static expert_field ei_too_much;
 static expert_field ei_undecoded;
 static expert_field ei_deviation;
 static expert_field ei_store_unknown;
-
-/* A form while it is being read. */
-typedef struct {
-    const ropdef_form_t *form;
-    proto_tree *tree;
-    uint64_t slots[ROPDEF_SLOTS];       /* values of the fields that later expressions name */
-    const oxc_store_t *supposed;        /* evaluate for this kind of store */
-    bool regular;                       /* evaluate for a server that leaves nothing out */
-    bool asked_left_out;                /* set by expressions that asked for it */
-    bool asked_store;
-    unsigned said;                      /* deviations shown already */
-} form_state_t;
 
 static bool
 captured(const oxc_read_t *r, int offset, int64_t size)
@@ -104,140 +93,32 @@ oxc_type_unreadable(oxc_read_t *r, proto_tree *tree, int hf _U_, int offset, uin
                          "A value above has no defined layout, so the rest cannot be read");
 }
 
-/* ---- expressions ---- */
-
-static oxc_store_t
-store_of(const oxc_read_t *r, const form_state_t *s)
-{
-    if (s->supposed)
-        return *s->supposed;
-    return r->rop ? (oxc_store_t)r->rop->store : OXC_STORE_UNKNOWN;
-}
-
-/* The number of size bytes at offset; one that fits nowhere if it is not there. */
-static uint64_t
-peek(const oxc_read_t *r, int offset, int size)
-{
-    if (size > r->end - offset || !tvb_bytes_exist(r->tvb, offset, size))
-        return UINT32_MAX;
-    return size == 2 ? tvb_get_letohs(r->tvb, offset) : tvb_get_letohl(r->tvb, offset);
-}
-
-static uint64_t
-evaluate(const oxc_read_t *r, form_state_t *s, unsigned expression, int offset)
-{
-    uint64_t stack[ROPDEF_STACK];
-    unsigned top = 0;
-
-#define BINARY(op) \
-    top--; \
-    stack[top - 1] = stack[top - 1] op stack[top]; \
-    break
-
-    for (const ropdef_op_t *op = &ropdef_ops[expression];; op++) {
-        switch (op->opcode) {
-        case ROPDEF_OP_END:
-            return stack[0];
-        case ROPDEF_OP_CONST:
-            stack[top++] = op->value;
-            break;
-        case ROPDEF_OP_SLOT:
-            stack[top++] = s->slots[op->value];
-            break;
-        case ROPDEF_OP_AND:
-            BINARY(&&);
-        case ROPDEF_OP_OR:
-            BINARY(||);
-        case ROPDEF_OP_NOT:
-            stack[top - 1] = !stack[top - 1];
-            break;
-        case ROPDEF_OP_EQ:
-            BINARY(==);
-        case ROPDEF_OP_NE:
-            BINARY(!=);
-        case ROPDEF_OP_LT:
-            BINARY(<);
-        case ROPDEF_OP_LE:
-            BINARY(<=);
-        case ROPDEF_OP_GT:
-            BINARY(>);
-        case ROPDEF_OP_GE:
-            BINARY(>=);
-        case ROPDEF_OP_BAND:
-            BINARY(&);
-        case ROPDEF_OP_ADD:
-            BINARY(+);
-        case ROPDEF_OP_SUB:
-            BINARY(-);
-        case ROPDEF_OP_MUL:
-            BINARY(*);
-        case ROPDEF_OP_SHL:
-            top--;
-            stack[top - 1] = stack[top] < 64 ? stack[top - 1] << stack[top] : 0;
-            break;
-        case ROPDEF_OP_SHR:
-            top--;
-            stack[top - 1] = stack[top] < 64 ? stack[top - 1] >> stack[top] : 0;
-            break;
-        case ROPDEF_OP_LEFT:
-            stack[top++] = (uint64_t)(r->end - offset);
-            break;
-        case ROPDEF_OP_NEXT16:
-            stack[top++] = peek(r, offset, 2);
-            break;
-        case ROPDEF_OP_NEXT32:
-            stack[top++] = peek(r, offset, 4);
-            break;
-        case ROPDEF_OP_BOUNDARY:
-            stack[top - 1] = oxc_buffer_is_boundary(r, offset, stack[top - 1]);
-            break;
-        case ROPDEF_OP_LEFT_OUT:
-            s->asked_left_out = true;
-            stack[top - 1] = !s->regular && r->return_value != 0 && oxc_buffer_is_boundary(r, offset, 0) &&
-                             !oxc_buffer_is_boundary(r, offset, stack[top - 1]);
-            break;
-        case ROPDEF_OP_PRIVATE:
-            stack[top++] = store_of(r, s) == OXC_STORE_PRIVATE;
-            break;
-        case ROPDEF_OP_PUBLIC:
-            stack[top++] = store_of(r, s) == OXC_STORE_PUBLIC;
-            break;
-        case ROPDEF_OP_UNKNOWN_STORE:
-            s->asked_store = true;
-            stack[top++] = store_of(r, s) == OXC_STORE_UNKNOWN;
-            break;
-        case ROPDEF_OP_DEVIATION:
-            stack[top++] = (r->deviations >> op->value) & 1;
-            break;
-        }
-    }
-#undef BINARY
-}
+/* ---- conditions ---- */
 
 /*
  * Is a condition met? Where it is so only because the server deviates from the specification, or where it depends on a
  * logon that was not captured, that is said.
  */
 static bool
-is_met(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, unsigned condition, int offset)
+is_met(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expression_fn condition, int offset)
 {
     unsigned deviations = r->deviations;
     bool met, regular;
 
-    if (condition == 0)
+    if (!condition)
         return true;
     s->asked_left_out = s->asked_store = false;
-    met = evaluate(r, s, condition, offset) != 0;
+    met = condition(r, s, offset) != 0;
     if (r->measure)
         return met;
 
-    if (s->asked_store && store_of(r, s) == OXC_STORE_UNKNOWN) {
+    if (s->asked_store) {
         static const oxc_store_t stores[] = { OXC_STORE_PRIVATE, OXC_STORE_PUBLIC };
         bool if_store[2];
 
         for (int i = 0; i < 2; i++) {
             s->supposed = &stores[i];
-            if_store[i] = evaluate(r, s, condition, offset) != 0;
+            if_store[i] = condition(r, s, offset) != 0;
         }
         s->supposed = NULL;
         if (if_store[0] != if_store[1])
@@ -251,7 +132,7 @@ is_met(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, unsigned conditi
         return met;
     s->regular = true;
     r->deviations = 0;
-    regular = evaluate(r, s, condition, offset) != 0;
+    regular = condition(r, s, offset) != 0;
     s->regular = false;
     r->deviations = deviations;
     if (met == regular)
@@ -261,11 +142,11 @@ is_met(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, unsigned conditi
                                      "%s: the server leaves it out because the ROP failed (MS-OXCROPS has it for every "
                                      "ReturnValue)", f->name);
     for (unsigned i = 0; i < ROPDEF_DEVIATION_COUNT && !s->asked_left_out; i++) {
-        if (((deviations & ~s->said) >> i) & 1 && *ropdef_deviations[i])
+        if (((deviations & ~s->shown) >> i) & 1 && *ropdef_deviations[i])
             proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s",
                                          ropdef_deviations[i]);
     }
-    s->said |= deviations;
+    s->shown |= deviations;
     return met;
 }
 
@@ -307,7 +188,7 @@ read_struct(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
 
 /* One element of any type; value is what expressions see of it. */
 static int
-read_element(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
+read_element(oxc_read_t *r, oxc_form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
 {
     uint64_t length;
 
@@ -324,7 +205,7 @@ read_element(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_fiel
     case ROPDEF_STRING_8:
     case ROPDEF_STRING_16:
     case ROPDEF_BYTES:
-        length = f->count ? evaluate(r, s, f->count, offset) : (uint64_t)(r->end - offset);
+        length = f->count ? f->count(r, s, offset) : (uint64_t)(r->end - offset);
         if (length > INT32_MAX)
             length = INT32_MAX;
         return oxc_field_bytes(r, tree, f, offset, (int)length);
@@ -335,9 +216,9 @@ read_element(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_fiel
 
 /* Elements until the count is reached or, without one, until the bytes end. */
 static int
-read_array(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
+read_array(oxc_read_t *r, oxc_form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
 {
-    uint64_t count = f->count ? evaluate(r, s, f->count, offset) : UINT64_MAX;
+    uint64_t count = f->count ? f->count(r, s, offset) : UINT64_MAX;
     proto_item *item = NULL;
     proto_tree *sub = NULL;
     int start = offset;
@@ -371,9 +252,9 @@ read_array(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_field_
 
 /* A field within the size that the definition gives it; what the field leaves of that is said. */
 static int
-read_limited(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
+read_limited(oxc_read_t *r, oxc_form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
 {
-    uint64_t limit = evaluate(r, s, f->limit, offset);
+    uint64_t limit = f->limit(r, s, offset);
     uint64_t value = 0;
     int end = r->end;
     bool sized = r->sized;
@@ -403,7 +284,7 @@ read_limited(oxc_read_t *r, form_state_t *s, proto_tree *tree, const ropdef_fiel
 }
 
 static int
-read_field(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, int offset)
+read_field(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, int offset)
 {
     uint64_t value = 0;
     int next;
@@ -427,9 +308,9 @@ read_field(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, int offset)
 
 /* A field at an offset that counts from the beginning of the tvb; 0 says that there is none. Returns offset. */
 static int
-read_at(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, int offset)
+read_at(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, int offset)
 {
-    uint64_t at = evaluate(r, s, f->at, offset);
+    uint64_t at = f->at(r, s, offset);
     int next;
 
     if (at == 0)
@@ -448,7 +329,7 @@ read_at(oxc_read_t *r, form_state_t *s, const ropdef_field_t *f, int offset)
 static int
 read_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
 {
-    form_state_t s = { &ropdef_forms[form], tree, { 0 }, NULL, false, false, false, 0 };
+    oxc_form_state_t s = { &ropdef_forms[form], tree, { 0 }, NULL, false, false, false, 0 };
 
     for (unsigned i = 0; i < s.form->count; i++) {
         const ropdef_field_t *f = &s.form->fields[i];

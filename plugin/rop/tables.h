@@ -74,43 +74,11 @@ enum {
     ROPDEF_IS_LOGON_ID = 0x20
 };
 
-typedef enum {
-    ROPDEF_OP_END,
-    ROPDEF_OP_CONST,
-    ROPDEF_OP_SLOT,
-    ROPDEF_OP_AND,
-    ROPDEF_OP_OR,
-    ROPDEF_OP_NOT,
-    ROPDEF_OP_EQ,
-    ROPDEF_OP_NE,
-    ROPDEF_OP_LT,
-    ROPDEF_OP_LE,
-    ROPDEF_OP_GT,
-    ROPDEF_OP_GE,
-    ROPDEF_OP_BAND,
-    ROPDEF_OP_SHL,
-    ROPDEF_OP_SHR,
-    ROPDEF_OP_ADD,
-    ROPDEF_OP_SUB,
-    ROPDEF_OP_MUL,
-    ROPDEF_OP_LEFT,             /* bytes left in the structure */
-    ROPDEF_OP_NEXT16,           /* the number that follows, without reading it; a huge one if it is not there */
-    ROPDEF_OP_NEXT32,
-    ROPDEF_OP_BOUNDARY,         /* does a ROP end n bytes further on, as far as can be told? */
-    ROPDEF_OP_LEFT_OUT,         /* a ROP that failed ends here already, and not n bytes further on */
-    ROPDEF_OP_PRIVATE,          /* the logon is to a private mailbox */
-    ROPDEF_OP_PUBLIC,
-    ROPDEF_OP_UNKNOWN_STORE,
-    ROPDEF_OP_DEVIATION         /* the server deviates in this way */
-} ropdef_opcode_t;
+struct oxc_form_state;
 
-/* One step of an expression in postfix order; an expression ends with ROPDEF_OP_END. */
-typedef struct {
-    uint8_t opcode;
-    uint64_t value;
-} ropdef_op_t;
+/* Value of a condition, count or size at offset, where a form is being read. */
+typedef uint64_t (*ropdef_expression_fn)(const oxc_read_t *r, struct oxc_form_state *s, int offset);
 
-#define ROPDEF_STACK 16         /* the compiler refuses expressions that need more */
 #define ROPDEF_SLOTS 17         /* with 0, which nothing reads */
 
 /* Bits of a flags field, for proto_tree_add_bitmask(). */
@@ -129,10 +97,10 @@ typedef struct ropdef_field {
     uint8_t flags;
     uint8_t keep;
     uint8_t slot;               /* where the value is kept for later expressions; 0: none asks for it */
-    uint16_t cond;              /* index in ropdef_ops; 0: always there */
-    uint16_t count;             /* index in ropdef_ops: elements of an array, length of bytes and strings; 0: none */
-    uint16_t limit;             /* index in ropdef_ops: bytes a structure takes; 0: no limit of its own */
-    uint16_t at;                /* index in ropdef_ops: offset from the beginning of the tvb; 0: behind the field before */
+    ropdef_expression_fn cond;  /* NULL: always there */
+    ropdef_expression_fn count; /* elements of an array, length of bytes and strings; NULL: to the end, or no array */
+    ropdef_expression_fn limit; /* bytes that it takes; NULL: no limit of its own */
+    ropdef_expression_fn at;    /* offset from the beginning of the tvb; NULL: behind the field before */
     uint16_t ref;               /* form or C type */
     uint8_t arg;                /* of a C type */
     const ropdef_flags_t *bits;
