@@ -3,9 +3,13 @@
 
 import functools
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from model import SCALARS, Consequence, DefinitionError, snake
+from expression import Node
+from model import (SCALARS, Consequence, DefinitionError, Enum, Errors, Field, Form, Model, Property, Rop, snake)
+
+Scope = dict[str, list[Field]]      # fields that an expression can name
 
 # The same field in every ROP has one filter name, whatever protocol the ROP belongs to.
 COMMON = {name: f"rop.{snake(name)}" for name in (
@@ -36,10 +40,10 @@ class Header:
     label: str
     ftype: str
     display: str
-    strings: str
+    strings: str | None
     mask: int
     where: str
-    note: str = None
+    note: str | None = None
     index: int = -1
 
 
@@ -53,23 +57,24 @@ FTYPES = {
 WIDTHS = ["FT_UINT8", "FT_UINT16", "FT_UINT24", "FT_UINT32", "FT_UINT64"]
 
 
-def depends(node):
+def depends(node: Node) -> bool:
     """Whether an expression depends on anything."""
     return node[0] in ("slot", "call") or any(depends(n) for n in node[1:] if isinstance(n, tuple))
 
 
 class Checker:
-    def __init__(self, model, error_codes, tag_names, errors):
+    def __init__(self, model: Model, error_codes: dict[str, int], tag_names: dict[str, int], errors: Errors) -> None:
         self.model = model
         self.property_ids = {name: tag >> 16 for name, tag in tag_names.items()}
         self.error_codes = error_codes  # name of an error code -> value
         self.errors = errors
-        self.headers = {}               # (filter, mask) -> Header
-        self.forms = []
+        self.headers: dict[str, Header] = {}               # (filter, mask) -> Header
+        self.forms: list[Form] = []
 
     # ---- header fields ----
 
-    def header(self, proto_filter, label, ftype, display, strings, mask, where, note=None):
+    def header(self, proto_filter: str, label: str, ftype: str, display: str, strings: str | None, mask: int,
+               where: str, note: str | None = None) -> Header:
         if not FILTER.fullmatch(proto_filter):
             raise DefinitionError(where, f"'{proto_filter}' cannot be a filter name")
         new = Header(proto_filter, label, ftype, display, strings, mask, where, note)
@@ -87,7 +92,7 @@ class Checker:
                                          f"{old.where}; give one of them another with 'as'")
         return old
 
-    def field_header(self, form, f):
+    def field_header(self, form: Form, f: Field) -> Header:
         if f.as_name:
             name = f"{form.prefix}.{f.as_name}"
         elif f.name in COMMON and not form.is_struct and form.proto != "mapihttp":
@@ -114,21 +119,21 @@ class Checker:
             strings = "!errors"
         return self.header(name, f.label or f.name, ftype, display, strings, 0, f.where, f.note)
 
-    def enum(self, name, where):
+    def enum(self, name: str, where: str) -> Enum:
         if name not in self.model.enums:
             self.missing(name)
             raise DefinitionError(where, f"unknown enumeration {name}")
         self.model.enums[name].used = True
         return self.model.enums[name]
 
-    def missing(self, name):
+    def missing(self, name: str) -> None:
         """What was refused is not unknown."""
         if name in self.model.broken:
             raise Consequence()
 
     # ---- expressions ----
 
-    def names_in(self, node):
+    def names_in(self, node: Node) -> Iterator[str]:
         if node[0] in ("name", "part"):
             yield node[1]
         elif node[0] != "decided":
@@ -136,13 +141,13 @@ class Checker:
                 if isinstance(sub, tuple):
                     yield from self.names_in(sub)
 
-    def resolve(self, node, form, earlier, where):
+    def resolve(self, node: Node, form: Form, earlier: Scope, where: str) -> Node:
         """Names become slots or constants; returns the tree with ("slot", n) and ("const", n) in their place."""
         scope = [f for n in self.names_in(node) for f in earlier.get(n, ())]
         if any(f.broken for f in scope):
             raise Consequence()
 
-        def constant(name):
+        def constant(name: str) -> int | None:
             found = set()
             for f in scope:
                 if f.enum:
@@ -159,7 +164,7 @@ class Checker:
                 raise DefinitionError(where, f"{name} has several values here: {', '.join(map(hex, sorted(found)))}")
             return found.pop() if found else None
 
-        def slot(name):
+        def slot(name: str) -> int:
             for f in earlier[name]:
                 if f.array is not None or f.type not in SCALARS and f.type != "handle" or f.type in ("guid",):
                     raise DefinitionError(where, f"{name} is not a number")
@@ -169,7 +174,7 @@ class Checker:
                 f.slot = earlier[name][0].slot
             return earlier[name][0].slot
 
-        def walk(n):
+        def walk(n: Node) -> Node:
             if n[0] == "const":
                 return n
             if n[0] == "decided":
@@ -220,14 +225,14 @@ class Checker:
 
         return walk(node)
 
-    def condition(self, node, form, earlier, where):
+    def condition(self, node: Node, form: Form, earlier: Scope, where: str) -> Node:
         resolved = self.resolve(node, form, earlier, where)
         if not depends(resolved):
             raise DefinitionError(where, "the condition is always the same")
         return resolved
 
     @staticmethod
-    def within(parts, form, earlier, where):
+    def within(parts: list[Node], form: Form, earlier: Scope, where: str) -> None:
         """A field never has a value that its bytes cannot hold."""
         for (kind, n), other in (parts, reversed(parts)) if len(parts) == 2 and all(len(p) == 2 for p in parts) else ():
             if kind == "slot" and other[0] == "const":
@@ -237,11 +242,11 @@ class Checker:
 
     # ---- forms ----
 
-    def form(self, form):
-        form.slots = 0
+    def form(self, form: Form) -> None:
         form.index = len(self.forms)
         self.forms.append(form)
-        earlier, closed = {}, None
+        earlier: Scope = {}
+        closed = None
         for f in form.fields:
             with self.errors.collected():
                 f.broken = True
@@ -258,7 +263,7 @@ class Checker:
             if f.type != "decision":
                 earlier.setdefault(f.name, []).append(f)
 
-    def field(self, form, f, earlier):
+    def field(self, form: Form, f: Field, earlier: Scope) -> None:
         self.type(form, f)
         if f.cond:
             f.cond = self.condition(f.cond, form, earlier, f.where)
@@ -272,19 +277,19 @@ class Checker:
         if f.flags:
             self.flags(f)
 
-    def decision(self, form, f, earlier):
+    def decision(self, form: Form, f: Field, earlier: Scope) -> None:
         if f.cond:
             f.cond = self.condition(f.cond, form, earlier, f.where)
         f.array = self.condition(f.array, form, earlier, f.where)
         f.slot = self.new_slot(form, f.where)
 
-    def new_slot(self, form, where):
+    def new_slot(self, form: Form, where: str) -> int:
         form.slots += 1
         if form.slots > MAX_SLOTS:
             raise DefinitionError(where, f"{form.name} refers to more than {MAX_SLOTS} of its fields")
         return form.slots
 
-    def type(self, form, f):
+    def type(self, form: Form, f: Field) -> None:
         if f.type in ("bytes", "str8", "str16"):
             if f.array is None:
                 raise DefinitionError(f.where, f"{f.type} needs a length in brackets")
@@ -333,7 +338,7 @@ class Checker:
         if f.size is not None and f.array is None and f.type in (*SCALARS, "z8", "z16", "handle"):
             raise DefinitionError(f.where, f"{f.type} has its size already")
 
-    def flags(self, f):
+    def flags(self, f: Field) -> None:
         flags = self.model.flags[f.flags]
         bits = []
         for bit in flags.bits:
@@ -348,10 +353,10 @@ class Checker:
             bits.append(h)
         f.bits = bits
 
-    def cycles(self):
-        state = {}
+    def cycles(self) -> None:
+        state: dict[str, str] = {}
 
-        def visit(form, path):
+        def visit(form: Form, path: list[str]) -> None:
             if state.get(form.name) == "done":
                 return
             if state.get(form.name) == "open":
@@ -367,7 +372,7 @@ class Checker:
 
     # ---- all of it ----
 
-    def run(self):
+    def run(self) -> None:
         m = self.model
         with self.errors.collected():
             self.cycles()
@@ -382,7 +387,7 @@ class Checker:
         for meaning in m.properties.values():
             with self.errors.collected():
                 self.property(meaning)
-        names = {}
+        names: dict[str, Rop] = {}
         for rop in m.rops.values():
             with self.errors.collected():
                 if names.setdefault(rop.name, rop) is not rop:
@@ -392,7 +397,7 @@ class Checker:
         if not self.errors.list:        # what a refused line would have used is not unused
             self.unused()
 
-    def property(self, meaning):
+    def property(self, meaning: Property) -> None:
         if self.property_ids.get(meaning.name) != meaning.id:
             raise DefinitionError(meaning.where, f"property-tags.tsv has no {meaning.name} of {meaning.id:#06x}")
         if meaning.enum:
@@ -407,7 +412,7 @@ class Checker:
             if bit.mask & (bit.mask - 1):
                 raise DefinitionError(meaning.where, f"{bit.name} of {flags.name} is more than one bit")
 
-    def unused(self):
+    def unused(self) -> None:
         m = self.model
         for what, table in (("enumeration", m.enums), ("flags", m.flags), ("structure", m.structs), ("group", m.groups),
                             ("type", m.ctypes), ("deviation", m.deviations), ("columns", m.columns)):
@@ -416,7 +421,7 @@ class Checker:
                     if not item.used:
                         raise DefinitionError(item.where, f"{what} {item.name} is used nowhere")
 
-    def rop(self, rop):
+    def rop(self, rop: Rop) -> None:
         """What it is said to do needs something to do it with."""
         m = self.model
         forms = [form for form in (rop.request, rop.response) if form]
@@ -433,7 +438,7 @@ class Checker:
                     raise DefinitionError(rop.where, f"'does {verb}' needs a field with 'keep {word}'")
         self.rows(rop, [f for form in forms for f in self.inside(form)])
 
-    def rows(self, rop, fields):
+    def rows(self, rop: Rop, fields: list[Field]) -> None:
         rows = [f for f in fields if f.type in BY_COLUMNS]
         if rows and not rop.rows:
             raise DefinitionError(rows[0].where, f"{rows[0].type} is read by columns: {rop.name} must say 'rows ...'")
@@ -451,7 +456,7 @@ class Checker:
                 raise DefinitionError(f.where, f"'keep row_columns' ends with the reading of a message: {rop.name}, whose rows "
                                                "the session keeps for later passes, must say 'rows ...'")
 
-    def inside(self, form):
+    def inside(self, form: Form) -> Iterator[Field]:
         for f in form.fields:
             yield f
             if f.type in self.model.structs:

@@ -17,9 +17,10 @@ from lang import Parser                                     # noqa: E402
 from model import DefinitionError, DefinitionErrors, Errors, Model      # noqa: E402
 
 
-def read_table(path, key, names):
+def read_table(path: pathlib.Path, key: int, names: tuple[int, ...]) -> tuple[dict[int, str], dict[str, int]]:
     """Rows of a tab-separated table as {number: first usable name}, and {any name: number}."""
-    by_value, by_name = {}, {}
+    by_value: dict[int, str] = {}
+    by_name: dict[str, int] = {}
     if not path.exists():
         return by_value, by_name
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
@@ -40,16 +41,16 @@ def read_table(path, key, names):
     return by_value, by_name
 
 
-def read_named_properties(path):
+def read_named_properties(path: pathlib.Path) -> dict[str, list[tuple[int, str]]]:
     """{property set: sorted [(LID, name)]} of a tab-separated table."""
-    sets = {}
+    sets: dict[str, dict[int, str]] = {}
     lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else ()
     for number, line in enumerate(lines, 1):
         if line.startswith("#") or not line.strip():
             continue
         try:
-            lid, property_set, name, _ = line.split("\t")
-            lid = int(lid, 16)
+            digits, property_set, name, _ = line.split("\t")
+            lid = int(digits, 16)
         except ValueError:
             raise DefinitionError(f"{path.name}:{number}", f"not a LID, a set, a name, a section: '{line}'") from None
         if lid in sets.setdefault(property_set, {}):
@@ -58,7 +59,7 @@ def read_named_properties(path):
     return {property_set: sorted(names.items()) for property_set, names in sorted(sets.items())}
 
 
-def compile_definitions(paths, tables):
+def compile_definitions(paths: list[pathlib.Path], tables: pathlib.Path) -> tuple[Model, Checker, Emitter]:
     tags, tag_names = read_table(tables / "property-tags.tsv", 0, (4, 5))
     errors, error_names = read_table(tables / "error-codes.tsv", 0, (1,))
     model, collected = Model(), Errors()
@@ -70,7 +71,7 @@ def compile_definitions(paths, tables):
                                    read_named_properties(tables / "named-properties.tsv"))
 
 
-def main():
+def main() -> int:
     ap = argparse.ArgumentParser()
     ap.add_argument("--out", type=pathlib.Path)
     ap.add_argument("--check", action="store_true", help="only check")

@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes the C tables, the header-field registrations and the field reference."""
 
-from model import SCALARS, snake
+from collections.abc import Iterable
+from typing import Any
+
+from check import Checker, Header
+from expression import Node
+from model import SCALARS, Field, Form, Model, Rop, snake
 
 C_TYPES = {"bool": "BOOL", "fid": "FOLDER_ID", "mid": "ID", "cn": "ID", "tag": "TAG", "guid": "GUID",
            "filetime": "FILETIME", "counter48": "COUNTER", "z8": "STRINGZ_8", "z16": "STRINGZ_16", "str8": "STRING_8",
@@ -14,21 +19,21 @@ CALLS = {"left": "(uint64_t)(r->end - offset)", "next16": "oxc_next(r, offset, 2
 EXT_FROM = 24       # a linear search is as good for shorter lists
 
 
-def c_string(text):
+def c_string(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def minus_ones(count):
+def minus_ones(count: int) -> str:
     """What field and subtree numbers are before they are registered."""
     return "".join("    " + "-1, " * min(24, count - i) + "\n" for i in range(0, count, 24)).replace(", \n", ",\n")
 
 
-def shown(form):
+def shown(form: Form) -> list[Field]:
     """The fields that stand in the tree."""
     return [f for f in form.fields if f.header]
 
 
-def balanced(text):
+def balanced(text: str) -> bool:
     """Whether each parenthesis that closes was opened before."""
     depth = 0
     for c in text:
@@ -38,40 +43,41 @@ def balanced(text):
     return True
 
 
-def deviations_in(node):
+def deviations_in(node: Node) -> set[str]:
     if node[:2] == ("call", "deviation"):
         return {node[2]}
     return {name for n in node[1:] if isinstance(n, tuple) for name in deviations_in(n)}
 
 
 class Emitter:
-    def __init__(self, model, checker, tags, errors, named):
+    def __init__(self, model: Model, checker: Checker, tags: list[tuple[int, str]], errors: list[tuple[int, str]],
+                 named: dict[str, list[tuple[int, str]]]) -> None:
         self.model = model
         self.checker = checker
         self.tags = tags            # sorted (tag, name)
         self.errors = errors        # sorted (value, name)
         self.named = named          # {property set: sorted (LID, name)}
-        self.functions = {}         # C expression -> name of its function
-        self.flag_tables = {}
+        self.functions: dict[str, str] = {}         # C expression -> name of its function
+        self.flag_tables: dict[tuple[int, ...], tuple[int, str, list[Header], Any]] = {}
         self.etts = 0
 
     # ---- expressions ----
 
-    def expression(self, node):
+    def expression(self, node: Node) -> str | None:
         """Name of the C function that works the expression out; equal expressions have one."""
         if not isinstance(node, tuple):
             return None
         text = self.c_expression(node)
         return self.functions.setdefault(text, f"expression_{len(self.functions)}")
 
-    def c_expression(self, node):
+    def c_expression(self, node: Node) -> str:
         word = node[0]
         if word == "const":
             return f"{node[1]:#x}"
         if word == "slot":
             return f"s->slots[{node[1]}]"
         if word == "call":
-            arg = None if node[2] is None else node[2] if isinstance(node[2], str) else self.c_expression(node[2])
+            arg: Any = None if node[2] is None else node[2] if isinstance(node[2], str) else self.c_expression(node[2])
             if node[1] == "deviation":
                 arg = list(self.model.deviations).index(node[2])
             return CALLS[node[1]].format(arg)
@@ -82,7 +88,7 @@ class Emitter:
             return f"({right} < 64 ? {left} {word} {right} : 0)"
         return f"({left} {word} {right})"
 
-    def expressions(self, out):
+    def expressions(self, out: list[str]) -> None:
         """Functions of the type ropdef_expression_fn."""
         for text, name in self.functions.items():
             text = text[1:-1] if text.startswith("(") and text.endswith(")") and balanced(text[1:-1]) else text
@@ -91,7 +97,7 @@ class Emitter:
 
     # ---- C ----
 
-    def strings(self, name):
+    def strings(self, name: str) -> tuple[str, str]:
         if name is None:
             return "NULL", ""
         if name == "!errors":
@@ -101,29 +107,31 @@ class Emitter:
             return f"&vals_{name}_ext", " | BASE_EXT_STRING"
         return f"VALS(vals_{name})", ""
 
-    def header_row(self, h):
+    def header_row(self, h: Header) -> str:
         strings, ext = self.strings(h.strings)
         return (f"    {{ &hf[{h.index}], {{ {c_string(h.label)}, {c_string(h.filter)}, {h.ftype}, {h.display}{ext}, "
                 f"{strings}, 0x{h.mask:x}, {c_string(h.note) if h.note else 'NULL'}, HFILL }} }},  /* {h.where} */\n")
 
-    def ett(self):
+    def ett(self) -> str:
         self.etts += 1
         return f"&ett[{self.etts - 1}]"
 
-    def flags_table(self, f):
+    def flags_table(self, f: Field) -> str:
         key = tuple(b.index for b in f.bits)
         if key not in self.flag_tables:
             enums = [b for b in self.model.flags[f.flags].bits if b.enum]
             self.flag_tables[key] = (len(self.flag_tables), self.ett(), f.bits, enums[0] if enums else None)
         return f"&bits_{self.flag_tables[key][0]}"
 
-    def field_row(self, form, f):
+    def field_row(self, form: Form, f: Field) -> str:
         m = self.model
         if f.type == "decision":
             follows = form.fields[form.fields.index(f) + 1]
             return self.row(f, name=c_string(follows.name), type="ROPDEF_DECISION", slot=f.slot,
                             cond=self.expression(f.cond), count=self.expression(f.array))
-        flags, ref, arg, kind = [], 0, 0, SCALARS.get(f.type, 0)
+        flags: list[str] = []
+        ref, kind = 0, SCALARS.get(f.type, 0)
+        arg: Any = 0
         if f.type in C_TYPES:
             ctype = C_TYPES[f.type]
         elif f.type in SCALARS:
@@ -154,12 +162,12 @@ class Emitter:
             kind=f.kind and c_string(f.kind))
 
     @staticmethod
-    def row(f, **members):
+    def row(f: Field, **members: Any) -> str:
         """An initialiser of what is not 0."""
         text = ", ".join(f".{name} = {value}" for name, value in members.items() if value)
         return f"    {{ {text} }},  /* {f.where} */\n"
 
-    def c_file(self):
+    def c_file(self) -> str:
         m, c = self.model, self.checker
         protocols = sorted({h.filter.split(".")[0] for h in c.headers.values()})
         by_proto = {p: [h for h in c.headers.values() if h.filter.split(".")[0] == p] for p in protocols}
@@ -211,7 +219,7 @@ class Emitter:
                    "    proto_register_subtree_array(etts, (int)G_N_ELEMENTS(etts));\n}\n")
         return "".join(out)
 
-    def value_strings(self, out):
+    def value_strings(self, out: list[str]) -> None:
         for enum in self.model.enums.values():
             out.append(f"static const value_string vals_{enum.name}[] = {{\n")
             out.extend(f"    {{ 0x{v:x}, {c_string(label)} }},\n" for v, _, label in sorted(enum.values))
@@ -219,7 +227,7 @@ class Emitter:
             if len(enum.values) >= EXT_FROM:
                 out.append(f"static value_string_ext vals_{enum.name}_ext = VALUE_STRING_EXT_INIT(vals_{enum.name});\n")
             out.append("\n")
-        ids = {}
+        ids: dict[int, str] = {}
         for tag, name in self.tags:
             ids.setdefault(tag >> 16, name)
         for array, rows in (("property_tag", self.tags), ("property_id", sorted(ids.items())), ("error", self.errors)):
@@ -233,7 +241,7 @@ class Emitter:
         out.extend(f"    {{ 0x{v:02x}, {c_string(name)} }},\n" for v, name in names)
         out.append("    { 0, NULL }\n};\nvalue_string_ext ropdef_rop_vals_ext = VALUE_STRING_EXT_INIT(rop_vals);\n\n")
 
-    def named_properties(self, out):
+    def named_properties(self, out: list[str]) -> None:
         for number, names in enumerate(self.named.values()):
             out.append(f"static const value_string lids_{number}[] = {{\n")
             out.extend(f"    {{ 0x{lid:08x}, {c_string(name)} }},\n" for lid, name in names)
@@ -243,7 +251,7 @@ class Emitter:
         out.extend(f"    {{ {c_string(name)}, &lids_{number}_ext }},\n" for number, name in enumerate(self.named))
         out.append("    { NULL, NULL }\n};\n\n")
 
-    def rops(self, out):
+    def rops(self, out: list[str]) -> None:
         out.append("\n")
         for rop in sorted(self.model.rops.values(), key=lambda r: r.id):
             does = " | ".join(f"ROPDEF_DOES_{d.upper()}" for d in rop.does) or "0"
@@ -261,7 +269,7 @@ class Emitter:
         out.extend(f"    [0x{i:02x}] = &rop_{i:02x},\n" for i in sorted(self.model.rops))
         out.append("};\n\n")
 
-    def deviations(self, rop):
+    def deviations(self, rop: Rop) -> int:
         """The set of deviations that the ROP names, also inside its structures."""
         names, todo = set(), [form for form in (rop.request, rop.response) if form]
         while todo:
@@ -273,7 +281,7 @@ class Emitter:
                     todo.append(self.model.structs[f.type])
         return sum(1 << i for i, name in enumerate(self.model.deviations) if name in names)
 
-    def messages(self, out):
+    def messages(self, out: list[str]) -> None:
         out.append("const ropdef_message_t ropdef_messages[] = {\n")
         for m in self.model.messages.values():
             address_book = str("emsmdb" not in m.endpoints).lower()
@@ -282,7 +290,7 @@ class Emitter:
                        f"  /* {m.where}: {m.ref} */\n")
         out.append("    { NULL, OXC_CALL_OTHER, false, -1, -1 }\n};\n\n")
 
-    def blocks(self, out):
+    def blocks(self, out: list[str]) -> None:
         out.append("const ropdef_block_t ropdef_blocks[] = {\n")
         for (number, version), block in self.model.blocks.items():
             out.append(f"    {{ 0x{number:02x}, {version}, {block.form.index} }},  /* {block.where}: {block.form.ref} */\n")
@@ -292,7 +300,7 @@ class Emitter:
         out.extend(f"    {{ 0x{number:02x}, {c_string(label)} }},\n" for number, label in sorted(names.items()))
         out.append("    { 0, NULL }\n};\n\n")
 
-    def property_values(self, out):
+    def property_values(self, out: list[str]) -> None:
         for name in dict.fromkeys(p.flags for p in self.model.properties.values() if p.flags):
             out.append(f"static const value_string bit_names_{name}[] = {{\n")
             out.extend(f"    {{ 0x{bit.mask:x}, {c_string(bit.label)} }},\n" for bit in self.model.flags[name].bits)
@@ -303,7 +311,7 @@ class Emitter:
                        f"{f'bit_names_{p.flags}' if p.flags else f'vals_{p.enum}'} }},  /* {p.where}: {p.name} */\n")
         out.append("    { 0, false, NULL }\n};\n\n")
 
-    def h_file(self):
+    def h_file(self) -> str:
         m = self.model
         forms = "".join(f"    ROPDEF_STRUCT_{snake(s.name).upper()} = {s.index},\n" for s in m.structs.values())
         args = "".join(f"    ROPDEF_{snake(t.name).upper()}_{snake(a).upper()} = {n},\n"
@@ -348,7 +356,7 @@ void ropdefs_register_subtrees(void);
 
     # ---- field reference ----
 
-    def meaning(self, f):
+    def meaning(self, f: Field) -> str:
         """What values a field has, in one cell of a table."""
         enum = self.model.enums.get(f.enum or f.each)
         if enum:
@@ -357,9 +365,9 @@ void ropdefs_register_subtrees(void);
             return f"[{f.type}](#{f.type.lower()})"
         return f.type if f.type in self.model.ctypes or f.type in ("fid", "mid", "cn", "tag", "error") else ""
 
-    def reference_rows(self, forms):
+    def reference_rows(self, forms: list[tuple[Form, str]]) -> Iterable[tuple[tuple[str, str, str, str], list[str]]]:
         """field, filter, type, values -> the directions it occurs in"""
-        rows = {}
+        rows: dict[tuple[str, str, str, str], list[str]] = {}
         for form, word in forms:
             for f in shown(form):
                 rows.setdefault((f.name, f.header.filter, f.header.ftype, self.meaning(f)), []).append(word)
@@ -369,12 +377,12 @@ void ropdefs_register_subtrees(void);
                     rows.setdefault((f"{f.name}.{bit.name}", b.filter, b.ftype, f"`{bit.mask:#x}` {text}"), []).append(word)
         return rows.items()
 
-    def reference(self):
+    def reference(self) -> str:
         out = ["<!-- SPDX-License-Identifier: GPL-2.0-or-later -->\n# Field reference\n\n"
                "Made from the definitions in `ropdefs/` by `ropdefs/compile.py --reference`. Types are Wireshark's. "
                "A filter name means the same wherever it occurs. Fields of property values, restrictions, recipients, "
                "transports and links are made in C; `tshark -G fields` lists all.\n"]
-        owners = [(r, f"`0x{r.id:02X}` {r.name}") for r in sorted(self.model.rops.values(), key=lambda r: r.id)]
+        owners: list[tuple[Any, str]] = [(r, f"`0x{r.id:02X}` {r.name}") for r in sorted(self.model.rops.values(), key=lambda r: r.id)]
         owners += [(m, m.name) for m in self.model.messages.values()]
         for owner, title in owners:
             forms = [(form, word) for form, word in ((owner.request, "request"), (owner.response, "response")) if form]

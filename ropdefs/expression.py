@@ -2,8 +2,11 @@
 """Words of a line, and expressions of conditions, counts and sizes."""
 
 import re
+from typing import Any
 
 from model import DefinitionError
+
+Node = tuple[Any, ...]         # an expression, see parse_expression()
 
 TOKEN = re.compile(r'\s*(0[xX][0-9A-Fa-f]+|\d+|[A-Za-z_][A-Za-z_0-9]*|"[^"]*"|\|\||&&|==|!=|<=|>=|<<|>>|[-+*&!<>(){}\[\],.=])')
 
@@ -13,7 +16,7 @@ BUILTINS = {"ok": 0, "left": 0, "next16": 0, "next32": 0, "private": 0, "public"
 POSITIONAL = {"left", "next16", "next32", "boundary", "left_out"}      # their value depends on where they are asked
 
 
-def tokenize(text, where):
+def tokenize(text: str, where: str) -> list[str]:
     tokens, pos = [], 0
     text = text.rstrip()
     while pos < len(text):
@@ -26,44 +29,44 @@ def tokenize(text, where):
 
 
 class Tokens:
-    def __init__(self, text, where):
+    def __init__(self, text: str, where: str) -> None:
         self.list = tokenize(text, where)
         self.pos = 0
         self.where = where
 
-    def peek(self):
+    def peek(self) -> str | None:
         return self.list[self.pos] if self.pos < len(self.list) else None
 
-    def peek_type(self):
+    def peek_type(self) -> bool:
         """Whether a name and a type come next, and no expression."""
         pair = self.list[self.pos:self.pos + 2]
         return len(pair) == 2 and all(re.fullmatch(r"[A-Za-z_]\w*", t) for t in pair) and pair[1] not in KEYWORDS | {"in"}
 
-    def next(self):
+    def next(self) -> str:
         token = self.peek()
         if token is None:
             raise DefinitionError(self.where, "the line ends too early")
         self.pos += 1
         return token
 
-    def take(self, token):
+    def take(self, token: str) -> bool:
         if self.peek() == token:
             self.pos += 1
             return True
         return False
 
-    def expect(self, token):
+    def expect(self, token: str) -> None:
         found = self.peek()
         if not self.take(token):
             raise DefinitionError(self.where, f"'{token}' expected, not '{found or 'the end of the line'}'")
 
-    def identifier(self, what):
+    def identifier(self, what: str) -> str:
         token = self.next()
         if not re.fullmatch(r"[A-Za-z_]\w*", token):
             raise DefinitionError(self.where, f"{what} expected, not '{token}'")
         return token
 
-    def number(self, limit):
+    def number(self, limit: int) -> int:
         token = self.next()
         if not re.fullmatch(r"0[xX][0-9A-Fa-f]+|\d+", token):
             raise DefinitionError(self.where, f"a number expected, not '{token}'")
@@ -72,11 +75,11 @@ class Tokens:
             raise DefinitionError(self.where, f"{token} is too large (at most 0x{limit:X})")
         return value
 
-    def end(self):
+    def end(self) -> None:
         if self.peek() is not None:
             raise DefinitionError(self.where, f"'{self.peek()}' does not belong here")
 
-    def string(self):
+    def string(self) -> str:
         token = self.next()
         if not token.startswith('"'):
             raise DefinitionError(self.where, f"a \"text\" expected, not '{token}'")
@@ -87,7 +90,7 @@ LEVELS = [["||"], ["&&"], ["==", "!=", "in"], ["<", "<=", ">", ">="], ["&"], ["<
 MAX_EXPRESSION_DEPTH = 32
 
 
-def parse_expression(tokens, level=0, depth=0):
+def parse_expression(tokens: Tokens, level: int = 0, depth: int = 0) -> Node:
     """
     Returns a tree of tuples: ("const", n), ("name", id), ("part", field, id), ("call", name, args),
     ("named", a, enumeration), (op, a[, b]).
@@ -114,7 +117,7 @@ def parse_expression(tokens, level=0, depth=0):
     return left
 
 
-def parse_unary(tokens, depth):
+def parse_unary(tokens: Tokens, depth: int) -> Node:
     if depth > MAX_EXPRESSION_DEPTH:
         raise DefinitionError(tokens.where, "expression is nested too deeply")
     if tokens.take("!"):
@@ -143,5 +146,5 @@ def parse_unary(tokens, depth):
     return ("name", token)
 
 
-def is_positional(node):
+def is_positional(node: Node) -> bool:
     return node[0] == "call" and node[1] in POSITIONAL or any(is_positional(n) for n in node[1:] if isinstance(n, tuple))

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The definition language: reads *.def into a model. The grammar is described in README.md beside this file."""
 
+import pathlib
+from collections.abc import Callable
 from dataclasses import dataclass, field as dc_field
+from typing import Any
 
-from expression import Tokens, is_positional, parse_expression
+from expression import Node, Tokens, is_positional, parse_expression
 from model import (BUFFERS, CALLS, DOES, ENDPOINTS, HANDLES, HEADS, KEEPS, PROTOCOLS, SCALARS, STRINGS, Bit, Block, Columns,
-                   CType, DefinitionError, Deviation, Enum, Field, Flags, Form, Group, Message, Property, Rop, minimum_size, snake)
+                   CType, DefinitionError, Deviation, Enum, Errors, Field, Flags, Form, Group, Message, Model, Property, Rop, minimum_size, snake)
 
 
 @dataclass
@@ -18,7 +21,7 @@ class Line:
     broken: bool = False        # a line below it was refused
 
 
-def read_lines(path, shown, errors):
+def read_lines(path: pathlib.Path, shown: str, errors: Errors) -> list[Line]:
     """The lines of a file as a tree by indentation."""
     root = Line(-1, "", shown, "")
     stack = [root]
@@ -45,7 +48,7 @@ def read_lines(path, shown, errors):
     return root.children
 
 
-def split_comment(raw):
+def split_comment(raw: str) -> tuple[str, str, str]:
     quoted = False
     for i, c in enumerate(raw):
         if c == '"':
@@ -60,18 +63,18 @@ DEFINITIONS = ("spec", "proto", "enum", "flags", "struct", "group", "type", "dev
 
 
 class Parser:
-    def __init__(self, model, errors):
+    def __init__(self, model: Model, errors: Errors) -> None:
         self.model = model
         self.errors = errors
         self.proto = "rop"
         self.spec = ""
 
-    def unique(self, table, key, item, what):
+    def unique(self, table: dict[Any, Any], key: Any, item: Any, what: str) -> None:
         if key in table:
             raise DefinitionError(item.where, f"{what} is defined a second time (first at {table[key].where})")
         table[key] = item
 
-    def files(self, paths):
+    def files(self, paths: list[pathlib.Path]) -> None:
         """Reads all files; groups first, since they are used as if they stood where their name stands."""
         trees = [read_lines(path, path.name, self.errors) for path in paths]
         for tree in trees:
@@ -86,7 +89,7 @@ class Parser:
                 with self.errors.collected():
                     self.definition(line)
 
-    def definition(self, line):
+    def definition(self, line: Line) -> None:
         word = line.text.split()[0]
         if word not in DEFINITIONS:
             raise DefinitionError(line.where, f"'{word}' begins no definition")
@@ -100,15 +103,15 @@ class Parser:
             self.model.broken |= set(line.text.split()[1:3])
             raise
 
-    def leaf(self, line):
+    def leaf(self, line: Line) -> None:
         if line.children:
             raise DefinitionError(line.children[0].where, "nothing can be indented under the line above")
 
-    def read_spec(self, line, tokens):
+    def read_spec(self, line: Line, tokens: Tokens) -> None:
         self.spec = tokens.string()
         self.leaf(line)
 
-    def read_proto(self, line, tokens):
+    def read_proto(self, line: Line, tokens: Tokens) -> None:
         name = tokens.identifier("a protocol")
         if name not in PROTOCOLS:
             raise DefinitionError(tokens.where, f"unknown protocol '{name}' (known: {', '.join(sorted(PROTOCOLS))})")
@@ -117,7 +120,7 @@ class Parser:
 
     # ---- names of values ----
 
-    def items(self, line, tokens, read):
+    def items(self, line: Line, tokens: Tokens, read: Callable[[Tokens], None]) -> bool:
         """What is separated by commas behind the head of a definition and in the lines below it; false if one is refused."""
         before = len(self.errors.list)
         for t in ([tokens] if tokens.peek() else []) + [Tokens(c.text, c.where) for c in line.children]:
@@ -134,16 +137,17 @@ class Parser:
         return len(self.errors.list) == before and not line.broken
 
     @staticmethod
-    def close(tokens):
+    def close(tokens: Tokens) -> None:
         if tokens.peek() not in (None, ","):
             raise DefinitionError(tokens.where, f"'{tokens.peek()}' does not belong here")
 
-    def read_enum(self, line, tokens):
+    def read_enum(self, line: Line, tokens: Tokens) -> None:
         enum = Enum(tokens.identifier("a name"), line.where)
         self.unique(self.model.enums, enum.name, enum, f"enumeration {enum.name}")
-        numbers, names = {}, {}
+        numbers: dict[int, str] = {}
+        names: dict[str, int] = {}
 
-        def read(t):
+        def read(t: Tokens) -> None:
             enum.decimal = str(t.peek()).isdecimal()
             number = t.number(0xFFFFFFFF)
             name = t.identifier("a name")
@@ -159,7 +163,7 @@ class Parser:
         if self.items(line, tokens, read) and not enum.values:
             raise DefinitionError(line.where, f"enumeration {enum.name} has no values")
 
-    def read_flags(self, line, tokens):
+    def read_flags(self, line: Line, tokens: Tokens) -> None:
         name = tokens.identifier("a name")
         width_name = tokens.identifier("a width (u8, u16, u32)")
         if width_name not in ("u8", "u16", "u32"):
@@ -169,7 +173,7 @@ class Parser:
         if self.items(line, tokens, lambda t: self.bit(flags, t)) and not flags.bits:
             raise DefinitionError(line.where, f"flags {name} have no bits")
 
-    def bit(self, flags, t):
+    def bit(self, flags: Flags, t: Tokens) -> None:
         mask = t.number((1 << (8 * flags.width)) - 1)
         bit = Bit(mask, t.identifier("a name"), None, where=t.where)
         while t.peek() not in (None, ","):
@@ -189,15 +193,15 @@ class Parser:
                 raise DefinitionError(t.where, f"{bit.name} is the name of other bits already")
         flags.bits.append(bit)
 
-    def read_reserved(self, line, tokens):
-        def read(t):
+    def read_reserved(self, line: Line, tokens: Tokens) -> None:
+        def read(t: Tokens) -> None:
             rop = Rop(t.number(0xFF), t.identifier("a name"), t.where, line.ref, "rop")
             self.close(t)
             self.unique(self.model.reserved, rop.id, rop, f"reserved RopId {rop.id:#04x}")
 
         self.items(line, tokens, read)
 
-    def read_property(self, line, tokens):
+    def read_property(self, line: Line, tokens: Tokens) -> None:
         meaning = Property(tokens.number(0xFFFF), tokens.identifier("a name"), line.where)
         if tokens.take("flags"):
             meaning.flags = tokens.identifier("flags")
@@ -209,7 +213,7 @@ class Parser:
 
     # ---- what C does ----
 
-    def read_type(self, line, tokens):
+    def read_type(self, line: Line, tokens: Tokens) -> None:
         ctype = CType(tokens.identifier("a name"), tokens.identifier("a C function"), line.where)
         self.own_name(ctype.name, line)
         while tokens.peek():
@@ -224,11 +228,11 @@ class Parser:
         self.leaf(line)
 
     @staticmethod
-    def own_name(name, line):
+    def own_name(name: str, line: Line) -> None:
         if name in SCALARS or name in STRINGS or name in ("handle", "buffer"):
             raise DefinitionError(line.where, f"{name} is a type of the language")
 
-    def read_deviation(self, line, tokens):
+    def read_deviation(self, line: Line, tokens: Tokens) -> None:
         deviation = Deviation(tokens.identifier("a name"), tokens.string(), line.where)
         self.unique(self.model.deviations, deviation.name, deviation, f"deviation {deviation.name}")
         if len(self.model.deviations) > 32:
@@ -239,7 +243,7 @@ class Parser:
             deviation.text += " " + t.string()
             t.end()
 
-    def read_columns(self, line, tokens):
+    def read_columns(self, line: Line, tokens: Tokens) -> None:
         name = tokens.identifier("a name")
         tags = []
         while tokens.peek():
@@ -252,7 +256,7 @@ class Parser:
 
     # ---- structures, groups, ROPs, messages ----
 
-    def read_struct(self, line, tokens):
+    def read_struct(self, line: Line, tokens: Tokens) -> None:
         name = tokens.identifier("a name")
         self.own_name(name, line)
         form = Form(name, line.where, None, self.proto, is_struct=True, ref=self.section(line))
@@ -276,22 +280,22 @@ class Parser:
         if not form.fields and not form.broken:
             raise DefinitionError(line.where, f"structure {name} has no fields")
 
-    def read_group(self, line, tokens):
+    def read_group(self, line: Line, tokens: Tokens) -> None:
         group = Group(tokens.identifier("a name"), line.where, line.children)
         tokens.end()
         self.unique(self.model.groups, group.name, group, f"group {group.name}")
         if not group.lines and not line.broken:
             raise DefinitionError(line.where, f"group {group.name} has no fields")
 
-    def reference(self, line):
+    def reference(self, line: Line) -> str:
         if not line.ref:
             raise DefinitionError(line.where, "the section of the specification is missing (# MS-… n.n.n)")
         return self.section(line)
 
-    def section(self, line):
+    def section(self, line: Line) -> str:
         return line.ref if line.ref.startswith("MS-") or not self.spec or not line.ref else f"{self.spec} {line.ref}"
 
-    def read_rop(self, line, tokens):
+    def read_rop(self, line: Line, tokens: Tokens) -> None:
         rop = Rop(tokens.number(0xFF), tokens.identifier("a name"), line.where, self.reference(line), self.proto)
         self.unique(self.model.rops, rop.id, rop, f"RopId {rop.id:#04x}")
         short = rop.name[3:] if rop.name.startswith("Rop") else rop.name
@@ -306,9 +310,10 @@ class Parser:
         if rop.trailer and not rop.response:
             raise DefinitionError(line.where, f"trailer {rop.name} has no response")
 
-    def head(self, rop, tokens, prefix):
+    def head(self, rop: Rop, tokens: Tokens, prefix: str) -> None:
         """The handle indexes of the request and of the response, and what every ROP begins with."""
-        words, kind = [], None
+        words: list[str] = []
+        kind = None
         tokens.expect("(")
         while not words or tokens.take(","):
             words.append(tokens.identifier("a handle index"))
@@ -321,7 +326,7 @@ class Parser:
             heads = " ".join(f"({', '.join(head)})" for head in HEADS)
             raise DefinitionError(rop.where, f"no ROP has these handle indexes; there are {heads}")
 
-        def handle(word):
+        def handle(word: str) -> Field:
             name, role = HANDLES[word]
             return Field(name, "handle", rop.where, arg=role, kind=kind if word == "out" else None)
 
@@ -331,7 +336,7 @@ class Parser:
             rop.response = self.form(rop, "response", rop.where, prefix)
             rop.response.fields += [handle(HEADS[tuple(words)]), Field("ReturnValue", "error", rop.where)]
 
-    def rop_word(self, rop, tokens):
+    def rop_word(self, rop: Rop, tokens: Tokens) -> None:
         """What stands in the line of a ROP behind its head."""
         word = tokens.identifier("a word")
         if word == "does":
@@ -350,7 +355,7 @@ class Parser:
         else:
             raise DefinitionError(rop.where, f"'{word}' does not belong here")
 
-    def read_message(self, line, tokens):
+    def read_message(self, line: Line, tokens: Tokens) -> None:
         message = Message(tokens.identifier("a name"), line.where, self.reference(line), self.proto)
         self.unique(self.model.messages, message.name.lower(), message, f"message {message.name}")
         tokens.expect("(")
@@ -371,7 +376,7 @@ class Parser:
         message.response = self.form(message, "response", line.where, self.proto)
         self.directions(message, line, self.proto)
 
-    def read_block(self, line, tokens):
+    def read_block(self, line: Line, tokens: Tokens) -> None:
         block = Block([], [1], line.where)
         while not block.types or tokens.take(","):
             number, name = tokens.number(0xFF), tokens.identifier("a name")
@@ -389,10 +394,10 @@ class Parser:
         self.fields(block.form, line.children, None)
         block.form.broken |= line.broken
 
-    def form(self, owner, word, where, prefix):
+    def form(self, owner: Rop | Message, word: str, where: str, prefix: str) -> Form:
         return Form(f"{owner.name} {word}", where, prefix, self.proto, label=owner.name)
 
-    def directions(self, owner, line, prefix):
+    def directions(self, owner: Rop | Message, line: Line, prefix: str) -> None:
         seen = set()
         for child in line.children:
             with self.errors.collected():
@@ -409,14 +414,14 @@ class Parser:
                     raise DefinitionError(child.where, f"{owner.name} has no '{word}'")
                 self.part(form, word, child)
 
-    def part(self, form, word, line):
+    def part(self, form: Form, word: str, line: Line) -> None:
         """One part of a form; its first field may stand in the line that begins it."""
         text = line.text[len(word):].strip()
         lines = ([Line(line.indent, text, line.where, line.ref)] if text else []) + line.children
         if not lines:
             raise DefinitionError(line.where, f"nothing stands under this '{word}'")
         form.broken |= line.broken
-        cond = None
+        cond: Node | None = None
         if word == "ok":
             cond = ("call", "ok", None)
         elif word == "always":
@@ -430,7 +435,7 @@ class Parser:
 
     # ---- fields ----
 
-    def fields(self, form, lines, cond, in_group=False):
+    def fields(self, form: Form, lines: list[Line], cond: Node | None, in_group: bool = False) -> None:
         otherwise = None        # what an 'else' in the next line means
         for line in lines:
             before = len(self.errors.list)
@@ -459,19 +464,19 @@ class Parser:
             form.broken |= len(self.errors.list) > before
 
     @staticmethod
-    def decide(form, line, cond, own):
+    def decide(form: Form, line: Line, cond: Node | None, own: Node) -> Node:
         """Asked again behind the first field of a block the answer would be another: it is asked once, at its head."""
         decision = Field("", "decision", line.where, array=own, cond=cond)
         form.fields.append(decision)
         return ("decided", decision)
 
-    def block(self, form, line, cond, own, in_group):
+    def block(self, form: Form, line: Line, cond: Node | None, own: Node, in_group: bool) -> None:
         if not line.children:
             raise DefinitionError(line.where, f"nothing stands under this '{line.text.split()[0]}'")
         form.broken |= line.broken
         self.fields(form, line.children, own if cond is None else ("&&", cond, own), in_group)
 
-    def use(self, form, line, cond, in_group):
+    def use(self, form: Form, line: Line, cond: Node | None, in_group: bool) -> None:
         t = Tokens(line.text[len("use"):], line.where)
         name = t.identifier("a group")
         t.end()
@@ -483,12 +488,12 @@ class Parser:
         self.model.groups[name].used = True
         self.fields(form, self.model.groups[name].lines, cond, in_group=True)
 
-    def field(self, line, cond):
+    def field(self, line: Line, cond: Node | None) -> list[Field]:
         """The fields that a line stands for: itself, and those it names in front of it."""
         t = Tokens(line.text, line.where)
         f = Field(t.identifier("a field name"), None, line.where)
         f.type = t.identifier("a type")
-        count = []
+        count: list[Field] = []
         optional = False
         if f.type == "handle":
             f.arg = t.identifier("in or other")
@@ -531,7 +536,7 @@ class Parser:
         return [*before, *count, f]
 
     @staticmethod
-    def counted(t, count):
+    def counted(t: Tokens, count: list[Field]) -> Node:
         """A count or size: an expression, or a field that stands right in front (its name and type)."""
         if not t.peek_type():
             return parse_expression(t)
@@ -542,7 +547,7 @@ class Parser:
         return ("name", f.name)
 
     @staticmethod
-    def field_word(f, word, t):
+    def field_word(f: Field, word: str, t: Tokens) -> None:
         if word == "flags":
             f.flags = t.identifier("flags")
         elif word == "enum":

@@ -5,26 +5,27 @@ import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field as dc_field
+from typing import Any
 
 
 class DefinitionError(Exception):
     """What is wrong with a definition, and where (file:line)."""
 
-    def __init__(self, where: str, reason: str):
+    def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"{where}: error: {reason}")
 
 
 class Consequence(DefinitionError):
     """An error that only follows from another, which is reported."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__("", "follows from another error")
 
 
 class DefinitionErrors(Exception):
     """All errors of a run, in the order of the files."""
 
-    def __init__(self, errors: list):
+    def __init__(self, errors: list[DefinitionError]) -> None:
         super().__init__("\n".join(map(str, errors)))
         self.errors = errors
 
@@ -32,7 +33,7 @@ class DefinitionErrors(Exception):
 class Errors:
     """Collects errors: what is wrong in one line does not keep the others from being read."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.list: list[DefinitionError] = []
 
     @contextlib.contextmanager
@@ -47,7 +48,7 @@ class Errors:
 
     def check(self, order: list[str]) -> None:
         """Raises what was collected, sorted by the files in this order, and by lines."""
-        def place(error):
+        def place(error: DefinitionError) -> tuple[int, int]:
             name, line = str(error).split(":")[:2]
             return order.index(name), int(line)
         if self.list:
@@ -58,7 +59,7 @@ class Errors:
 class Enum:
     name: str
     where: str
-    values: list = dc_field(default_factory=list)   # (number, identifier, label)
+    values: list[tuple[int, str, str]] = dc_field(default_factory=list)     # (number, identifier, label)
     decimal: bool = False       # its numbers are written, and shown, in decimal
     used: bool = False
 
@@ -67,9 +68,9 @@ class Enum:
 class Bit:
     mask: int
     name: str
-    label: str
-    enum: str = None
-    filter: str = None
+    label: str | None
+    enum: str | None = None
+    filter: str | None = None
     where: str = ""
 
 
@@ -78,7 +79,7 @@ class Flags:
     name: str
     width: int
     where: str
-    bits: list = dc_field(default_factory=list)
+    bits: list[Bit] = dc_field(default_factory=list)
     used: bool = False
 
 
@@ -87,8 +88,8 @@ class CType:
     name: str
     function: str
     where: str
-    args: dict = dc_field(default_factory=dict)
-    reads: list = dc_field(default_factory=list)        # structures that the C function reads by their definitions
+    args: dict[str, int] = dc_field(default_factory=dict)
+    reads: list[str] = dc_field(default_factory=list)        # structures that the C function reads by their definitions
     as_bytes: bool = False                              # its field has the type FT_BYTES
     used: bool = False
 
@@ -104,7 +105,7 @@ class Deviation:
 @dataclass
 class Columns:
     name: str
-    tags: list
+    tags: list[int]
     where: str
     used: bool = False
 
@@ -112,26 +113,26 @@ class Columns:
 @dataclass
 class Field:
     name: str
-    type: str
+    type: Any                   # str, once the line was read
     where: str
-    arg: str = None
-    array: object = None        # None: no array; "rest": to the end; else an expression
-    cond: object = None
-    size: object = None
-    at: object = None           # where the value stands, from the beginning of the block
-    flags: str = None
-    enum: str = None
-    each: str = None
-    as_name: str = None
-    keep: str = None
-    label: str = None
-    note: str = None
-    kind: str = None            # of a server object that the field opens
+    arg: str | None = None
+    array: Any = None           # None: no array; "rest": to the end; else an expression
+    cond: Any = None
+    size: Any = None
+    at: Any = None              # where the value stands, from the beginning of the block
+    flags: str | None = None
+    enum: str | None = None
+    each: str | None = None
+    as_name: str | None = None
+    keep: str | None = None
+    label: str | None = None
+    note: str | None = None
+    kind: str | None = None     # of a server object that the field opens
     info: bool = False
     hex: bool = False
     # settled by the checker
-    header: object = None
-    bits: list = None
+    header: Any = None
+    bits: list[Any] | None = None
     slot: int = 0               # from 1 on; 0: no expression asks for it
     broken: bool = False        # refused
 
@@ -141,7 +142,7 @@ class Group:
     """Lines that several forms have in common; they are read anew in each."""
     name: str
     where: str
-    lines: list
+    lines: list[Any]
     used: bool = False
 
 
@@ -149,15 +150,16 @@ class Group:
 class Form:
     name: str
     where: str
-    prefix: str
+    prefix: Any                 # str, once the line was read
     proto: str
-    fields: list = dc_field(default_factory=list)
+    fields: list[Field] = dc_field(default_factory=list)
     is_struct: bool = False
     is_block: bool = False
     ref: str = ""
-    label: str = None
+    label: str | None = None
     used: bool = False
     broken: bool = False        # a line of it was refused: what depends on others is not checked
+    slots: int = 0              # settled by the checker, as is:
     index: int = -1
 
 
@@ -169,11 +171,11 @@ class Rop:
     ref: str
     proto: str
     trailer: bool = False
-    request: Form = None
-    response: Form = None
-    does: list = dc_field(default_factory=list)
-    rows: tuple = None
-    answered_as: int = None
+    request: Form | None = None
+    response: Form | None = None
+    does: list[str] = dc_field(default_factory=list)
+    rows: tuple[str, str | None] | None = None
+    answered_as: int | None = None
 
 
 @dataclass
@@ -182,10 +184,10 @@ class Message:
     where: str
     ref: str
     proto: str
-    endpoints: list = dc_field(default_factory=list)
+    endpoints: list[str] = dc_field(default_factory=list)
     does: str = "other"
-    request: Form = None
-    response: Form = None
+    request: Form | None = None
+    response: Form | None = None
 
 
 @dataclass
@@ -194,38 +196,38 @@ class Property:
     id: int
     name: str
     where: str
-    enum: str = None
-    flags: str = None
+    enum: str | None = None
+    flags: str | None = None
 
 
 @dataclass
 class Block:
     """An auxiliary block; types of the same layout share one."""
-    types: list                 # (type, name, label)
-    versions: list
+    types: list[tuple[int, str, str]]       # (type, name, label)
+    versions: list[int]
     where: str
-    form: Form = None
+    form: Any = None            # Form, set when the line was read
 
 
 @dataclass
 class Model:
-    enums: dict = dc_field(default_factory=dict)
-    flags: dict = dc_field(default_factory=dict)
-    structs: dict = dc_field(default_factory=dict)
-    groups: dict = dc_field(default_factory=dict)
-    ctypes: dict = dc_field(default_factory=dict)
-    deviations: dict = dc_field(default_factory=dict)
-    columns: dict = dc_field(default_factory=dict)
-    rops: dict = dc_field(default_factory=dict)
-    reserved: dict = dc_field(default_factory=dict)
-    messages: dict = dc_field(default_factory=dict)
-    properties: dict = dc_field(default_factory=dict)
-    blocks: dict = dc_field(default_factory=dict)       # (type, version) -> Block
-    broken: set = dc_field(default_factory=set)     # names whose definition was refused
+    enums: dict[str, Enum] = dc_field(default_factory=dict)
+    flags: dict[str, Flags] = dc_field(default_factory=dict)
+    structs: dict[str, Form] = dc_field(default_factory=dict)
+    groups: dict[str, Group] = dc_field(default_factory=dict)
+    ctypes: dict[str, CType] = dc_field(default_factory=dict)
+    deviations: dict[str, Deviation] = dc_field(default_factory=dict)
+    columns: dict[str, Columns] = dc_field(default_factory=dict)
+    rops: dict[int, Rop] = dc_field(default_factory=dict)
+    reserved: dict[int, Rop] = dc_field(default_factory=dict)
+    messages: dict[str, Message] = dc_field(default_factory=dict)
+    properties: dict[int, Property] = dc_field(default_factory=dict)
+    blocks: dict[tuple[int, int], Block] = dc_field(default_factory=dict)       # (type, version) -> Block
+    broken: set[str] = dc_field(default_factory=set)     # names whose definition was refused
 
 
 SCALARS = {
-    # type: bytes
+    # bytes of each
     "u8": 1, "u16": 2, "u24": 3, "u32": 4, "u64": 8, "i8": 1, "i16": 2, "i32": 4, "i64": 8,
     "bool": 1, "error": 4, "fid": 8, "mid": 8, "cn": 8, "tag": 4, "guid": 16, "filetime": 8, "counter48": 6,
 }
@@ -254,7 +256,7 @@ def snake(name: str) -> str:
     return re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", name).lower().replace("__", "_")
 
 
-def minimum_size(fields: list) -> int:
+def minimum_size(fields: list[Field]) -> int:
     """Bytes that the fields take at least: those that are there under no condition of their own."""
     size = 0
     for f in fields:
