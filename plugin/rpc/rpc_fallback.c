@@ -293,7 +293,7 @@ gather(connection_t *connection, oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interfa
         return true;
     bytes = (wmem_array_t *)wmem_map_lookup(map, key);
     if (pdu->flags & RPC_FLAG_FIRST) {
-        if (interface == OXC_RPC_NEITHER && !oxc_rpc_may_be_rpc_ext2(pdu))
+        if (interface == OXC_RPC_NEITHER && !oxc_rpc_may_carry_rops(pdu))
             return false;
         if (bytes)
             wmem_destroy_array(bytes);

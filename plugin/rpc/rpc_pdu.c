@@ -216,13 +216,60 @@ is_rpc_ext2_response(tvbuff_t *stub, unsigned encoding, bool ndr64)
     return offset != 0 && offset + 8 <= length && length < offset + 8 + 16;
 }
 
+/*
+ * Where the array of ROPs of EcDoRpc ends, if one can begin at the front of this stub: a handle, then a conformant and
+ * varying array of at least a RopSize; 0 if none can. max_count: of the array.
+ */
+static int64_t
+rpc_array_end(tvbuff_t *stub, unsigned encoding, uint32_t *max_count)
+{
+    int data = OXC_NDR_HANDLE_SIZE + 12;
+    uint32_t count;
+
+    if ((int)tvb_reported_length(stub) < data + 2 || !is_handle(stub, encoding) ||
+        tvb_get_uint32(stub, OXC_NDR_HANDLE_SIZE + 4, encoding) != 0)
+        return 0;
+    *max_count = tvb_get_uint32(stub, OXC_NDR_HANDLE_SIZE, encoding);
+    count = tvb_get_uint32(stub, OXC_NDR_HANDLE_SIZE + 8, encoding);
+    return count >= 2 && count <= *max_count && *max_count <= UINT16_MAX ? (int64_t)data + count : 0;
+}
+
+/*
+ * Is this the stub of EcDoRpc? Behind the array stands its length, then in a request its largest length and the end, in
+ * a response the return value and the end; and the array, XORed with 0xA5, begins with a RopSize that leaves whole
+ * handles behind the ROPs (MS-OXCROPS 2.2.1). No other call has all that by chance.
+ */
+static bool
+is_rpc(tvbuff_t *stub, unsigned encoding, bool is_response)
+{
+    int data = OXC_NDR_HANDLE_SIZE + 12;
+    int length = (int)tvb_reported_length(stub);
+    uint32_t max_count;
+    int64_t array_end = rpc_array_end(stub, encoding, &max_count);
+    int after = (int)(array_end + 1) / 2 * 2;
+    uint16_t rop_size;
+
+    if (array_end == 0 || array_end > length || length - after < 4)
+        return false;
+    if (tvb_get_uint16(stub, after, encoding) != (uint16_t)(array_end - data))
+        return false;
+    after += 2;
+    if (is_response ? length - align4(after) != 4 : length - after != 2 || tvb_get_uint16(stub, after, encoding) != max_count)
+        return false;
+    rop_size = tvb_get_letohs(stub, data) ^ 0xA5A5;
+    return rop_size >= 2 && rop_size <= array_end - data && (array_end - data - rop_size) % 4 == 0;
+}
+
 bool
-oxc_rpc_may_be_rpc_ext2(const oxc_rpc_pdu_t *pdu)
+oxc_rpc_may_carry_rops(const oxc_rpc_pdu_t *pdu)
 {
     tvbuff_t *stub = oxc_rpc_stub(pdu);
+    uint32_t max_count;
 
-    return (pdu->ptype != PDU_REQ || pdu->opnum == 11) && tvb_reported_length(stub) >= OXC_NDR_HANDLE_SIZE + 4 &&
-           is_handle(stub, pdu->encoding) && tvb_get_uint32(stub, OXC_NDR_HANDLE_SIZE, pdu->encoding) <= 7;
+    if ((pdu->ptype != PDU_REQ || pdu->opnum == 11) && tvb_reported_length(stub) >= OXC_NDR_HANDLE_SIZE + 4 &&
+        is_handle(stub, pdu->encoding) && tvb_get_uint32(stub, OXC_NDR_HANDLE_SIZE, pdu->encoding) <= 7)
+        return true;
+    return (pdu->ptype != PDU_REQ || pdu->opnum == 2) && rpc_array_end(stub, pdu->encoding, &max_count) != 0;
 }
 
 static bool
@@ -247,6 +294,8 @@ oxc_rpc_infer_request(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, bool *ndr64)
         *ndr64 = is_rpc_ext2_request(stub, pdu->encoding, true);
         return *ndr64 ? OXC_RPC_EMSMDB : OXC_RPC_NEITHER;
     }
+    if (pdu->opnum == 2)
+        return is_rpc(stub, pdu->encoding, false) ? OXC_RPC_EMSMDB : OXC_RPC_NEITHER;
     if (((pdu->opnum == 1 || pdu->opnum == 14) && length == OXC_NDR_HANDLE_SIZE) || (pdu->opnum == 4 && length > 40))
         return is_known_handle(pinfo, stub, pdu, OXC_KEY_CXH) ? OXC_RPC_EMSMDB : OXC_RPC_NEITHER;
     if (pdu->opnum == 0 && length == OXC_NDR_HANDLE_SIZE + 4 && is_handle(stub, pdu->encoding) &&
@@ -288,6 +337,11 @@ oxc_rpc_infer_response(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, oxc_rpc_int
             *ndr64 = wide == 1;
             return 11;
         }
+    }
+    if (is_rpc(stub, pdu->encoding, true)) {
+        *interface = OXC_RPC_EMSMDB;
+        *ndr64 = false;
+        return 2;
     }
     if (!known)
         return OXC_RPC_NO_OPNUM;

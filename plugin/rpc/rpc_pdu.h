@@ -51,8 +51,8 @@ tvbuff_t *oxc_rpc_stub(const oxc_rpc_pdu_t *pdu);
 bool oxc_rpc_read_bind(const oxc_rpc_pdu_t *pdu,
                        void (*found)(void *data, uint16_t id, oxc_rpc_interface_t interface, bool ndr64), void *data);
 
-/* Could the first fragment of a stub be EcDoRpcExt2's, the only call that is long enough for fragments? */
-bool oxc_rpc_may_be_rpc_ext2(const oxc_rpc_pdu_t *pdu);
+/* Could the first fragment of a stub be that of EcDoRpcExt2 or EcDoRpc, the calls that are long enough for fragments? */
+bool oxc_rpc_may_carry_rops(const oxc_rpc_pdu_t *pdu);
 
 /* The interface of a request on a connection whose bind was not captured. First visit only. */
 oxc_rpc_interface_t oxc_rpc_infer_request(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, bool *ndr64);
