@@ -9,6 +9,7 @@
 #include <epan/epan.h>
 
 #include "notify/followup.h"
+#include "notify/latency.h"
 #include "notify/polling.h"
 #include "notify/push_inference.h"
 #include "notify/session_index.h"
@@ -201,7 +202,7 @@ learn(const oxc_attempt_t *attempt)
     if (wakeup->fetch != attempt->request || wakeup->confidence < LITTLE_DOUBT)
         return;
     nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
-    oxc_inference_learn(nstime_to_sec(&took));
+    oxc_latency_learn(nstime_to_sec(&took));
 }
 
 /*

@@ -105,9 +105,6 @@ struct oxc_wakeup *oxc_inference_answer(const oxc_pdu_t *response, unsigned noti
 /* A call failed: it is no follow-up of anything. */
 void oxc_inference_failed(const oxc_call_t *call);
 
-/* A wake-up was followed up after this many seconds, and there is little doubt of it. */
-void oxc_inference_learn(double seconds);
-
 /* Registers what lives from file to file. */
 void oxc_inference_register(void);
 
