@@ -28,6 +28,12 @@ WHOLE_AGAIN = {
     "RopFastTransferDestinationPutBuffer fails and the server leaves its status out": (15,),    # ... TransferStatus to its end
     "RopGetValidAttachments count of 4 bytes": (16,),                   # with a count of 2 bytes
     "RopRegisterNotification with the Extended bit, of a message": (23,),       # as before 2015, without Reserved
+    "RopRegisterNotification of 22 bytes": (7,),                        # of the whole store
+    "RopRegisterNotification of 22 bytes and RopRelease": (7,),
+    # No GUID where there is no name; some GUIDs begin like another ROP.
+    "RopGetNamesFromPropertyIds": (66, 72),
+    "RopGetNamesFromPropertyIds with a GUID that begins like a ROP": (9, 19),
+    "RopQueryNamedProperties with a warning": (11, 17),
 }
 EXCEPTIONS = ("Malformed Packet (Exception occurred)", "Dissector bug", "Unreassembled", "Packet size limited")
 BATCH = 4000        # exchanges a capture: ports must not repeat
