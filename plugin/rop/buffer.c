@@ -71,7 +71,7 @@ object_text(const oxc_read_t *r, const oxc_object_t *object)
         wmem_strbuf_append(text, " to the whole store");
     else if (object->folder_id)
         wmem_strbuf_append_printf(text, " %s %s", object->is_subscription ? "to" : "of",
-                                  oxc_folder_text(r, object->folder_id));
+                                  oxc_folder_text(r, object->logon, object->folder_id));
     if (object->message_id)
         wmem_strbuf_append_printf(text, ", message 0x%016" PRIx64, object->message_id);
     wmem_strbuf_append_printf(text, ", opened in frame %u", object->opened_in);
@@ -270,6 +270,8 @@ find_request(oxc_buffer_t *b, oxc_rop_t *rop)
                                  : request->id;
         break;
     }
+    if (call->session)
+        rop->logon = oxc_session_logon(call->session, rop->logon_id);
 }
 
 /*
@@ -501,7 +503,8 @@ show_notification(oxc_read_t *r, proto_tree *tree, int offset)
         proto_item_set_generated(proto_tree_add_uint(tree, hf_subscription_in, r->tvb, offset, 0, object->opened_in));
         show_object(r, tree, offset, 0, object);
     }
-    oxc_notify_notification(r->tvb, r->pinfo, tree, r->pdu, r->rop, oxc_folder_text(r, r->rop ? r->rop->folder_id : 0));
+    oxc_notify_notification(r->tvb, r->pinfo, tree, r->pdu, r->rop,
+                            oxc_folder_text(r, oxc_logon_of(r), r->rop ? r->rop->folder_id : 0));
 }
 
 static void

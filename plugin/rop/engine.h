@@ -53,6 +53,13 @@ typedef struct oxc_read {
     int (*read_buffer)(struct oxc_read *r, proto_tree *tree, const struct ropdef_field *f, int offset, uint64_t size);
 } oxc_read_t;
 
+/* The logon that the ROP being read works on; see oxc_session_logon(). */
+static inline uint32_t
+oxc_logon_of(const oxc_read_t *r)
+{
+    return r->rop ? r->rop->logon : 0;
+}
+
 /* Nested restrictions and structures deeper than this are not followed (they are never met in practice). */
 #define OXC_MAX_DEPTH 64
 

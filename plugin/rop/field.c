@@ -21,10 +21,12 @@ oxc_ett_array(void)
 }
 
 const char *
-oxc_folder_text(const oxc_read_t *r, uint64_t folder_id)
+oxc_folder_text(const oxc_read_t *r, uint32_t logon, uint64_t folder_id)
 {
-    const char *name = r->pdu ? oxc_session_folder_name(r->pinfo, r->pdu->call->session, folder_id) : NULL;
+    const char *name = NULL;
 
+    if (r->pdu)
+        name = oxc_session_folder_name(r->pinfo, r->pdu->call->session, logon, folder_id);
     if (name)
         return name;
     return wmem_strdup_printf(r->pinfo->pool, "0x%016" PRIx64, folder_id);
@@ -70,7 +72,7 @@ scalar_text(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t value)
         return name;
     switch (f->type) {
     case ROPDEF_FOLDER_ID:
-        return oxc_folder_text(r, value);
+        return oxc_folder_text(r, oxc_logon_of(r), value);
     case ROPDEF_TAG:
         return oxc_property_name(r, (uint32_t)value);
     case ROPDEF_GUID:
@@ -111,7 +113,7 @@ add_id(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uin
     const char *name = NULL;
 
     if (f->type == ROPDEF_FOLDER_ID && r->pdu)
-        name = oxc_session_folder_name(r->pinfo, r->pdu->call->session, id);
+        name = oxc_session_folder_name(r->pinfo, r->pdu->call->session, oxc_logon_of(r), id);
     if (f->names)
         name = try_val_to_str((uint32_t)r->element, f->names);
     if (name)

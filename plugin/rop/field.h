@@ -22,7 +22,7 @@ int oxc_field_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, i
 void oxc_info_add(oxc_read_t *r, const char *text);
 
 /* A folder id as a person knows it, "Inbox", or as a number; in pinfo->pool. */
-const char *oxc_folder_text(const oxc_read_t *r, uint64_t folder_id);
+const char *oxc_folder_text(const oxc_read_t *r, uint32_t logon, uint64_t folder_id);
 
 /* Subtree of arrays. */
 int oxc_ett_array(void);

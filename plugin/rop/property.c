@@ -303,7 +303,7 @@ keep_folder_name(oxc_read_t *r, int folder_id, int name, int name_end)
     if (r->measure || PINFO_FD_VISITED(r->pinfo) || !folder_id || !name || !r->pdu || !r->rop || !r->rop->object
         || !r->rop->object->lists_folders)
         return;
-    oxc_session_name_folder(r->pinfo, r->pdu->call->session, tvb_get_letoh64(r->tvb, folder_id),
+    oxc_session_name_folder(r->pinfo, r->pdu->call->session, r->rop->logon, tvb_get_letoh64(r->tvb, folder_id),
                             (const char *)tvb_get_string_enc(r->pinfo->pool, r->tvb, name, name_end - name - 2,
                                                              ENC_UTF_16 | ENC_LITTLE_ENDIAN));
 }

@@ -79,7 +79,7 @@ oxc_property_name(oxc_read_t *r, uint32_t tag)
         if (r->named)
             name = (const char *)wmem_map_lookup(r->named, GUINT_TO_POINTER(OXC_ID_OF(tag)));
         else if (r->pdu && r->pdu->call->session)
-            name = oxc_session_property_name(r->pinfo, r->pdu->call->session, OXC_ID_OF(tag));
+            name = oxc_session_property_name(r->pinfo, r->pdu->call->session, oxc_logon_of(r), OXC_ID_OF(tag));
         return name ? name : wmem_strdup_printf(r->pinfo->pool, "Named property 0x%04X", OXC_ID_OF(tag));
     }
     if (r->counts == OXC_COUNTS_STREAM)
@@ -291,7 +291,7 @@ oxc_id_text(oxc_read_t *r, uint64_t id, oxc_text_t *text)
     if (!text)
         return;
     if (id && r->pdu && r->pdu->call->session)
-        folder = oxc_session_folder_name(r->pinfo, r->pdu->call->session, id);
+        folder = oxc_session_folder_name(r->pinfo, r->pdu->call->session, oxc_logon_of(r), id);
     oxc_text_add(text, "0x%016" PRIx64, id);
     if (folder)
         oxc_text_add(text, " (%s)", folder);

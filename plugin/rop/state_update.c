@@ -53,20 +53,29 @@ void
 oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int offset, int next)
 {
     oxc_rop_t *rop = r->rop;
+    oxc_session_t *session;
 
     if (f->keep == ROPDEF_KEEP_ROW_COLUMNS && !r->measure)
         r->row_columns = oxc_columns_read(r->pinfo->pool, r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
     if (!keeps(r))
         return;
+    session = r->pdu->call->session;
     if (f->flags & ROPDEF_IS_LOGON_ID) {
         rop->logon_id = (uint8_t)value;
-        if (r->pdu->call->session)
-            rop->store = r->pdu->call->session->store[rop->logon_id];
+        if (session) {
+            rop->store = session->store[rop->logon_id];
+            rop->logon = oxc_session_logon(session, rop->logon_id);
+        }
         if (rop->is_notification)
             find_target(r);
     }
-    if (f->flags & ROPDEF_IS_RETURN_VALUE)
+    if (f->flags & ROPDEF_IS_RETURN_VALUE) {
         rop->return_value = (uint32_t)value;
+        if (value == 0 && session && r->def && r->def->does & ROPDEF_DOES_LOGON) {
+            session->logons[rop->logon_id]++;
+            rop->logon = oxc_session_logon(session, rop->logon_id);
+        }
+    }
 
     switch (f->keep) {
     case ROPDEF_KEEP_FOLDER:
@@ -130,7 +139,7 @@ oxc_update_element(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t 
     if (!keeps(r))
         return;
     if (f->keep == ROPDEF_KEEP_FOLDER_NAMES) {
-        oxc_session_name_folder(r->pinfo, r->pdu->call->session, value,
+        oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->logon, value,
                                 f->names ? try_val_to_str((uint32_t)r->element, f->names) : NULL);
     } else if (f->keep == ROPDEF_KEEP_IDS) {
         uint16_t id = (uint16_t)value;
@@ -191,7 +200,8 @@ name_properties(oxc_read_t *r, const oxc_rop_t *with_names, const oxc_rop_t *wit
         return;
     count = MIN(wmem_array_get_count(with_names->names), wmem_array_get_count(with_ids->ids));
     for (unsigned i = 0; i < count; i++)
-        oxc_session_name_property(r->pinfo, r->pdu->call->session, *(uint16_t *)wmem_array_index(with_ids->ids, i),
+        oxc_session_name_property(r->pinfo, r->pdu->call->session, r->rop->logon,
+                                  *(uint16_t *)wmem_array_index(with_ids->ids, i),
                                   *(const char **)wmem_array_index(with_names->names, i));
 }
 
@@ -262,7 +272,7 @@ oxc_update_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind
     if (rop->out_index != OXC_NO_INDEX && out_kind)
         open_object(r, def, out_kind);
     if (def->does & ROPDEF_DOES_NAME_FOLDER && rop->peer)
-        oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->folder_id, rop->peer->display_name);
+        oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->logon, rop->folder_id, rop->peer->display_name);
     if (!rop->object)
         return;
     columns = rop->kept_columns ? rop->kept_columns : rop->peer ? rop->peer->kept_columns : NULL;

@@ -40,6 +40,24 @@ session_key_equal(const void *a, const void *b)
     return x->kind == y->kind && x->len == y->len && memcmp(x->bytes, y->bytes, x->len) == 0;
 }
 
+/* What a name is of: an id in a logon. */
+typedef struct {
+    uint64_t id;
+    uint64_t logon;
+} name_key_t;
+
+static unsigned
+name_key_hash(const void *key)
+{
+    return wmem_strong_hash((const uint8_t *)key, sizeof(name_key_t));
+}
+
+static gboolean
+name_key_equal(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(name_key_t)) == 0;
+}
+
 void
 oxc_session_add_key(packet_info *pinfo, oxc_session_t *session, oxc_key_kind_t kind, const uint8_t *key, size_t len)
 {
@@ -70,8 +88,8 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     session->first_frame = pinfo->num;
     session->objects = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     session->by_handle = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-    session->folder_names = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
-    session->named_props = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+    session->folder_names = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
+    session->named_props = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
     memset(session->store, OXC_STORE_UNKNOWN, sizeof session->store);
     oxc_session_add_key(pinfo, session, kind, key, len);
     return session;
@@ -293,6 +311,7 @@ oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, ui
     object->key = object_key(logon_id, handle);
     object->handle = handle;
     object->logon_id = logon_id;
+    object->logon = oxc_session_logon(session, logon_id);
     object->kind = kind;
     object->opened_in = pinfo->num;
     object->parent = parent;
@@ -326,76 +345,68 @@ oxc_object_release(packet_info *pinfo, oxc_session_t *session, oxc_object_t *obj
 /* ---- names ---- */
 
 typedef struct {
-    uint64_t key;
+    name_key_t key;
     const char *latest;
     wmem_tree_t *by_frame;
 } names_t;
 
 static void
-names_add(packet_info *pinfo, names_t *names, const char *name)
+names_add(packet_info *pinfo, wmem_map_t *map, uint32_t logon, uint64_t id, const char *name)
 {
+    name_key_t key = { id, logon };
+    names_t *names = (names_t *)wmem_map_lookup(map, &key);
+
+    if (!names) {
+        names = wmem_new0(wmem_file_scope(), names_t);
+        names->key = key;
+        names->by_frame = wmem_tree_new(wmem_file_scope());
+        wmem_map_insert(map, &names->key, names);
+    }
     if (names->latest && strcmp(names->latest, name) == 0)
         return;
-    if (!names->by_frame)
-        names->by_frame = wmem_tree_new(wmem_file_scope());
     names->latest = wmem_strdup(wmem_file_scope(), name);
     wmem_tree_insert32(names->by_frame, pinfo->num, (void *)names->latest);
 }
 
 /* Names shown in the frame itself are left out: on the first visit they may come after the question. */
 static const char *
-names_before(const packet_info *pinfo, const names_t *names)
+names_before(const packet_info *pinfo, wmem_map_t *map, uint32_t logon, uint64_t id)
 {
+    name_key_t key = { id, logon };
+    const names_t *names = (const names_t *)wmem_map_lookup(map, &key);
+
     if (!names || pinfo->num == 0)
         return NULL;
     return (const char *)wmem_tree_lookup32_le(names->by_frame, pinfo->num - 1);
 }
 
 void
-oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint64_t folder_id, const char *name)
+oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint64_t folder_id,
+                        const char *name)
 {
-    names_t *names;
-
-    if (PINFO_FD_VISITED(pinfo) || !session || folder_id == 0 || !name || !*name)
-        return;
-    names = (names_t *)wmem_map_lookup(session->folder_names, &folder_id);
-    if (!names) {
-        names = wmem_new0(wmem_file_scope(), names_t);
-        names->key = folder_id;
-        wmem_map_insert(session->folder_names, &names->key, names);
-    }
-    names_add(pinfo, names, name);
+    if (!PINFO_FD_VISITED(pinfo) && session && folder_id != 0 && name && *name)
+        names_add(pinfo, session->folder_names, logon, folder_id, name);
 }
 
 const char *
-oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint64_t folder_id)
+oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon, uint64_t folder_id)
 {
-    if (!session)
-        return NULL;
-    return names_before(pinfo, (const names_t *)wmem_map_lookup(session->folder_names, &folder_id));
+    return session ? names_before(pinfo, session->folder_names, logon, folder_id) : NULL;
 }
 
 void
-oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint16_t property_id, const char *name)
+oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint16_t property_id,
+                          const char *name)
 {
-    names_t *names;
-
-    if (PINFO_FD_VISITED(pinfo) || !session || !name || !*name)
-        return;
-    names = (names_t *)wmem_map_lookup(session->named_props, GUINT_TO_POINTER(property_id));
-    if (!names) {
-        names = wmem_new0(wmem_file_scope(), names_t);
-        wmem_map_insert(session->named_props, GUINT_TO_POINTER(property_id), names);
-    }
-    names_add(pinfo, names, name);
+    if (!PINFO_FD_VISITED(pinfo) && session && name && *name)
+        names_add(pinfo, session->named_props, logon, property_id, name);
 }
 
 const char *
-oxc_session_property_name(const packet_info *pinfo, const oxc_session_t *session, uint16_t property_id)
+oxc_session_property_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon,
+                          uint16_t property_id)
 {
-    if (!session)
-        return NULL;
-    return names_before(pinfo, (const names_t *)wmem_map_lookup(session->named_props, GUINT_TO_POINTER(property_id)));
+    return session ? names_before(pinfo, session->named_props, logon, property_id) : NULL;
 }
 
 static void

@@ -77,9 +77,10 @@ struct oxc_session {
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
     int8_t store[256];          /* oxc_store_t of each LogonId; first pass */
     uint32_t generation[256];   /* of each LogonId: objects of an earlier logon are gone; first pass */
+    uint32_t logons[256];       /* RopLogons that succeeded with each LogonId; first pass */
     wmem_map_t *by_handle;      /* handle -> newest oxc_object_t, whatever its LogonId */
-    wmem_map_t *folder_names;   /* folder id -> list of names, each with the frame that showed it */
-    wmem_map_t *named_props;    /* property id -> list of names, each with the frame that showed it */
+    wmem_map_t *folder_names;   /* logon, folder id -> list of names, each with the frame that showed it */
+    wmem_map_t *named_props;    /* logon, property id -> list of names, each with the frame that showed it */
     bool sealed;                /* known by its association only: the stubs of its calls are encrypted */
     unsigned sharers;           /* session contexts in a sealed association, as far as is known; first pass */
     struct oxc_notify_state *notify;    /* owned by the matcher */
@@ -216,6 +217,7 @@ struct oxc_object {
     uint64_t key;
     uint32_t handle;
     uint8_t logon_id;
+    uint32_t logon;             /* see oxc_session_logon() */
     bool is_logon;
     bool is_table;              /* its rows are notified of without a subscription (MS-OXCNOTIF 3.1.4.3) */
     bool lists_folders;         /* its rows are folders: a hierarchy table */
@@ -244,6 +246,7 @@ struct oxc_object {
 struct oxc_rop {
     uint8_t id;
     uint8_t logon_id;
+    uint32_t logon;             /* see oxc_session_logon() */
     bool answered;              /* a request whose response was seen */
     bool is_notification;       /* a RopNotify */
     int8_t store;               /* oxc_store_t of its logon */
@@ -300,14 +303,28 @@ void oxc_object_release(packet_info *pinfo, oxc_session_t *session, oxc_object_t
 void oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id);
 
 /*
- * Names that the session showed for folder ids. A lookup gives what was known before the frame, whatever came later;
- * NULL when there was none. Names are copied.
+ * Which logon a LogonId names now: a mailbox of its own, as long as no other RopLogon takes the LogonId. First visit
+ * only.
  */
-void oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint64_t folder_id, const char *name);
-const char *oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint64_t folder_id);
+static inline uint32_t
+oxc_session_logon(const oxc_session_t *session, uint8_t logon_id)
+{
+    return session->logons[logon_id] << 8 | logon_id;
+}
+
+/*
+ * Names that a logon showed for folder ids: other mailboxes of the session may have the same ids. A lookup gives what
+ * was known before the frame, whatever came later; NULL when there was none. Names are copied.
+ */
+void oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint64_t folder_id,
+                             const char *name);
+const char *oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon,
+                                    uint64_t folder_id);
 
 /* The same for property ids of named properties (RopGetPropertyIdsFromNames). */
-void oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint16_t property_id, const char *name);
-const char *oxc_session_property_name(const packet_info *pinfo, const oxc_session_t *session, uint16_t property_id);
+void oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint16_t property_id,
+                               const char *name);
+const char *oxc_session_property_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon,
+                                      uint16_t property_id);
 
 #endif /* OXCNOTIF_SESSION_H */
