@@ -4,9 +4,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
+#include "rpc/port_owner.h"
 #include "rpc/rpc_encrypted.h"
 #include "tcp/postdissector.h"
-#include "rpch/rpch_body.h"
 
 #include "registration.h"
 
@@ -29,7 +29,7 @@
  */
 static heur_dtbl_entry_t *dcerpc_over_tcp;
 
-static int proto_ports = -1;    /* in name only; also the key for what is remembered with a frame */
+static int proto_ports = -1;    /* key of what is remembered with a frame; see port_owner.h */
 
 static expert_field ei_inferred = EI_INIT;
 static expert_field ei_sealed = EI_INIT;
@@ -658,80 +658,6 @@ dissect_rpc_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     return (int)tvb_captured_length(tvb);
 }
 
-/* ---- ports of another protocol ---- */
-
-static dissector_handle_t rpc_connection_handle;
-static dissector_handle_t port_owner[OXC_RPC_LAST_PORT - OXC_RPC_FIRST_PORT + 1];
-
-/*
- * Is this certainly Exchange's RPC? The first thing said on a connection is a bind that names one of our interfaces or,
- * behind an RPC proxy, the banner of ncacn_http or an RTS PDU (MS-RPCH 2.2.3.6.1). In the middle of a connection, or
- * when one direction alone was captured, it is a whole PDU of version 5.0 with a first fragment. The X11 protocol has
- * no such bytes: 5 is DestroySubwindows, whose length is always 2 and would be more than 255 or have that fragment flag
- * unset, or ButtonRelease, of a button that is never 0 (X Window System Protocol, 9 and 11).
- */
-static bool
-is_exchange_rpc(tvbuff_t *tvb)
-{
-    static const char banner[] = "ncacn_http/1.0";
-    oxc_rpc_pdu_t pdu;
-
-    if (tvb_captured_length(tvb) == sizeof banner - 1)
-        return tvb_strneql(tvb, 0, banner, sizeof banner - 1) == 0;
-    if (!oxc_rpc_read_pdu(tvb, 0, &pdu))
-        return false;
-    if (pdu.ptype == PDU_BIND || pdu.ptype == PDU_ALTER)
-        return oxc_rpc_read_bind(&pdu, NULL, NULL);
-    if (pdu.ptype == PDU_RTS)
-        return oxc_rpc_is_whole(&pdu) && pdu.call_id == 0 && tvb_get_uint16(pdu.tvb, 10, pdu.encoding) == 0 &&
-               pdu.length >= 20;
-    return tvb_get_uint8(tvb, 1) == 0 && pdu.flags & RPC_FLAG_FIRST && rpch_sure_pdu_length(tvb, 0) != 0;
-}
-
-/*
- * TCP ports 6001 to 6004 belong to X11 displays in Wireshark, and the owner of a port comes before all heuristics; only
- * the dissector of a conversation comes before it. That cannot be set before the first data are seen, so this dissector
- * stands in front of the owner: a connection of Exchange's RPC it claims, everything else it passes on as it came. It
- * is registered in the owner's name (which adds no layer, and goes when the owner is disabled). If the user changes the
- * owner's ports in the preferences, those win.
- */
-static int
-dissect_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
-{
-    uint32_t port = pinfo->match_uint;
-    conversation_t *conversation;
-
-    /* We stand aside: whom we call is to reassemble as if TCP had called. */
-    pinfo->can_desegment = pinfo->saved_can_desegment;
-    if (dcerpc_over_tcp->enabled && is_exchange_rpc(tvb)) {
-        conversation = find_or_create_conversation(pinfo);
-        if (!PINFO_FD_VISITED(pinfo))
-            conversation_set_dissector_from_frame_number(conversation, pinfo->num, rpc_connection_handle);
-        return call_dissector_only(rpc_connection_handle, tvb, pinfo, tree, data);
-    }
-    if (port < OXC_RPC_FIRST_PORT || port > OXC_RPC_LAST_PORT)
-        return 0;
-    return call_dissector_only(port_owner[port - OXC_RPC_FIRST_PORT], tvb, pinfo, tree, data);
-}
-
-static void
-stand_before_port_owners(void)
-{
-    dissector_table_t ports = find_dissector_table("tcp.port");
-    dissector_handle_t handle = NULL;
-
-    for (uint32_t port = OXC_RPC_FIRST_PORT; port <= OXC_RPC_LAST_PORT; port++) {
-        dissector_handle_t owner = dissector_get_uint_handle(ports, port);
-
-        if (!owner)
-            continue;
-        port_owner[port - OXC_RPC_FIRST_PORT] = owner;
-        if (!handle)
-            handle = create_dissector_handle(dissect_port, proto_ports);
-        dissector_add_uint("tcp.port", port, handle);
-    }
-}
-
 void
 proto_reg_handoff_oxc_rpc_fallback(void)
 {
@@ -742,8 +668,7 @@ proto_reg_handoff_oxc_rpc_fallback(void)
         return;
     heur_dissector_add("tcp", dissect_rpc_heur, "Exchange RPC in DCE/RPC over TCP", "emsmdb_tcp", proto_dcerpc,
                        HEURISTIC_ENABLE);
-    rpc_connection_handle = create_dissector_handle(dissect_rpc_connection, proto_dcerpc);
-    stand_before_port_owners();
+    oxc_port_owner_handoff(create_dissector_handle(dissect_rpc_connection, proto_dcerpc));
 }
 
 void
@@ -759,11 +684,8 @@ proto_register_oxc_rpc_fallback(void)
             EXPFILL } },
     };
     int proto_emsmdb = proto_get_id_by_filter_name("emsmdb");
-    int proto_x11 = proto_get_id_by_filter_name("x11");
 
-    proto_ports =
-        proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
-                                             proto_x11 > 0 ? proto_x11 : proto_emsmdb, FT_PROTOCOL);
+    proto_ports = oxc_port_owner_register(proto_emsmdb);
     oxc_rpc_encrypted_register();
     expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));
 }

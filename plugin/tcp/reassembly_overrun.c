@@ -41,6 +41,19 @@ taken_by(packet_info *pinfo, const struct tcp_analysis *tcp)
     return pdu && took_from(pdu, pinfo) ? pdu : NULL;
 }
 
+bool
+oxc_overrun_is_possible(packet_info *pinfo)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    const struct tcp_analysis *tcp =
+        conversation ? (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp) : NULL;
+    wmem_tree_t *pdus = tcp && tcp->fwd ? tcp->fwd->multisegment_pdus : NULL;
+    const struct tcp_multisegment_pdu *pdu =
+        pdus ? (const struct tcp_multisegment_pdu *)wmem_tree_lookup32_le(pdus, UINT32_MAX) : NULL;
+
+    return pdu && (pdu->first_frame == pinfo->num || pdu->last_frame == pinfo->num);
+}
+
 /* Numbers of PDUs are relative to the connection's first one, unless the user does not want that. */
 static uint32_t
 in_numbering_of(const struct tcp_multisegment_pdu *pdu, const tcp_flow_t *flow, uint32_t seq)

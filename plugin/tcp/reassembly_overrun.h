@@ -40,4 +40,10 @@ typedef struct {
 const oxc_overrun_t *oxc_overrun_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree,
                                           const oxc_overrun_kind_t *of, tvbuff_t **data);
 
+/*
+ * Does TCP put data of this frame together with later data, for whoever was asked about them? First visit only, behind
+ * the TCP dissector.
+ */
+bool oxc_overrun_is_possible(packet_info *pinfo);
+
 #endif /* OXCNOTIF_REASSEMBLY_OVERRUN_H */

@@ -15,16 +15,6 @@ import tshark as tools
 FOLDER = tools.REPOSITORY.parent / "shared" / "captures" / "real"
 CAPTURES = ["exchange55-push-1999a", "exchange55-mapi-2003", "exchange2003-push-2007", "exchange2003-connect-2022"]
 
-# What fails today; an entry must be removed by the change that mends it.
-EXPECTED_FAILURES: dict[tuple[str, str], str] = {
-    ("test_real_messages_have_their_rops_in_order", "exchange55-mapi-2003"):
-        "a connection of which another protocol owns the client's port",
-    ("test_real_datagrams_are_linked_to_their_call", "exchange55-mapi-2003"):
-        "a connection of which another protocol owns the client's port",
-    ("test_real_captures_have_no_other_wakeups", "exchange55-mapi-2003"):
-        "a connection of which another protocol owns the client's port",
-}
-
 # Of a RopNotify: name in the truth -> filter.
 NOTIFICATION_FIELDS = {
     "handle": "oxcnotif.notification_handle", "flags": "oxcnotif.notification_flags",
@@ -53,13 +43,6 @@ def parameters() -> list[Any]:
                  pytest.mark.skipif(not (FOLDER / f"{capture}.pcap").is_file(), reason="no real captures here")]
         found.append(pytest.param(capture, marks=marks))
     return found
-
-
-@pytest.fixture(autouse=True)
-def expected_failure(request: pytest.FixtureRequest) -> None:
-    reason = EXPECTED_FAILURES.get((request.node.originalname, request.node.callspec.params["capture"]))
-    if reason:
-        request.applymarker(pytest.mark.xfail(strict=True, reason=reason))
 
 
 @functools.lru_cache(maxsize=None)

@@ -59,6 +59,21 @@ def test_ecdorpc_identifies_itself_on_any_port(tshark):
     assert len({rows[frame]["oxcnotif.session"][0] for frame, _ in sessions}) == len(sessions)
 
 
+@pytest.mark.parametrize("port", [1153, 5000])
+def test_client_port_of_another_protocol(tshark, port: int):
+    """The owner of a port comes before all heuristics: C12.22, TAPA."""
+    capture = carrier.Capture()
+    stream = rpc_streams.Stream(capture, port=1026, client_port=port)
+    frames = []
+    for number in (1, 2, 3):
+        frames.append(stream.up(pdus.request(number, 2, request(handle(port), RELEASE))))
+        frames.append(stream.down(pdus.response(number, response(handle(port), EMPTY))))
+    path = capture.write(f"owned-{port}.pcap")
+    for two_pass in (False, True):
+        rows = {row["frame"]: row for row in tshark.fields(path, FIELDS, two_pass=two_pass)}
+        assert [rows[frame]["emsmdb.opnum"] for frame in frames] == [["2"]] * len(frames)
+
+
 def test_response_alone_is_read_before_and_behind_known_calls(tshark):
     capture = carrier.Capture()
     stream = rpc_streams.Stream(capture, port=1026)

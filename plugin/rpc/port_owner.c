@@ -1,0 +1,187 @@
+/* port_owner.c
+ * Exchange RPC on TCP ports that Wireshark gives to another protocol
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rpc/port_owner.h"
+
+#include "rpch/rpch_body.h"
+#include "tcp/postdissector.h"
+#include "tcp/reassembly_overrun.h"
+#include "tcp/tcp_payload.h"
+
+static int proto_owner = -1;
+static int proto_dcerpc = -1;
+static int proto_tcp = -1;
+static int proto_oxcnotif = -1;
+static dissector_handle_t rpc_connection_handle;
+
+/* Who disables DCE/RPC's heuristic, or DCE/RPC, wants none of this. */
+static bool
+is_dcerpc_enabled(void)
+{
+    heur_dtbl_entry_t *entry = find_heur_dissector_by_unique_short_name("dcerpc_tcp");
+
+    return entry && entry->enabled && proto_is_protocol_enabled(find_protocol_by_id(proto_dcerpc));
+}
+
+static dissector_handle_t port_owner[OXC_RPC_LAST_PORT - OXC_RPC_FIRST_PORT + 1];
+
+/*
+ * Is this certainly Exchange's RPC? The first thing said on a connection is a bind that names one of our interfaces or,
+ * behind an RPC proxy, the banner of ncacn_http or an RTS PDU (MS-RPCH 2.2.3.6.1). In the middle of a connection, or
+ * when one direction alone was captured, it is a whole PDU of version 5.0 with a first fragment. The X11 protocol has
+ * no such bytes: 5 is DestroySubwindows, whose length is always 2 and would be more than 255 or have that fragment flag
+ * unset, or ButtonRelease, of a button that is never 0 (X Window System Protocol, 9 and 11).
+ */
+static bool
+is_exchange_rpc(tvbuff_t *tvb)
+{
+    static const char banner[] = "ncacn_http/1.0";
+    oxc_rpc_pdu_t pdu;
+
+    if (tvb_captured_length(tvb) == sizeof banner - 1)
+        return tvb_strneql(tvb, 0, banner, sizeof banner - 1) == 0;
+    if (!oxc_rpc_read_pdu(tvb, 0, &pdu))
+        return false;
+    if (pdu.ptype == PDU_BIND || pdu.ptype == PDU_ALTER)
+        return oxc_rpc_read_bind(&pdu, NULL, NULL);
+    if (pdu.ptype == PDU_RTS)
+        return oxc_rpc_is_whole(&pdu) && pdu.call_id == 0 && tvb_get_uint16(pdu.tvb, 10, pdu.encoding) == 0 &&
+               pdu.length >= 20;
+    return tvb_get_uint8(tvb, 1) == 0 && pdu.flags & RPC_FLAG_FIRST && rpch_sure_pdu_length(tvb, 0) != 0;
+}
+
+/*
+ * TCP ports 6001 to 6004 belong to X11 displays in Wireshark, and the owner of a port comes before all heuristics; only
+ * the dissector of a conversation comes before it. That cannot be set before the first data are seen, so this dissector
+ * stands in front of the owner: a connection of Exchange's RPC it claims, everything else it passes on as it came. It
+ * is registered in the owner's name (which adds no layer, and goes when the owner is disabled). If the user changes the
+ * owner's ports in the preferences, those win.
+ */
+static int
+dissect_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    uint32_t port = pinfo->match_uint;
+    conversation_t *conversation;
+
+    /* We stand aside: whom we call is to reassemble as if TCP had called. */
+    pinfo->can_desegment = pinfo->saved_can_desegment;
+    if (is_dcerpc_enabled() && is_exchange_rpc(tvb)) {
+        conversation = find_or_create_conversation(pinfo);
+        if (!PINFO_FD_VISITED(pinfo))
+            conversation_set_dissector_from_frame_number(conversation, pinfo->num, rpc_connection_handle);
+        return call_dissector_only(rpc_connection_handle, tvb, pinfo, tree, data);
+    }
+    if (port < OXC_RPC_FIRST_PORT || port > OXC_RPC_LAST_PORT)
+        return 0;
+    return call_dissector_only(port_owner[port - OXC_RPC_FIRST_PORT], tvb, pinfo, tree, data);
+}
+
+static void
+stand_before_port_owners(void)
+{
+    dissector_table_t ports = find_dissector_table("tcp.port");
+    dissector_handle_t handle = NULL;
+
+    for (uint32_t port = OXC_RPC_FIRST_PORT; port <= OXC_RPC_LAST_PORT; port++) {
+        dissector_handle_t owner = dissector_get_uint_handle(ports, port);
+
+        if (!owner)
+            continue;
+        port_owner[port - OXC_RPC_FIRST_PORT] = owner;
+        if (!handle)
+            handle = create_dissector_handle(dissect_port, proto_owner);
+        dissector_add_uint("tcp.port", port, handle);
+    }
+}
+
+/* ---- any port ---- */
+
+/* Nothing but the bytes tells: a bind for one of our interfaces, or a call that identifies itself. First visit only. */
+static bool
+identifies_itself(packet_info *pinfo, tvbuff_t *data)
+{
+    oxc_rpc_interface_t interface = OXC_RPC_NEITHER;
+    bool ndr64 = false;
+    oxc_rpc_pdu_t pdu;
+
+    if (!oxc_rpc_read_pdu(data, 0, &pdu) || !oxc_rpc_is_whole(&pdu) || oxc_rpc_is_sealed(&pdu))
+        return false;
+    switch (pdu.ptype) {
+    case PDU_BIND:
+    case PDU_ALTER:
+        return oxc_rpc_read_bind(&pdu, NULL, NULL);
+    case PDU_REQ:
+        return pdu.length >= RPC_BODY_SIZE && oxc_rpc_infer_request(pinfo, &pdu, &ndr64) != OXC_RPC_NEITHER;
+    case PDU_RESP:
+        return pdu.length >= RPC_BODY_SIZE &&
+               oxc_rpc_infer_response(pinfo, &pdu, &interface, &ndr64) != OXC_RPC_NO_OPNUM;
+    default:
+        return false;
+    }
+}
+
+/*
+ * Did TCP ask a dissector about the data, and was that not DCE/RPC's? It asks nobody about what is retransmitted or out of
+ * order: those calls were read already, or will be.
+ */
+static bool
+has_owner(const packet_info *pinfo)
+{
+    wmem_list_frame_t *last = wmem_list_tail(pinfo->layers);
+
+    if (last && GPOINTER_TO_INT(wmem_list_frame_data(last)) == proto_oxcnotif)
+        last = wmem_list_frame_prev(last);      /* the post-dissector itself */
+    return last && GPOINTER_TO_INT(wmem_list_frame_data(last)) != proto_tcp &&
+           !proto_is_frame_protocol(pinfo->layers, "dcerpc");
+}
+
+/*
+ * The owner of a port comes before all heuristics, so that a client port that happens to be, say, C12.22's hides a whole
+ * connection. Behind all dissectors, the first whole PDU that identifies itself gives the connection to us: from its
+ * frame on on later visits, from the next frame on on the first one, where the frame is shown here and the owner's
+ * items stay. Calls before that PDU stay the owner's. So does a connection of which the owner waits for more data: TCP
+ * would hand us what it has put together for the owner a second time.
+ */
+static int
+postdissect(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *unused _U_)
+{
+    conversation_t *conversation;
+    tvbuff_t *data;
+    uint32_t seq;
+
+    if (PINFO_FD_VISITED(pinfo) || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt || !has_owner(pinfo))
+        return 0;
+    data = oxc_tcp_payload(frame, pinfo, &seq);
+    if (!data || !tvb_bytes_exist(data, 0, RPC_HEADER_SIZE) || tvb_get_ntohs(data, 0) != 0x0500 ||
+        !identifies_itself(pinfo, data) || oxc_overrun_is_possible(pinfo) || !is_dcerpc_enabled())
+        return 0;
+    conversation = find_or_create_conversation(pinfo);
+    conversation_set_dissector_from_frame_number(conversation, pinfo->num, rpc_connection_handle);
+    oxc_rpc_dissect_pdus(data, pinfo, tree);
+    return (int)tvb_captured_length(frame);
+}
+
+void
+oxc_port_owner_handoff(dissector_handle_t connection)
+{
+    rpc_connection_handle = connection;
+    proto_dcerpc = proto_get_id_by_filter_name("dcerpc");
+    proto_tcp = proto_get_id_by_filter_name("tcp");
+    proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
+    stand_before_port_owners();
+    oxc_postdissector_add(postdissect);
+}
+
+int
+oxc_port_owner_register(int proto_emsmdb)
+{
+    int proto_x11 = proto_get_id_by_filter_name("x11");
+
+    proto_owner =
+        proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
+                                             proto_x11 > 0 ? proto_x11 : proto_emsmdb, FT_PROTOCOL);
+    return proto_owner;
+}
