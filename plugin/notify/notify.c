@@ -371,6 +371,7 @@ oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
 {
     const oxc_session_t *session = pdu->call->session;
     oxc_object_t *object = rop ? rop->object : NULL;
+    uint32_t released_in = object && session ? oxc_object_released_in(session, object) : 0;
     oxc_tap_t event = { .kind = OXC_TAP_NOTIFICATION, .session = session, .pdu = pdu, .object = object, .rop = rop,
                         .folder = folder };
 
@@ -385,11 +386,11 @@ oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
         proto_tree_add_expert_format(tree, pinfo, &ei_other_logon, tvb, 0, 0,
                                      "LogonId is %u, but the handle was opened with LogonId %u", rop->logon_id,
                                      object->logon_id);
-    else if (object->released_in && object->released_in <= pinfo->num)
+    else if (released_in && released_in <= pinfo->num)
         proto_tree_add_expert_format(
             tree, pinfo, &ei_released_handle, tvb, 0, 0,
             "The handle was released in frame %u: the client must ignore this (MS-OXCNOTIF 3.2.5.7)",
-            object->released_in);
+            released_in);
     tell_tap(pinfo, &event);
 }
 

@@ -25,6 +25,13 @@ kept_string(const oxc_read_t *r, const ropdef_field_t *f, int offset, int next)
                                             width == 2 ? ENC_UTF_16 | ENC_LITTLE_ENDIAN : ENC_WINDOWS_1252 | ENC_NA);
 }
 
+/* Only subscriptions and tables are notified: another object has taken over the handle of one. */
+static oxc_object_t *
+notified(oxc_object_t *object)
+{
+    return object && (object->is_subscription || object->is_table) ? object : NULL;
+}
+
 /* The object a notification is about, and how the rows of a table among them are read. */
 static void
 find_target(oxc_read_t *r)
@@ -35,9 +42,9 @@ find_target(oxc_read_t *r)
     if (!session || rop->object)
         return;
     /* What was released meanwhile is still what the notification was queued for (MS-OXCNOTIF 3.2.5.7). */
-    rop->object = oxc_object_latest(session, rop->logon_id, rop->handle);
+    rop->object = notified(oxc_object_latest(session, rop->logon_id, rop->handle));
     if (!rop->object)
-        rop->object = oxc_object_any_logon(session, rop->handle);
+        rop->object = notified(oxc_object_any_logon(session, rop->handle));
     if (rop->object)
         rop->columns = rop->object->columns;
 }

@@ -88,6 +88,7 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     session->first_frame = pinfo->num;
     session->objects = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     session->by_handle = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+    session->ended_logons = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     session->folder_names = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
     session->named_props = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
     memset(session->store, OXC_STORE_UNKNOWN, sizeof session->store);
@@ -277,6 +278,13 @@ object_key(uint8_t logon_id, uint32_t handle)
     return (uint64_t)logon_id << 32 | handle;
 }
 
+/* What a LogonId named between two of its ends. */
+static uint64_t
+logon_key(uint8_t logon_id, uint32_t generation)
+{
+    return (uint64_t)generation << 8 | logon_id;
+}
+
 oxc_object_t *
 oxc_object_latest(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
 {
@@ -328,8 +336,23 @@ oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, ui
 void
 oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id)
 {
-    if (!PINFO_FD_VISITED(pinfo))
-        session->generation[logon_id]++;
+    uint64_t *key;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    key = wmem_new(wmem_file_scope(), uint64_t);
+    *key = logon_key(logon_id, session->generation[logon_id]++);
+    wmem_map_insert(session->ended_logons, key, GUINT_TO_POINTER(pinfo->num));
+}
+
+uint32_t
+oxc_object_released_in(const oxc_session_t *session, const oxc_object_t *object)
+{
+    uint64_t key = logon_key(object->logon_id, object->generation);
+
+    if (object->released_in)
+        return object->released_in;
+    return (uint32_t)GPOINTER_TO_UINT(wmem_map_lookup(session->ended_logons, &key));
 }
 
 void

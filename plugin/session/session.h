@@ -76,6 +76,7 @@ struct oxc_session {
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
     int8_t store[256];          /* oxc_store_t of each LogonId; first pass */
+    wmem_map_t *ended_logons;   /* LogonId and generation -> frame in which that logon ended; first pass */
     uint32_t generation[256];   /* of each LogonId: objects of an earlier logon are gone; first pass */
     uint32_t logons[256];       /* RopLogons that succeeded with each LogonId; first pass */
     wmem_map_t *by_handle;      /* handle -> newest oxc_object_t, whatever its LogonId */
@@ -298,6 +299,9 @@ oxc_object_t *oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_
 
 /* RopRelease: the handle names nothing any more; a logon takes everything opened from it along (MS-OXCROPS 3.2.5.3). */
 void oxc_object_release(packet_info *pinfo, oxc_session_t *session, oxc_object_t *object);
+
+/* Frame in which an object was released, by itself or with its logon; 0 while it is open. */
+uint32_t oxc_object_released_in(const oxc_session_t *session, const oxc_object_t *object);
 
 /* Everything of a logon ends: released, or replaced by a RopLogon with the same LogonId (MS-OXCROPS 3.1.4.2). */
 void oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id);
