@@ -26,7 +26,7 @@ function(fuzz_library name options)
 endfunction()
 
 # What the harness and Wireshark do is nothing to find new ways through.
-fuzz_library(fuzz_plugin "${FUZZ_COMPILE}" ${OXCNOTIF_SOURCES} ${GENERATED}/ropdefs.c ${GENERATED}/ropdefs.h)
+fuzz_library(fuzz_plugin "${FUZZ_COMPILE}" ${OXCNOTIF_SOURCES} ${GENERATED}/ropdefs.c ${GENERATED}/ropdefs_names.c ${GENERATED}/ropdefs.h)
 fuzz_library(fuzz_harness "" ${FUZZ}/harness.c ${FUZZ}/reset.c ${FUZZ}/packets.c ${FUZZ}/rops.c)
 add_dependencies(fuzz_harness fuzz_plugin)
 

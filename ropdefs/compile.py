@@ -85,7 +85,8 @@ def main() -> int:
         files += sorted(path.glob("*.def")) if path.is_dir() else [path]
     try:
         model, checker, emitter = compile_definitions(files, tables)
-        texts = {"ropdefs.c": emitter.c_file(), "ropdefs.h": emitter.h_file(), "fields.md": emitter.reference()}
+        texts = {"ropdefs.c": emitter.c_file(), "ropdefs_names.c": emitter.names_file(), "ropdefs.h": emitter.h_file(),
+                 "fields.md": emitter.reference()}
     except (DefinitionError, DefinitionErrors, OSError) as error:
         print(error, file=sys.stderr)
         return 1

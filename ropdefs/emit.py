@@ -11,9 +11,12 @@ from model import SCALARS, Field, Form, Model, Rop, snake
 C_TYPES = {"bool": "BOOL", "fid": "FOLDER_ID", "mid": "ID", "cn": "ID", "tag": "TAG", "guid": "GUID",
            "filetime": "FILETIME", "counter48": "COUNTER", "z8": "STRINGZ_8", "z16": "STRINGZ_16", "str8": "STRING_8",
            "str16": "STRING_16", "bytes": "BYTES", "handle": "HANDLE", "buffer": "BUFFER"}
+MADE = ("/* Made from ropdefs/ by ropdefs/compile.py: change the definitions, not this file.\n *\n"
+        " * SPDX-License-Identifier: GPL-2.0-or-later\n */\n\n")
+
 # What an expression asks for, in C.
 CALLS = {"left": "(uint64_t)(r->end - offset)", "next16": "oxc_next(r, offset, 2)", "next32": "oxc_next(r, offset, 4)",
-         "boundary": "oxc_buffer_is_boundary(r, offset, {0})", "left_out": "oxc_left_out(r, s, offset, {0})",
+         "boundary": "oxc_boundary(r, offset, {0})", "left_out": "oxc_left_out(r, s, offset, {0})",
          "private": "oxc_store_is(r, s, OXC_STORE_PRIVATE)", "public": "oxc_store_is(r, s, OXC_STORE_PUBLIC)",
          "unknown_store": "oxc_store_is(r, s, OXC_STORE_UNKNOWN)", "deviation": "((r->deviations >> {0}) & 1)"}
 EXT_FROM = 24       # a linear search is as good for shorter lists
@@ -179,11 +182,10 @@ class Emitter:
         forms = [(form, "".join(self.field_row(form, f) for f in form.fields)) for form in c.forms]
         form_etts = [self.ett() for _ in forms]
 
-        out = ["/* Made from ropdefs/ by ropdefs/compile.py: change the definitions, not this file.\n *\n"
-               " * SPDX-License-Identifier: GPL-2.0-or-later\n */\n\n"
-               "#include \"ropdefs.h\"\n#include \"rop/buffer.h\"\n#include \"rop/expression.h\"\n#include \"rop/property.h\"\n\n#include <string.h>\n\n"]
+        out = [MADE + "#include \"ropdefs.h\"\n#include \"rop/expression.h\"\n#include \"rop/property.h\"\n\n"
+               "#include <string.h>\n\n"]
         out.append(f"static int hf[] = {{\n{minus_ones(index)}}};\nstatic int ett[] = {{\n{minus_ones(self.etts)}}};\n\n")
-        self.value_strings(out)
+        self.enumerations(out, {h.strings for h in c.headers.values()} | {f.each for form in c.forms for f in form.fields})
         for number, (n, ett, bits, enum) in enumerate(self.flag_tables.values()):
             out.append(f"static int *const bit_list_{n}[] = {{ {', '.join(f'&hf[{b.index}]' for b in bits)}, NULL }};\n")
             info = f"0x{enum.mask:x}, vals_{enum.enum}" if enum else "0, NULL"
@@ -207,7 +209,6 @@ class Emitter:
         self.rops(out)
         self.messages(out)
         self.blocks(out)
-        self.property_values(out)
         for p in protocols:
             out.append(f"static hf_register_info headers_{p}[] = {{\n{''.join(self.header_row(h) for h in by_proto[p])}}};\n\n")
         out.append("void\nropdefs_register(const char *protocol)\n{\n    int proto = proto_get_id_by_filter_name(protocol);\n\n")
@@ -219,27 +220,38 @@ class Emitter:
                    "    proto_register_subtree_array(etts, (int)G_N_ELEMENTS(etts));\n}\n")
         return "".join(out)
 
-    def value_strings(self, out: list[str]) -> None:
+    def enumerations(self, out: list[str], names: set[Any]) -> None:
         for enum in self.model.enums.values():
-            out.append(f"static const value_string vals_{enum.name}[] = {{\n")
-            out.extend(f"    {{ 0x{v:x}, {c_string(label)} }},\n" for v, _, label in sorted(enum.values))
-            out.append("    { 0, NULL }\n};\n")
+            if enum.name not in names:
+                continue
+            self.value_string(out, f"vals_{enum.name}", [(v, label) for v, _, label in sorted(enum.values)])
             if len(enum.values) >= EXT_FROM:
-                out.append(f"static value_string_ext vals_{enum.name}_ext = VALUE_STRING_EXT_INIT(vals_{enum.name});\n")
-            out.append("\n")
+                out.append(f"static value_string_ext vals_{enum.name}_ext = VALUE_STRING_EXT_INIT(vals_{enum.name});\n\n")
+
+    @staticmethod
+    def value_string(out: list[str], name: str, rows: Iterable[tuple[int, str]], storage: str = "static ") -> None:
+        out.append(f"{storage}const value_string {name}[] = {{\n")
+        out.extend(f"    {{ 0x{value:x}, {c_string(text)} }},\n" for value, text in rows)
+        out.append("    { 0, NULL }\n};\n\n")
+
+    def names_file(self) -> str:
+        """Names of numbers, which refer to nothing else: what shows values needs them, and no forms."""
+        m = self.model
+        out = [MADE + "#include \"ropdefs.h\"\n\n"]
         ids: dict[int, str] = {}
         for tag, name in self.tags:
             ids.setdefault(tag >> 16, name)
-        for array, rows in (("property_tag", self.tags), ("property_id", sorted(ids.items())), ("error", self.errors)):
-            out.append(f"static const value_string {array}_vals[] = {{\n")
-            out.extend(f"    {{ 0x{v:08x}, {c_string(name)} }},\n" for v, name in rows)
-            out.append(f"    {{ 0, NULL }}\n}};\nvalue_string_ext ropdef_{array}_vals_ext = VALUE_STRING_EXT_INIT({array}_vals);\n\n")
+        rops = sorted([(r.id, r.name) for r in m.rops.values()] + [(r.id, f"{r.name} (reserved)") for r in m.reserved.values()])
+        for array, rows in (("property_tag", self.tags), ("property_id", sorted(ids.items())), ("error", self.errors),
+                            ("rop", rops)):
+            self.value_string(out, f"{array}_vals", rows)
+            out.append(f"value_string_ext ropdef_{array}_vals_ext = VALUE_STRING_EXT_INIT({array}_vals);\n\n")
+        blocks = {number: label for block in m.blocks.values() for number, _, label in block.types}
+        self.value_string(out, "ropdef_block_vals", sorted(blocks.items()), storage="")
         self.named_properties(out)
-        names = sorted([(r.id, r.name) for r in self.model.rops.values()] +
-                       [(r.id, f"{r.name} (reserved)") for r in self.model.reserved.values()])
-        out.append("static const value_string rop_vals[] = {\n")
-        out.extend(f"    {{ 0x{v:02x}, {c_string(name)} }},\n" for v, name in names)
-        out.append("    { 0, NULL }\n};\nvalue_string_ext ropdef_rop_vals_ext = VALUE_STRING_EXT_INIT(rop_vals);\n\n")
+        self.enumerations(out, {p.enum for p in m.properties.values()})
+        self.property_values(out)
+        return "".join(out)
 
     def named_properties(self, out: list[str]) -> None:
         for number, names in enumerate(self.named.values()):
@@ -295,16 +307,10 @@ class Emitter:
         for (number, version), block in self.model.blocks.items():
             out.append(f"    {{ 0x{number:02x}, {version}, {block.form.index} }},  /* {block.where}: {block.form.ref} */\n")
         out.append("    { 0, 0, -1 }\n};\n\n")
-        names = {number: label for block in self.model.blocks.values() for number, _, label in block.types}
-        out.append("const value_string ropdef_block_vals[] = {\n")
-        out.extend(f"    {{ 0x{number:02x}, {c_string(label)} }},\n" for number, label in sorted(names.items()))
-        out.append("    { 0, NULL }\n};\n\n")
 
     def property_values(self, out: list[str]) -> None:
         for name in dict.fromkeys(p.flags for p in self.model.properties.values() if p.flags):
-            out.append(f"static const value_string bit_names_{name}[] = {{\n")
-            out.extend(f"    {{ 0x{bit.mask:x}, {c_string(bit.label)} }},\n" for bit in self.model.flags[name].bits)
-            out.append("    { 0, NULL }\n};\n\n")
+            self.value_string(out, f"bit_names_{name}", [(bit.mask, bit.label) for bit in self.model.flags[name].bits])
         out.append("const ropdef_property_t ropdef_properties[] = {\n")
         for p in self.model.properties.values():
             out.append(f"    {{ 0x{p.id:04x}, {str(bool(p.flags)).lower()}, "
@@ -316,12 +322,7 @@ class Emitter:
         forms = "".join(f"    ROPDEF_STRUCT_{snake(s.name).upper()} = {s.index},\n" for s in m.structs.values())
         args = "".join(f"    ROPDEF_{snake(t.name).upper()}_{snake(a).upper()} = {n},\n"
                        for t in m.ctypes.values() for a, n in t.args.items())
-        return f"""/* Made from ropdefs/ by ropdefs/compile.py: change the definitions, not this file.
- *
- * SPDX-License-Identifier: GPL-2.0-or-later
- */
-
-#ifndef ROPDEFS_H
+        return f"""{MADE}#ifndef ROPDEFS_H
 #define ROPDEFS_H
 
 #include "rop/tables.h"

@@ -7,7 +7,8 @@
 #ifndef OXCNOTIF_BUFFER_H
 #define OXCNOTIF_BUFFER_H
 
-#include "rop/tables.h"
+#include "compat.h"
+#include "session/session.h"
 
 /*
  * One unwrapped payload: RopSize, ROPs, server object handle table. payload_index counts the payloads of the PDU from
@@ -18,11 +19,5 @@ void oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree,
 
 /* rop.request_in or rop.response_in: to be shown once for every PDU of a call, by the transport. */
 void oxc_show_call_links(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_pdu_t *pdu);
-
-/* For the engine: the field holding a handle index was read. */
-void oxc_buffer_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, unsigned place);
-
-/* For expressions: does a ROP, or the list, end n bytes behind offset, as far as can be told from what follows? */
-bool oxc_buffer_is_boundary(const oxc_read_t *r, int offset, uint64_t n);
 
 #endif /* OXCNOTIF_BUFFER_H */

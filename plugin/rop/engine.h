@@ -1,5 +1,5 @@
 /* engine.h
- * Reads ROP fields as the definitions say
+ * Reads the fields of a form as its definition says
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,93 +7,12 @@
 #ifndef OXCNOTIF_ENGINE_H
 #define OXCNOTIF_ENGINE_H
 
-#include "compat.h"
-#include "session/session.h"
-
-#include <epan/expert.h>
-
-/* The width of counts differs between the places property values occur in (MS-OXCDATA 2.11.1.1). */
-typedef enum {
-    OXC_COUNTS_ROP,             /* ROP buffers: 16-bit */
-    OXC_COUNTS_RULE,            /* extended rules: 32-bit */
-    OXC_COUNTS_ADDRESS_BOOK,    /* MAPI/HTTP address book: 32-bit, and a HasValue byte in front of some values */
-    OXC_COUNTS_STREAM           /* FastTransfer streams: 32-bit, and one in front of every value of variable size */
-} oxc_counts_t;
-
-struct ropdef_field;
-struct ropdef_rop;
-
-/* One reading of one structure: where it stands and what is known around it. */
-typedef struct oxc_read {
-    packet_info *pinfo;
-    tvbuff_t *tvb;
-    int end;                    /* first offset that is not part of the structure any more */
-    oxc_pdu_t *pdu;
-    oxc_rop_t *rop;             /* of the ROP being read; NULL outside ROP buffers */
-    const oxc_columns_t *row_columns;   /* outside ROP buffers: of rows in the same message, in pinfo->pool */
-    oxc_counts_t counts;
-    unsigned deviations;        /* set of server deviations in force, see ropdefs.h */
-    wmem_map_t *named;          /* names of property ids that the structure brings itself; NULL: the session's */
-    uint32_t section;           /* marker of a FastTransfer stream that a property stands behind; 0 elsewhere */
-    unsigned depth;             /* nesting of structures, bounded by OXC_MAX_DEPTH */
-    bool measure;               /* only find out how long it is: draw nothing, remember nothing, throw nothing */
-    bool is_response;
-    bool sized;                 /* end is the size a definition gives, so what is left up to it can be skipped */
-    uint64_t element;           /* number of the array element being read */
-    uint32_t return_value;      /* of a response, once it was read */
-    wmem_strbuf_t *info;        /* collects what stands in the Info column; NULL when not wanted */
-    struct oxc_buffer *buffer;  /* the ROP buffer around it; NULL outside one */
-    const struct ropdef_rop *def;       /* of the ROP being read; NULL outside one */
-    int reach;                  /* first offset behind all values that stand at an offset */
-
-    /* Of a body that is no ROP buffer; NULL in one. */
-    void *owner;
-    void (*keep)(struct oxc_read *r, const struct ropdef_field *f, uint64_t value, int offset, int next);
-    /* Dissects a buffer of size bytes, which may be more than there are; returns the offset behind it, or -1. */
-    int (*read_buffer)(struct oxc_read *r, proto_tree *tree, const struct ropdef_field *f, int offset, uint64_t size);
-} oxc_read_t;
-
-/* The logon that the ROP being read works on; see oxc_session_logon(). */
-static inline uint32_t
-oxc_logon_of(const oxc_read_t *r)
-{
-    return r->rop ? r->rop->logon : 0;
-}
-
-/* Nested restrictions and structures deeper than this are not followed (they are never met in practice). */
-#define OXC_MAX_DEPTH 64
+#include "rop/tables.h"
 
 /*
- * True when size more bytes at offset belong to the structure. If not, the fact is shown in the tree as an expert item
- * (unless measuring), and the caller must return -1.
+ * Reads the structure, request or response with this index in the definition tables at offset, at most to r->end.
+ * Returns the offset behind it, or -1 when the bytes cannot be followed, which is shown in the tree unless measuring.
  */
-bool oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size);
-
-/*
- * Takes so many fields from what the PDU may still show (see oxc_pdu_spend()). If there are not so many, that is said,
- * once a PDU, and false is returned: nothing more is to be read then. Always true while measuring and outside of ROP
- * buffers.
- */
-bool oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields);
-
-/* Shows that bytes are not what they should be (rop.malformed with the reason), unless measuring. Returns -1. */
-int oxc_malformed(oxc_read_t *r, proto_tree *tree, int offset, int length, const char *format, ...) G_GNUC_PRINTF(5, 6);
-
-/* Goes one level deeper; false, with an expert item, when that is too deep. Pair with oxc_leave(). */
-bool oxc_enter(oxc_read_t *r, proto_tree *tree, int offset);
-void oxc_leave(oxc_read_t *r);
-
-/*
- * A type that a table cannot say, named in the definitions: reads at offset, at most to r->end, adds to tree and
- * returns the offset behind it, or -1 when the bytes cannot be followed (said in the tree unless measuring). hf is the
- * field of the definition line (never -1), arg what the definition gives (0 if nothing).
- */
-typedef int (*oxc_type_fn)(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
-
-/* The type of what nothing defines a layout of: the rest is shown as malformed. */
-int oxc_type_unreadable(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint64_t arg);
-
-/* Reads the structure, request or response with this index in the definition tables. */
 int oxc_engine_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form);
 
 /* Registers the expert items of the engine with the protocol of ROPs. */

@@ -24,6 +24,9 @@ typedef struct oxc_form_state {
 /* The number of size bytes (2 or 4) at offset; one that fits nowhere if it is not there. */
 uint64_t oxc_next(const oxc_read_t *r, int offset, int size);
 
+/* Does a ROP, or the list, end n bytes behind offset? Outside of ROP buffers only the structure itself ends. */
+bool oxc_boundary(const oxc_read_t *r, int offset, uint64_t n);
+
 /* Did the ROP fail, and does it end at offset, and not n bytes behind it? */
 bool oxc_left_out(const oxc_read_t *r, oxc_form_state_t *s, int offset, uint64_t n);
 

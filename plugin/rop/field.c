@@ -6,30 +6,22 @@
 
 #include "rop/field.h"
 
-#include "rop/buffer.h"
+#include "rop/handle_table.h"
 #include "rop/property.h"
+#include "rop/state_update.h"
 #include "ropdefs.h"
 
 #include <epan/to_str.h>
 
 static int ett_array = -1;
 
+static expert_field ei_handle_outside = EI_INIT;
+static expert_field ei_echo = EI_INIT;
+
 int
 oxc_ett_array(void)
 {
     return ett_array;
-}
-
-const char *
-oxc_folder_text(const oxc_read_t *r, uint32_t logon, uint64_t folder_id)
-{
-    const char *name = NULL;
-
-    if (r->pdu)
-        name = oxc_session_folder_name(r->pinfo, r->pdu->call->session, logon, folder_id);
-    if (name)
-        return name;
-    return wmem_strdup_printf(r->pinfo->pool, "0x%016" PRIx64, folder_id);
 }
 
 void
@@ -253,6 +245,75 @@ oxc_field_bytes(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int of
     return offset + length;
 }
 
+/* The index that an answer has to echo (MS-OXCROPS 2.2.2, "HandleIndex"): that of its request, if it was captured. */
+static uint16_t
+echoed_index(const oxc_read_t *r, const ropdef_field_t *f, unsigned place)
+{
+    const oxc_rop_t *peer = r->is_response && r->rop ? r->rop->peer : NULL;
+    uint16_t expected = OXC_NO_INDEX;
+
+    if (peer && f->flags & ROPDEF_HANDLE_OUT)
+        expected = peer->out_index;
+    else if (peer && f->flags & ROPDEF_HANDLE_IN)
+        expected = peer->in_index;
+    return expected != OXC_NO_INDEX ? expected : (uint16_t)place;
+}
+
+/*
+ * A server that echoes another index still means the request's: the handles in the table are where the request wants
+ * them.
+ */
+static void
+check_echo(oxc_read_t *r, proto_item *item, const ropdef_field_t *f, unsigned place)
+{
+    unsigned expected = echoed_index(r, f, place);
+
+    if (expected != place)
+        expert_add_info_format(r->pinfo, item, &ei_echo,
+                               "The answer echoes handle index %u, but %s of the request is %u", place, f->name,
+                               expected);
+}
+
+static void
+show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, unsigned place)
+{
+    proto_item *item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, 1, ENC_NA);
+    const oxc_handle_table_t *table = r->handles;
+    bool first = r->rop && !PINFO_FD_VISITED(r->pinfo);
+    const oxc_object_t *object = NULL;
+    uint32_t handle;
+
+    if (!table)
+        return;
+    if (f->kind)
+        r->out_kind = f->kind;
+    if (r->is_response)
+        check_echo(r, item, f, place);
+    if (f->flags & ROPDEF_HANDLE_OUT) {
+        if (first)
+            r->rop->out_index = echoed_index(r, f, place);
+    } else if (f->flags & ROPDEF_HANDLE_IN) {
+        if (first) {
+            r->rop->in_index = (uint16_t)place;
+            r->rop->handle = oxc_handle_at(table, place);
+            /* The answer to S,D and R,I ROPs names its input object by another index than the request. */
+            r->rop->object = oxc_handle_input(r, r->is_response && r->rop->peer ? r->rop->peer->in_index : place);
+            oxc_update_find_columns(r, r->def);
+        }
+        object = r->rop ? r->rop->object : NULL;
+    }
+
+    handle = oxc_handle_at(table, place);
+    if (handle != OXC_NO_HANDLE)
+        proto_item_append_text(item, " (handle 0x%08x)", handle);
+    /* An answer may leave entries out that nobody needs any more (MS-OXCROPS 2.2.1.2). */
+    else if (!r->is_response && place >= table->count)
+        proto_tree_add_expert_format(tree, r->pinfo, &ei_handle_outside, r->tvb, offset, 1,
+                                     "%s %u is outside the server object handle table of %u entries", f->name, place,
+                                     table->count);
+    oxc_object_show(r, tree, offset, 1, object);
+}
+
 int
 oxc_field_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
 {
@@ -260,14 +321,21 @@ oxc_field_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int o
         return -1;
     *value = tvb_get_uint8(r->tvb, offset);
     if (!r->measure)
-        oxc_buffer_handle(r, tree, f, offset, (unsigned)*value);
+        show_handle(r, tree, f, offset, (unsigned)*value);
     return offset + 1;
 }
 
 void
-oxc_field_register(void)
+oxc_field_register(int proto)
 {
     static int *ett[] = { &ett_array };
+    static ei_register_info ei[] = {
+        { &ei_handle_outside,
+          { "rop.handle_index.outside", PI_PROTOCOL, PI_WARN, "Handle index outside the server object handle table",
+            EXPFILL } },
+        { &ei_echo, { "rop.handle_index.echo", PI_PROTOCOL, PI_WARN, "Not the handle index of the request", EXPFILL } },
+    };
 
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
+    expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));
 }

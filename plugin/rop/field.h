@@ -21,13 +21,10 @@ int oxc_field_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, i
 /* Adds to what the Info column, or the line of a structure, says; does nothing where nobody wants it. */
 void oxc_info_add(oxc_read_t *r, const char *text);
 
-/* A folder id as a person knows it, "Inbox", or as a number; in pinfo->pool. */
-const char *oxc_folder_text(const oxc_read_t *r, uint32_t logon, uint64_t folder_id);
-
 /* Subtree of arrays. */
 int oxc_ett_array(void);
 
 /* Registers what these functions need. */
-void oxc_field_register(void);
+void oxc_field_register(int proto);
 
 #endif /* OXCNOTIF_FIELD_H */

@@ -6,7 +6,6 @@
 
 #include "rop/property.h"
 
-#include "rop/identifier.h"
 
 #include "ropdefs.h"
 
@@ -414,12 +413,4 @@ oxc_property_register(int proto)
     proto_register_field_array(proto, hf, G_N_ELEMENTS(hf));
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
     expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));
-    oxc_property_name_register(proto);
-    oxc_upload_state_register();
-    oxc_value_register(proto);
-    oxc_restriction_register(proto);
-    oxc_rule_register(proto);
-    oxc_recipient_register(proto);
-    oxc_identifier_register(proto);
-    oxc_fast_transfer_register(proto);
 }

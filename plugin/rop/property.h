@@ -7,17 +7,9 @@
 #ifndef OXCNOTIF_PROPERTY_H
 #define OXCNOTIF_PROPERTY_H
 
-#include "rop/engine.h"
+#include "rop/primitive.h"
 
 #include <epan/guid-utils.h>
-
-typedef oxc_read_t oxc_cursor_t;
-
-/*
- * Every reader takes the offset it starts at, never goes past r->end, adds to tree (NULL while measuring) and returns
- * the offset behind what it read, or -1 when the bytes cannot be followed; then the reason stands in the tree unless
- * r->measure is set.
- */
 
 /* Property types (MS-OXCDATA 2.11.1); names in property_names.c */
 enum {
@@ -55,12 +47,6 @@ enum {
 #define OXC_TYPE_OF(tag) ((uint16_t)((tag) & 0xFFFF))
 #define OXC_ID_OF(tag) ((uint16_t)((tag) >> 16))
 #define OXC_WITH_TYPE(tag, type) (((tag) & 0xFFFF0000U) | (type))
-
-/* What a person reads of a value, in pinfo->pool. */
-typedef struct {
-    wmem_strbuf_t *buffer;
-    bool full;
-} oxc_text_t;
 
 /* ---- the types that definitions name; hf is a field of type FT_NONE that covers the structure ---- */
 
@@ -141,6 +127,16 @@ int oxc_rule_actions(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *te
  */
 bool oxc_extended_rule(oxc_read_t *r, proto_tree *tree, int offset, int size, uint32_t tag, oxc_text_t *text);
 
+/* Structures in values that contain values themselves, read by the functions of these names. */
+typedef struct {
+    int (*restriction)(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text);
+    int (*rule_actions)(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text);
+    bool (*extended_rule)(oxc_read_t *r, proto_tree *tree, int offset, int size, uint32_t tag, oxc_text_t *text);
+} oxc_value_structures_t;
+
+/* To be called once, before any value is read. */
+void oxc_value_set_structures(const oxc_value_structures_t *readers);
+
 /* ---- names ---- */
 
 /* Name of a tag for display, e.g. "PidTagSubject"; named properties by what the session showed. */
@@ -190,42 +186,8 @@ bool oxc_property_is_id(uint32_t tag);
 /* A folder or message id with its folder's name if the session showed it, and [ReplicaId-GlobalCounter]. */
 void oxc_id_text(oxc_read_t *r, uint64_t id, oxc_text_t *text);
 
-/* ---- building blocks ---- */
-
-/*
- * Size of the NUL-terminated string at offset, terminator included: 8-bit, or UTF-16 if wide. -1, and said, when
- * there is no NUL before r->end.
- */
-int oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide, const char *name);
-
-/* The string at offset with its NUL as field hf (FT_STRINGZ); appended to text unless NULL. */
-int oxc_stringz(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_text_t *text);
-
-/* A count in the width of r->counts, as field hf; the offset behind it or -1. */
-int oxc_count(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t *count);
-
-/* A number of 1, 2 or 4 bytes as field hf; the offset behind it or -1. */
-int oxc_number(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, uint32_t *value);
-
-/* A folder or message id of 8 bytes, all there, as field hf (FT_UINT64), with what oxc_id_text() says. */
-void oxc_id_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text);
-
-/* A FILETIME of 8 bytes, all there, as field hf; the ends of the calendar by what they stand for. text may be NULL. */
-void oxc_filetime(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text);
-
-/* A GUID of 16 bytes, all there, as field hf, with its well-known name. */
-void oxc_guid_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text);
-
-/* A subtree for what starts at offset and may last until r->end; oxc_subtree_end() gives it its true length. */
-proto_tree *oxc_subtree(oxc_read_t *r, proto_tree *tree, int hf, int offset, proto_item **item);
-int oxc_subtree_end(proto_item *item, int start, int end);
-
-/* A text to put together, NULL when nobody would see it. It never gets long; adding to NULL does nothing. */
-oxc_text_t *oxc_text_new(const oxc_read_t *r, const proto_tree *tree);
-void oxc_text_add(oxc_text_t *text, const char *format, ...) G_GNUC_PRINTF(2, 3);
-
-/* Puts the text behind the field's own name or, with as_label, in its place. */
-void oxc_text_show(proto_item *item, const oxc_text_t *text, bool as_label);
+/* A folder id as a person knows it, "Inbox", or as a number; in pinfo->pool. */
+const char *oxc_folder_text(const oxc_read_t *r, uint32_t logon, uint64_t folder_id);
 
 void oxc_property_register(int proto);
 void oxc_property_name_register(int proto);

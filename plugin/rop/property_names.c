@@ -300,3 +300,15 @@ oxc_id_text(oxc_read_t *r, uint64_t id, oxc_text_t *text)
         oxc_text_add(text, " [ReplicaId %u, GlobalCounter 0x%" PRIx64 "]", (unsigned)(id & 0xFFFF),
                      GUINT64_SWAP_LE_BE(id) & UINT64_C(0xFFFFFFFFFFFF));
 }
+
+const char *
+oxc_folder_text(const oxc_read_t *r, uint32_t logon, uint64_t folder_id)
+{
+    const char *name = NULL;
+
+    if (r->pdu)
+        name = oxc_session_folder_name(r->pinfo, r->pdu->call->session, logon, folder_id);
+    if (name)
+        return name;
+    return wmem_strdup_printf(r->pinfo->pool, "0x%016" PRIx64, folder_id);
+}

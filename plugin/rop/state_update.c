@@ -6,7 +6,7 @@
 
 #include "rop/state_update.h"
 
-#include "rop/buffer_state.h"
+#include "rop/handle_table.h"
 #include "rop/property.h"
 #include "ropdefs.h"
 
@@ -218,7 +218,7 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
     oxc_session_t *session = r->pdu->call->session;
     oxc_rop_t *rop = r->rop;
     const oxc_rop_t *peer = rop->peer;
-    uint32_t handle = oxc_buffer_handle_at(r->buffer, rop->out_index);
+    uint32_t handle = oxc_handle_at(r->handles, rop->out_index);
     oxc_object_t *parent = rop->object;
     oxc_object_t *object;
 
@@ -226,7 +226,7 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
         return;
     /* The answer of a ROP that opens something names only what it opened. */
     if (!parent && peer && peer->in_index != OXC_NO_INDEX)
-        parent = oxc_buffer_input(r, peer->in_index);
+        parent = oxc_handle_input(r, peer->in_index);
     if (def->does & ROPDEF_DOES_LOGON) {
         oxc_logon_release(r->pinfo, session, rop->logon_id);
         session->store[rop->logon_id] = rop->logon_flags & 0x01 ? OXC_STORE_PRIVATE : OXC_STORE_PUBLIC;
@@ -252,7 +252,7 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
     if (def->does & ROPDEF_DOES_SET_RECIPIENTS)
         object->recipient_columns = rop->kept_columns;
     rop->created = object;
-    oxc_buffer_remember(r->buffer, rop->out_index, object);
+    oxc_handle_opened(r->handles, rop->out_index, object);
 }
 
 void

@@ -7,7 +7,7 @@
 #ifndef OXCNOTIF_TABLES_H
 #define OXCNOTIF_TABLES_H
 
-#include "rop/engine.h"
+#include "rop/reading.h"
 
 /* How a field is read; the language's types of the same names are described in ropdefs/README.md. */
 typedef enum {

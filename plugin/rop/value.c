@@ -41,189 +41,13 @@ static int hf_binary = -1;
 
 static int ett_value = -1;
 
+/* Readers of structures in values that contain values themselves. */
+static const oxc_value_structures_t *structures;
+
 static expert_field ei_object_value = EI_INIT;
-static expert_field ei_not_terminated = EI_INIT;
 
-/* Texts are for lines of the tree, which hold 240 bytes; of arrays the first elements are enough. */
-#define TEXT_MAX 200
+/* Of arrays the first elements are enough for a line. */
 #define TEXT_ELEMENTS 8
-
-/* ---- texts ---- */
-
-oxc_text_t *
-oxc_text_new(const oxc_read_t *r, const proto_tree *tree)
-{
-    oxc_text_t *text;
-
-    if (r->measure || !tree || !PTREE_DATA(tree)->visible)
-        return NULL;
-    text = wmem_new(r->pinfo->pool, oxc_text_t);
-    text->buffer = wmem_strbuf_new(r->pinfo->pool, "");
-    text->full = false;
-    return text;
-}
-
-void
-oxc_text_add(oxc_text_t *text, const char *format, ...)
-{
-    va_list args;
-
-    if (!text || text->full)
-        return;
-    va_start(args, format);
-    wmem_strbuf_append_vprintf(text->buffer, format, args);
-    va_end(args);
-    if (wmem_strbuf_get_len(text->buffer) > TEXT_MAX) {
-        const char *start = wmem_strbuf_get_str(text->buffer);
-        const char *cut = g_utf8_find_prev_char(start, start + TEXT_MAX);
-
-        wmem_strbuf_truncate(text->buffer, cut ? (size_t)(cut - start) : 0);
-        wmem_strbuf_append(text->buffer, "...");
-        text->full = true;
-    }
-}
-
-void
-oxc_text_show(proto_item *item, const oxc_text_t *text, bool as_label)
-{
-    if (!text || wmem_strbuf_get_len(text->buffer) == 0)
-        return;
-    if (as_label)
-        proto_item_set_text(item, "%s", wmem_strbuf_get_str(text->buffer));
-    else
-        proto_item_append_text(item, ": %s", wmem_strbuf_get_str(text->buffer));
-}
-
-/* ---- building blocks ---- */
-
-proto_tree *
-oxc_subtree(oxc_read_t *r, proto_tree *tree, int hf, int offset, proto_item **item)
-{
-    *item = NULL;
-    if (r->measure || !tree)
-        return NULL;
-    *item = proto_tree_add_item(tree, hf, r->tvb, offset,
-                                MIN(r->end - offset, tvb_captured_length_remaining(r->tvb, offset)), ENC_NA);
-    return proto_item_add_subtree(*item, ett_value);
-}
-
-int
-oxc_subtree_end(proto_item *item, int start, int end)
-{
-    if (item && end >= start)
-        proto_item_set_len(item, end - start);
-    return end;
-}
-
-int
-oxc_number(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, uint32_t *value)
-{
-    if (!oxc_fits(r, tree, offset, size))
-        return -1;
-    *value = size == 1 ? tvb_get_uint8(r->tvb, offset)
-             : size == 2 ? tvb_get_letohs(r->tvb, offset) : tvb_get_letohl(r->tvb, offset);
-    if (!r->measure)
-        proto_tree_add_item(tree, hf, r->tvb, offset, size, ENC_LITTLE_ENDIAN);
-    return offset + size;
-}
-
-int
-oxc_count(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t *count)
-{
-    return oxc_number(r, tree, hf, offset, r->counts == OXC_COUNTS_ROP ? 2 : 4, count);
-}
-
-void
-oxc_id_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text)
-{
-    oxc_text_t *own = oxc_text_new(r, tree);
-    uint64_t id;
-    proto_item *item;
-
-    if (r->measure)
-        return;
-    id = tvb_get_letoh64(r->tvb, offset);
-    item = proto_tree_add_item(tree, hf, r->tvb, offset, 8, ENC_LITTLE_ENDIAN);
-    if (own) {
-        oxc_id_text(r, id, own);
-        proto_item_set_text(item, "%s: %s", proto_registrar_get_nth(hf)->name, wmem_strbuf_get_str(own->buffer));
-        oxc_text_add(text, "%s", wmem_strbuf_get_str(own->buffer));
-    }
-}
-
-void
-oxc_guid_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text)
-{
-    proto_item *item;
-    e_guid_t guid;
-    const char *name;
-
-    if (r->measure)
-        return;
-    item = proto_tree_add_item(tree, hf, r->tvb, offset, 16, ENC_LITTLE_ENDIAN);
-    tvb_get_letohguid(r->tvb, offset, &guid);
-    name = oxc_guid_name(&guid);
-    if (name) {
-        proto_item_append_text(item, " (%s)", name);
-        oxc_text_add(text, "%s", name);
-    } else if (text) {
-        oxc_text_add(text, "%s", guid_to_str(r->pinfo->pool, &guid));
-    }
-}
-
-int
-oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide, const char *name)
-{
-    int width = wide ? 2 : 1;
-    int end = MIN(r->end, offset + tvb_captured_length_remaining(r->tvb, offset));
-
-    if (!wide && offset < end) {
-        int nul = tvb_find_uint8(r->tvb, offset, end - offset, 0);
-
-        if (nul >= 0)
-            return nul + 1 - offset;
-    } else {
-        for (int at = offset; at <= end - width; at += width) {
-            if (tvb_get_letohs(r->tvb, at) == 0)
-                return at + width - offset;
-        }
-    }
-    /* Is it the capture that ends too early, or the structure? */
-    if (end < r->end && !r->measure)
-        tvb_ensure_bytes_exist(r->tvb, offset, r->end - offset);
-    if (!r->measure)
-        proto_tree_add_expert_format(tree, r->pinfo, &ei_not_terminated, r->tvb, offset, r->end - offset,
-                                     "%s has no terminating NUL", name);
-    return -1;
-}
-
-/* 8-bit strings are in the code page of the logon or message, which is not always known; Western is the most likely. */
-#define ENCODING(wide) ((wide) ? ENC_UTF_16 | ENC_LITTLE_ENDIAN : ENC_WINDOWS_1252 | ENC_NA)
-
-static void
-string_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, bool wide, oxc_text_t *text)
-{
-    char *shown;
-
-    if (text) {
-        proto_tree_add_item_ret_display_string(tree, hf, r->tvb, offset, size, ENCODING(wide), r->pinfo->pool, &shown);
-        oxc_text_add(text, "%s", *shown ? shown : "(empty)");
-    } else {
-        proto_tree_add_item(tree, hf, r->tvb, offset, size, ENCODING(wide));
-    }
-}
-
-int
-oxc_stringz(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_text_t *text)
-{
-    int size = oxc_stringz_size(r, tree, offset, wide, proto_registrar_get_nth(hf)->name);
-
-    if (size < 0)
-        return -1;
-    if (!r->measure)
-        string_item(r, tree, hf, offset, size, wide, text);
-    return offset + size;
-}
 
 /* ---- values ---- */
 
@@ -277,36 +101,6 @@ has_has_value(const oxc_read_t *r, uint16_t type)
 {
     return r->counts == OXC_COUNTS_ADDRESS_BOOK
            && (type & PTYP_MULTIPLE || type == PTYP_STRING || type == PTYP_STRING8 || type == PTYP_BINARY);
-}
-
-void
-oxc_filetime(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *text)
-{
-    uint64_t filetime = tvb_get_letoh64(r->tvb, offset);
-    const char *meaning = NULL;
-    nstime_t when;
-    proto_item *item;
-
-    /* The ends of the calendar stand for "no time" (MS-OXOCAL 2.2.1.44, MS-OXOTASK 2.2.2). */
-    if (filetime == 0)
-        meaning = "none";
-    else if (filetime == UINT64_C(0x0CB34557A3DD4000))
-        meaning = "no date";
-    else if (filetime >= UINT64_C(0x7FFFFFFFFFFFFFFF))
-        meaning = "never";
-    if (filetime == 0) {
-        when.secs = -INT64_C(11644473600);      /* epan's conversion takes 0 for its own "no time" */
-        when.nsecs = 0;
-    } else if (!filetime_to_nstime(&when, filetime)) {
-        nstime_set_zero(&when);
-    }
-    item = proto_tree_add_time(tree, hf, r->tvb, offset, 8, &when);
-    if (meaning) {
-        proto_item_append_text(item, " (%s)", meaning);
-        oxc_text_add(text, "%s", meaning);
-    } else if (text) {
-        oxc_text_add(text, "%s", abs_time_to_str(r->pinfo->pool, &when, ABSOLUTE_TIME_UTC, true));
-    }
 }
 
 static void
@@ -433,7 +227,7 @@ binary_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag, 
         item = proto_tree_add_item(tree, hf, r->tvb, offset, (int)size, ENC_NA);
         sub = proto_item_add_subtree(item, ett_value);
         if (!oxc_fx_structure(r, sub, offset, (int)size, tag, text)
-            && !oxc_extended_rule(r, sub, offset, (int)size, tag, text)
+            && !structures->extended_rule(r, sub, offset, (int)size, tag, text)
             && !oxc_binary_id(r, sub, offset, (int)size, tag, text) && text)
             oxc_text_add(text, "%s%s", tvb_bytes_to_str(r->pinfo->pool, r->tvb, offset, MIN((int)size, 32)),
                          size > 32 ? "..." : "");
@@ -447,7 +241,7 @@ rule_action_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     proto_item *item;
     proto_tree *sub = oxc_subtree(r, tree, hf_rule_action, offset, &item);
 
-    return oxc_subtree_end(item, offset, oxc_rule_actions(r, sub, offset, text));
+    return oxc_subtree_end(item, offset, structures->rule_actions(r, sub, offset, text));
 }
 
 /* A string whose size stands in front, NUL included unless it is very long (MS-OXCFXICS 2.2.4.1.3). */
@@ -460,7 +254,7 @@ streamed_string(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, 
     if (offset < 0 || !oxc_fits(r, tree, offset, size))
         return -1;
     if (!r->measure && size > 0)
-        string_item(r, tree, hf, offset, (int)size, wide, text);
+        oxc_string_item(r, tree, hf, offset, (int)size, wide, text);
     return offset + (int)size;
 }
 
@@ -534,7 +328,7 @@ single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t
     case PTYP_SERVER_ID:
         return server_id_value(r, tree, offset, text);
     case PTYP_RESTRICTION:
-        return oxc_restriction(r, tree, hf_restriction, offset, text);
+        return structures->restriction(r, tree, hf_restriction, offset, text);
     case PTYP_RULE_ACTION:
         return rule_action_value(r, tree, offset, text);
     default:
@@ -585,6 +379,12 @@ oxc_property_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, ox
 }
 
 void
+oxc_value_set_structures(const oxc_value_structures_t *readers)
+{
+    structures = readers;
+}
+
+void
 oxc_value_register(int proto)
 {
     static hf_register_info hf[] = {
@@ -621,7 +421,6 @@ oxc_value_register(int proto)
     static ei_register_info ei[] = {
         { &ei_object_value, { "rop.property.object_value", PI_PROTOCOL, PI_NOTE,
             "A value of type PtypObject is unusual: objects are opened, not read", EXPFILL } },
-        { &ei_not_terminated, { "rop.not_terminated", PI_MALFORMED, PI_ERROR, "String without its NUL", EXPFILL } },
     };
 
     proto_register_field_array(proto, hf, G_N_ELEMENTS(hf));

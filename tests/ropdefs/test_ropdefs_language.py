@@ -20,7 +20,7 @@ EXAMPLES = pathlib.Path(__file__).resolve().parent / "examples"
 def translate(path):
     """All that the compiler makes of a file; DefinitionErrors is what it refuses it with."""
     _, _, emitter = compiler.compile_definitions([path], COMPILER.parent)
-    return emitter.c_file(), emitter.h_file(), emitter.reference()
+    return emitter.c_file(), emitter.names_file(), emitter.h_file(), emitter.reference()
 
 
 def errors_of(path):
@@ -54,7 +54,7 @@ def test_command(tmp_path):
     assert not (tmp_path / "out").exists()
     done = run("--out", tmp_path / "out", EXAMPLES / "ok_fields.def")
     assert done.returncode == 0
-    assert {p.name for p in (tmp_path / "out").iterdir()} == {"ropdefs.c", "ropdefs.h", "fields.md"}
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {"ropdefs.c", "ropdefs_names.c", "ropdefs.h", "fields.md"}
 
 
 def refusals():

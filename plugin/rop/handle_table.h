@@ -1,0 +1,43 @@
+/* handle_table.h
+ * Server object handle tables (MS-OXCROPS 2.2.1), and the objects that their handles name
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_HANDLE_TABLE_H
+#define OXCNOTIF_HANDLE_TABLE_H
+
+#include "rop/reading.h"
+
+/* The handle index of a ROP is one byte (MS-OXCROPS 2.2.1). */
+#define OXC_MAX_HANDLES 256
+
+typedef struct oxc_handle_table {
+    tvbuff_t *tvb;
+    int offset;
+    unsigned count;
+    oxc_object_t *opened[OXC_MAX_HANDLES];      /* by ROPs of this buffer, for the later ones; first pass */
+} oxc_handle_table_t;
+
+/* Handle in the table at the index, OXC_NO_HANDLE when the table has no such entry. */
+uint32_t oxc_handle_at(const oxc_handle_table_t *table, unsigned place);
+
+/* A ROP of the buffer has opened an object at the index. */
+void oxc_handle_opened(oxc_handle_table_t *table, unsigned place, oxc_object_t *object);
+
+/*
+ * The object that a ROP works on, by its handle index; NULL when its opening was not captured. A request may name it by
+ * 0xFFFFFFFF when an earlier ROP of the same buffer opens it: then only the answers tell (MS-OXCROPS 3.1.4.1). First
+ * visit only.
+ */
+oxc_object_t *oxc_handle_input(const oxc_read_t *r, unsigned place);
+
+/* Shows the table, up to the end of its buffer. */
+void oxc_handle_table_show(oxc_read_t *r, proto_tree *tree, const oxc_handle_table_t *table);
+
+/* rop.object: what a server object is, "contents table of Inbox, opened in frame 12". NULL shows nothing. */
+void oxc_object_show(const oxc_read_t *r, proto_tree *tree, int offset, int length, const oxc_object_t *object);
+
+void oxc_handle_table_register(int proto);
+
+#endif /* OXCNOTIF_HANDLE_TABLE_H */

@@ -1,0 +1,109 @@
+/* reading.c
+ * One reading of a structure: where it stands, what is known around it, and what does not fit
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rop/reading.h"
+
+static expert_field ei_truncated = EI_INIT;
+static expert_field ei_malformed = EI_INIT;
+static expert_field ei_too_deep = EI_INIT;
+static expert_field ei_too_much = EI_INIT;
+static expert_field ei_undecoded = EI_INIT;
+
+static bool
+captured(const oxc_read_t *r, int offset, int64_t size)
+{
+    return !r->measure || size == 0 || (size <= INT_MAX && tvb_bytes_exist(r->tvb, offset, (int)size));
+}
+
+bool
+oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields)
+{
+    if (r->measure || !r->pdu || oxc_pdu_spend(r->pdu, fields))
+        return true;
+    if (!r->pdu->exhausted)
+        proto_tree_add_expert(tree, r->pinfo, &ei_too_much, r->tvb, offset, MAX(0, r->end - offset));
+    r->pdu->exhausted = true;
+    return false;
+}
+
+bool
+oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size)
+{
+    if (!oxc_afford(r, tree, offset, 1))
+        return false;
+    if (size >= 0 && size <= r->end - offset && captured(r, offset, size))
+        return true;
+    if (!r->measure)
+        proto_tree_add_expert_format(tree, r->pinfo, &ei_truncated, r->tvb, offset, r->end - offset,
+                                     "%" PRId64 " byte%s expected here, but only %d left", size,
+                                     size == 1 ? "" : "s", r->end - offset);
+    return false;
+}
+
+int
+oxc_malformed(oxc_read_t *r, proto_tree *tree, int offset, int length, const char *format, ...)
+{
+    va_list args;
+
+    if (!r->measure) {
+        va_start(args, format);
+        proto_tree_add_expert_format(tree, r->pinfo, &ei_malformed, r->tvb, offset, length, "%s",
+                                     wmem_strdup_vprintf(r->pinfo->pool, format, args));
+        va_end(args);
+    }
+    return -1;
+}
+
+bool
+oxc_enter(oxc_read_t *r, proto_tree *tree, int offset)
+{
+    if (r->depth >= OXC_MAX_DEPTH) {
+        if (!r->measure)
+            proto_tree_add_expert(tree, r->pinfo, &ei_too_deep, r->tvb, offset, r->end - offset);
+        return false;
+    }
+    r->depth++;
+    return true;
+}
+
+void
+oxc_leave(oxc_read_t *r)
+{
+    r->depth--;
+}
+
+int
+oxc_type_unreadable(oxc_read_t *r, proto_tree *tree, int hf _U_, int offset, uint64_t arg _U_)
+{
+    return oxc_malformed(r, tree, offset, r->end - offset,
+                         "A value above has no defined layout, so the rest cannot be read");
+}
+
+void
+oxc_undecoded(oxc_read_t *r, proto_tree *tree, int offset, int length, const char *name)
+{
+    if (!r->measure)
+        proto_tree_add_expert_format(tree, r->pinfo, &ei_undecoded, r->tvb, offset, length,
+                                     "%s has %d bytes more than its contents", name, length);
+}
+
+void
+oxc_reading_register(int proto)
+{
+    static ei_register_info ei[] = {
+        { &ei_truncated, { "rop.truncated", PI_MALFORMED, PI_ERROR, "Bytes are missing", EXPFILL } },
+        { &ei_malformed,
+          { "rop.malformed", PI_MALFORMED, PI_ERROR, "Bytes that cannot be what they should be", EXPFILL } },
+        { &ei_too_much,
+          { "rop.too_much", PI_UNDECODED, PI_WARN,
+            "More fields than one PDU of this size can have: the rest is not shown", EXPFILL } },
+        { &ei_too_deep,
+          { "rop.too_deep", PI_MALFORMED, PI_ERROR, "Structures are nested deeper than is followed", EXPFILL } },
+        { &ei_undecoded, { "rop.undecoded", PI_UNDECODED, PI_WARN, "Bytes that belong to no field", EXPFILL } },
+    };
+
+    expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));
+}

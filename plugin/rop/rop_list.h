@@ -1,0 +1,26 @@
+/* rop_list.h
+ * A list of ROPs (MS-OXCROPS 2.2.1) while it is being read
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_ROP_LIST_H
+#define OXCNOTIF_ROP_LIST_H
+
+#include "rop/handle_table.h"
+
+typedef struct {
+    tvbuff_t *tvb;
+    packet_info *pinfo;
+    oxc_pdu_t *pdu;
+    unsigned payload;           /* its number in the PDU, from 0 */
+    int end;                    /* of RopsList */
+    oxc_handle_table_t handles;
+    unsigned deviations;        /* of the server, found out for the trailing ROPs of this list */
+    bool deviations_known;
+} oxc_rop_list_t;
+
+/* Begins a reading of something in the list. */
+void oxc_rop_list_read(oxc_read_t *r, oxc_rop_list_t *l, bool measure);
+
+#endif /* OXCNOTIF_ROP_LIST_H */
