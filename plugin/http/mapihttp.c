@@ -311,6 +311,8 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
         (record->pdu->call->kind != OXC_CALL_WAIT || message->is_request)) {
         oxc_notify_session(tvb, pinfo, tree, record->session);
         oxc_notify_call(pinfo, record->pdu);
+        if (record->pdu->call->kind == OXC_CALL_WAIT)
+            oxc_notify_wait(tvb, pinfo, tree, OXC_WAKEUP_HTTP_WAIT, record->pdu);
     }
 }
 
@@ -624,8 +626,8 @@ show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         proto_item_set_generated(proto_tree_add_uint(lost_tree, hf_unanswered, tvb, 0, 0, call->request->frame));
         oxc_notify_call_failed(pinfo, call, OXC_FAILURE_CUT_OFF);
         if (call->kind == OXC_CALL_WAIT)
-            oxc_notify_wakeup(tvb, pinfo, lost_tree, which, OXC_WAKEUP_HTTP_WAIT, OXC_OUTCOME_CUT_OFF, call->session,
-                              call->bound, call->request);
+            oxc_notify_wait_cut_off(tvb, pinfo, lost_tree, which, OXC_WAKEUP_HTTP_WAIT, call,
+                                    oxc_mapihttp_closed_by(pinfo));
     }
 }
 

@@ -19,11 +19,12 @@
 
 /* A connection with a wait on it: one at a time, as HTTP/1.1 has no more. */
 typedef struct {
-    const oxc_call_t *wait;     /* NULL when none is open */
+    oxc_call_t *wait;           /* NULL when none is open */
     uint32_t client_port;
     uint32_t progress;          /* of the server's bytes */
     bool ended;                 /* the answer is complete with this frame */
     nstime_t heard;             /* when the server was heard of last */
+    uint32_t heard_in;          /* and in which frame; 0 for none */
 } line_t;
 
 static wmem_map_t *lines;       /* conversation -> line_t */
@@ -49,7 +50,7 @@ sender_progress(const conversation_t *conversation)
 }
 
 void
-oxc_keepalive_wait_begins(packet_info *pinfo, const oxc_call_t *call)
+oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call)
 {
     conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
     line_t *line;
@@ -64,7 +65,8 @@ oxc_keepalive_wait_begins(packet_info *pinfo, const oxc_call_t *call)
     line->wait = call;
     line->ended = false;
     line->client_port = pinfo->srcport;
-    line->heard = pinfo->abs_ts;
+    line->heard = call->heard = pinfo->abs_ts;
+    line->heard_in = 0;
 }
 
 void
@@ -96,6 +98,29 @@ remember(packet_info *pinfo, const line_t *line, const nstime_t *lasted)
     return silence;
 }
 
+/*
+ * The server was heard of in this frame for the last time, and the session went on without it. Known once the capture
+ * was read.
+ */
+static const oxc_keepalive_t *
+never_heard_again(packet_info *pinfo, const line_t *line)
+{
+    const oxc_session_t *session = line && line->wait ? line->wait->session : NULL;
+    oxc_keepalive_t *silence;
+    nstime_t lasted;
+
+    if (!session || line->heard_in != pinfo->num || !session->pending_period)
+        return NULL;
+    nstime_delta(&lasted, &session->latest_call, &line->heard);
+    if (!is_too_long(&lasted, session->pending_period))
+        return NULL;
+    silence = wmem_new(pinfo->pool, oxc_keepalive_t);
+    silence->lasted = lasted;
+    silence->period = session->pending_period;
+    silence->wait_in = line->wait->request->frame;
+    return silence;
+}
+
 const oxc_keepalive_t *
 oxc_keepalive_ended(packet_info *pinfo)
 {
@@ -104,12 +129,14 @@ oxc_keepalive_ended(packet_info *pinfo)
     nstime_t lasted;
     line_t *line;
 
-    if (PINFO_FD_VISITED(pinfo))
-        return (const oxc_keepalive_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_silence, SILENCE_KEY);
     if (wmem_map_size(lines) == 0)
         return NULL;
     conversation = find_conversation_pinfo(pinfo, 0);
     line = conversation ? (line_t *)wmem_map_lookup(lines, conversation) : NULL;
+    if (PINFO_FD_VISITED(pinfo)) {
+        silence = (const oxc_keepalive_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_silence, SILENCE_KEY);
+        return silence ? silence : never_heard_again(pinfo, line);
+    }
     if (!line || !line->wait)
         return NULL;
     if (pinfo->srcport != line->client_port) {
@@ -125,7 +152,8 @@ oxc_keepalive_ended(packet_info *pinfo)
     if (line->wait->session && line->wait->session->pending_period &&
         is_too_long(&lasted, line->wait->session->pending_period))
         silence = remember(pinfo, line, &lasted);
-    line->heard = pinfo->abs_ts;
+    line->heard = line->wait->heard = pinfo->abs_ts;
+    line->heard_in = pinfo->num;
     if (line->ended || oxc_tcp_ends_seen(pinfo))
         line->wait = NULL;
     return silence;

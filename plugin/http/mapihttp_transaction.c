@@ -30,6 +30,7 @@
 typedef struct {
     uint32_t watched_from;
     uint8_t ends_seen;          /* see oxc_tcp_ends_seen() */
+    uint32_t client_port;       /* of the latest request */
     wmem_list_t *open;          /* mapihttp_exchange_t without a response, oldest first */
     oxc_session_t *session;     /* of messages without headers: the latest that began here */
 } connection_t;
@@ -122,6 +123,9 @@ oxc_mapihttp_cut_off(packet_info *pinfo)
         /* It stays in the list: after the client's FIN a server may still answer. */
         if (!exchange->ours || exchange->given_up)
             continue;
+        /* Behind a Disconnect nobody waits for an answer. */
+        if (exchange->call->session && exchange->call->session->end == OXC_END_DISCONNECTED)
+            continue;
         exchange->given_up = true;
         if (!lost)
             lost = wmem_list_new(wmem_file_scope());
@@ -130,6 +134,16 @@ oxc_mapihttp_cut_off(packet_info *pinfo)
     if (lost)
         p_add_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, CUT_OFF_KEY, lost);
     return lost;
+}
+
+oxc_closed_by_t
+oxc_mapihttp_closed_by(packet_info *pinfo)
+{
+    const connection_t *connection = connection_find(pinfo);
+
+    if (!connection || connection->client_port == 0)
+        return OXC_CLOSED_BY_UNKNOWN;
+    return pinfo->srcport == connection->client_port ? OXC_CLOSED_BY_CLIENT : OXC_CLOSED_BY_SERVER;
 }
 
 /* ---- cookies ---- */
@@ -480,6 +494,7 @@ exchange_new(packet_info *pinfo, bool ours)
     wmem_list_t *open = connection_get(pinfo)->open;
 
     exchange->ours = ours;
+    connection_get(pinfo)->client_port = pinfo->srcport;
     wmem_list_append(open, exchange);
     if (wmem_list_count(open) > MAX_OPEN)
         wmem_list_remove_frame(open, wmem_list_head(open));

@@ -83,6 +83,9 @@ void oxc_mapihttp_set_watched(packet_info *pinfo);
  */
 wmem_list_t *oxc_mapihttp_cut_off(packet_info *pinfo);
 
+/* Which side of the frame's connection sent this frame, for one that ends it. */
+oxc_closed_by_t oxc_mapihttp_closed_by(packet_info *pinfo);
+
 void oxc_register_mapihttp_transaction(int proto);
 
 #endif /* OXCNOTIF_MAPIHTTP_TRANSACTION_H */

@@ -20,7 +20,7 @@ typedef struct oxc_notify_state {
     oxc_wakeup_t *open;      /* the latest wake-up: calls may be its follow-up */
     oxc_wakeup_t *last_push; /* the latest datagram with no fetch after it */
     oxc_wakeup_t *told_push; /* the same as it was before the latest fetch, in case that fails */
-    const oxc_call_t *wait;  /* the latest wait that began */
+    oxc_call_t *wait;        /* the latest wait that began */
     bool wait_ended;         /* with an event, and no fetch after it */
     bool pushes;             /* datagrams come for it */
 } state_t;
@@ -146,6 +146,7 @@ new_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_w
     note_time(pinfo);
     if (request) {
         wakeup->request_frame = request->frame;
+        request->call->outcome = outcome;
         nstime_delta(&wakeup->waited, &wakeup->time, &request->time);
     }
     return wakeup;
@@ -262,8 +263,11 @@ oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request)
         return;
     if (!session && request->call->channel)
         session = oxc_channel_session(request->call->channel);
-    if (session)
-        state_of(session)->wait = request->call;
+    if (!session)
+        return;
+    if (state_of(session)->wait && state_of(session)->wait != request->call)
+        state_of(session)->wait->next_wait = request->call;
+    state_of(session)->wait = request->call;
 }
 
 /* In a sealed association the fetch may be another session's. */

@@ -51,6 +51,7 @@ typedef struct oxc_wakeup {
     uint32_t next_in;            /* the next wake-up of the session, within the window; 0 for none */
     struct oxc_calls *calls;     /* of the session after it; see notify/followup.h */
     bool undecided;     /* something of what followed is missing in the capture: nobody can say what became of it */
+    uint8_t closed_by;  /* oxc_closed_by_t, of a wait that was cut off */
     uint8_t match;      /* oxc_match_t of the link */
     uint8_t confidence; /* 0 to 100: of links shown with c, about c % are right */
 } oxc_wakeup_t;

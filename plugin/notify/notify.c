@@ -25,6 +25,7 @@ static int tap_oxcnotif = -1;
 static int hf_wakeup = -1;
 static int hf_method = -1;
 static int hf_outcome = -1;
+static int hf_closed_by = -1;
 static int hf_wait_in = -1;
 static int hf_waited = -1;
 static int hf_session = -1;
@@ -44,6 +45,7 @@ static expert_field ei_empty;
 static expert_field ei_polling;
 static expert_field ei_repeated;
 static expert_field ei_cut_off;
+static expert_field ei_abandoned;
 static expert_field ei_rejected;
 static expert_field ei_unknown_handle;
 static expert_field ei_released_handle;
@@ -66,10 +68,18 @@ static const value_string method_vals[] = {
 };
 
 static const value_string outcome_vals[] = {
-    { OXC_OUTCOME_PENDING, "Notifications are pending" },
-    { OXC_OUTCOME_TIMEOUT, "Ended without an event" },
-    { OXC_OUTCOME_REJECTED, "Rejected, or an error" },
+    { OXC_OUTCOME_PENDING, "Pending notifications" },
+    { OXC_OUTCOME_TIMEOUT, "Timeout" },
+    { OXC_OUTCOME_REJECTED, "Refused" },
     { OXC_OUTCOME_CUT_OFF, "Cut off before the answer" },
+    { OXC_OUTCOME_ABANDONED, "Abandoned by the client" },
+    { 0, NULL }
+};
+
+static const value_string closed_by_vals[] = {
+    { OXC_CLOSED_BY_CLIENT, "Client" },
+    { OXC_CLOSED_BY_SERVER, "Server" },
+    { OXC_CLOSED_BY_DEVICE, "Device between client and server" },
     { 0, NULL }
 };
 
@@ -173,9 +183,12 @@ show_outcome(packet_info *pinfo, proto_item *item, const oxc_wakeup_t *wakeup)
     if (wakeup->outcome == OXC_OUTCOME_CUT_OFF)
         expert_add_info_format(
             pinfo, item, &ei_cut_off,
-            "The wait was cut off %s%s%s before its answer: the server does not end a wait like this. Load balancers "
-            "and proxies do, often after 60, 120 or 300 s without traffic",
-            waited ? "after " : "", waited ? waited : "", waited ? " s" : "");
+            "%s the connection %s%s%sbefore the wait was answered. Servers answer a wait; load balancers and proxies "
+            "often end connections after 60 or 120 s without traffic",
+            wakeup->closed_by == OXC_CLOSED_BY_CLIENT   ? "The client ended"
+            : wakeup->closed_by == OXC_CLOSED_BY_SERVER ? "The server's side ended"
+                                                        : "Something ended",
+            waited ? waited : "", waited ? " s after the request, " : "", "");
     if (wakeup->outcome == OXC_OUTCOME_REJECTED)
         expert_add_info_format(
             pinfo, item, &ei_rejected,
@@ -209,6 +222,8 @@ show_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_wakeu
     sub = proto_item_add_subtree(item, ett_wakeup);
     add_generated_uint(sub, hf_method, tvb, wakeup->method);
     add_generated_uint(sub, hf_outcome, tvb, wakeup->outcome);
+    if (wakeup->closed_by)
+        add_generated_uint(sub, hf_closed_by, tvb, wakeup->closed_by);
     oxc_notify_session(tvb, pinfo, sub, wakeup->session);
     if (wakeup->request_frame) {
         add_generated_uint(sub, hf_wait_in, tvb, wakeup->request_frame);
@@ -271,6 +286,73 @@ oxc_notify_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
                                      wakeup->session->number);
 }
 
+void
+oxc_notify_wait_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which,
+                        oxc_wakeup_method_t method, const oxc_call_t *wait, oxc_closed_by_t closed_by)
+{
+    oxc_wakeup_t *wakeup =
+        wait->channel ? oxc_matcher_wakeup_through(pinfo, which, method, OXC_OUTCOME_CUT_OFF, wait->channel, wait->request)
+                      : oxc_matcher_wakeup(pinfo, which, method, OXC_OUTCOME_CUT_OFF, wait->session, wait->bound,
+                                           wait->request);
+
+    if (wakeup && !PINFO_FD_VISITED(pinfo))
+        wakeup->closed_by = closed_by;
+    show_wakeup(tvb, pinfo, tree, wakeup);
+}
+
+/* A server that still lives ends a wait after 300 s (MS-OXCRPC 3.3.4.1, MS-OXCMAPIHTTP 3.2.5.5); a little late is fine. */
+#define LONGEST_WAIT 330.0
+#define PENDING_MISSED 3        /* times X-PendingPeriod, of a server that keeps it */
+
+/*
+ * Did the client go on without an answer? A newer wait of its session says so, unless the server refused that because the
+ * earlier one was open (MS-OXCRPC 3.3.4.1), and so does a session that goes on for longer than a wait may take.
+ */
+static bool
+is_abandoned(const oxc_call_t *wait)
+{
+    const oxc_session_t *session = wait->session;
+    nstime_t silent;
+    double limit = LONGEST_WAIT;
+
+    if (wait->response || wait->outcome || !session || session->sealed)
+        return false;
+    if (wait->next_wait)
+        return wait->next_wait->outcome != OXC_OUTCOME_REJECTED;
+    if (session->end == OXC_END_DISCONNECTED)
+        return false;
+    nstime_delta(&silent, &session->latest_call, nstime_is_zero(&wait->heard) ? &wait->request->time : &wait->heard);
+    if (!nstime_is_zero(&wait->heard) && session->pending_period)
+        limit = MIN(limit, PENDING_MISSED * session->pending_period / 1000.0 + 1);
+    return nstime_to_sec(&silent) > limit;
+}
+
+void
+oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_method_t method,
+                const oxc_pdu_t *request)
+{
+    const oxc_call_t *wait = request->call;
+    proto_item *item;
+    proto_tree *sub;
+
+    if (!PINFO_FD_VISITED(pinfo) || !is_abandoned(wait))
+        return;
+    item = proto_tree_add_item(tree, hf_wakeup, tvb, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ": %s, %s", val_to_str_const(method, method_vals, "?"),
+                           val_to_str_const(OXC_OUTCOME_ABANDONED, outcome_vals, "?"));
+    sub = proto_item_add_subtree(item, ett_wakeup);
+    add_generated_uint(sub, hf_method, tvb, method);
+    add_generated_uint(sub, hf_outcome, tvb, OXC_OUTCOME_ABANDONED);
+    if (wait->next_wait && wait->next_wait->request)
+        expert_add_info_format(pinfo, item, &ei_abandoned,
+                               "No answer and no end of the connection was seen; the client waits again in frame %u. "
+                               "Devices that drop idle connections without a word cause this",
+                               wait->next_wait->request->frame);
+    else
+        expert_add_info(pinfo, item, &ei_abandoned);
+}
+
 /* ---- fetches ---- */
 
 /* Wake-ups whose frames are past: statistics of the first pass learn of them now. */
@@ -284,6 +366,13 @@ tell_late_wakeups(packet_info *pinfo, const oxc_pdu_t *request)
 
         tell_tap(pinfo, &event);
     }
+}
+
+static void
+note_call(const packet_info *pinfo, const oxc_pdu_t *pdu)
+{
+    if (!PINFO_FD_VISITED(pinfo) && pdu->call->session && !pdu->is_response)
+        pdu->call->session->latest_call = pinfo->abs_ts;
 }
 
 /* A server that answers ROPs knows the session; a client may also ask for one that never was. */
@@ -306,6 +395,7 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     oxc_tap_t event = { .kind = pdu->is_response ? OXC_TAP_FETCH_RESPONSE : OXC_TAP_FETCH_REQUEST,
                         .session = pdu->call->session, .pdu = pdu };
 
+    note_call(pinfo, pdu);
     oxc_matcher_fetch(pinfo, pdu);
     tell_late_wakeups(pinfo, pdu);
     note_late_start(pinfo, pdu);
@@ -348,6 +438,7 @@ oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu)
 {
     oxc_tap_t event = { .kind = OXC_TAP_CALL, .session = pdu->call->session, .pdu = pdu };
 
+    note_call(pinfo, pdu);
     if (pdu->call->kind == OXC_CALL_WAIT && !pdu->is_response)
         oxc_matcher_wait(pinfo, pdu);
     tell_tap(pinfo, &event);
@@ -412,6 +503,9 @@ register_fields(void)
         { &hf_method, { "Method", "oxcnotif.wakeup.method", FT_UINT8, BASE_DEC, VALS(method_vals), 0, NULL, HFILL } },
         { &hf_outcome,
           { "Outcome", "oxcnotif.wakeup.outcome", FT_UINT8, BASE_DEC, VALS(outcome_vals), 0, NULL, HFILL } },
+        { &hf_closed_by,
+          { "Closed by", "oxcnotif.wakeup.closed_by", FT_UINT8, BASE_DEC, VALS(closed_by_vals), 0,
+            "Which side ended the connection before the wait was answered", HFILL } },
         { &hf_wait_in,
           { "Wait began in", "oxcnotif.wakeup.wait_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0,
             NULL, HFILL } },
@@ -456,6 +550,9 @@ register_fields(void)
           { "oxcnotif.push.polling", PI_SEQUENCE, PI_WARN, "Client polls, although it registered for datagrams",
             EXPFILL } },
         { &ei_repeated, { "oxcnotif.push.repeated", PI_SEQUENCE, PI_WARN, "Push datagram repeated", EXPFILL } },
+        { &ei_abandoned,
+          { "oxcnotif.wait.abandoned", PI_SEQUENCE, PI_WARN, "The client went on without an answer to its wait",
+            EXPFILL } },
         { &ei_cut_off, { "oxcnotif.wait.cut_off", PI_SEQUENCE, PI_WARN, "Wait cut off", EXPFILL } },
         { &ei_rejected, { "oxcnotif.wait.rejected", PI_RESPONSE_CODE, PI_WARN, "Wait rejected", EXPFILL } },
         { &ei_unknown_handle,

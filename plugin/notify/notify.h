@@ -23,7 +23,8 @@ typedef enum {
     OXC_OUTCOME_PENDING = 1,    /* there is something to fetch */
     OXC_OUTCOME_TIMEOUT = 2,    /* the wait ended without an event: healthy */
     OXC_OUTCOME_REJECTED = 3,   /* an error or rejection */
-    OXC_OUTCOME_CUT_OFF = 4     /* the connection ended before the answer */
+    OXC_OUTCOME_CUT_OFF = 4,    /* the connection ended before the answer */
+    OXC_OUTCOME_ABANDONED = 5   /* nothing ended it, and the client went on without it */
 } oxc_wakeup_outcome_t;
 
 /*
@@ -45,6 +46,20 @@ void oxc_notify_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint
 void oxc_notify_wakeup_through(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which,
                                oxc_wakeup_method_t method, oxc_wakeup_outcome_t outcome, oxc_channel_t *channel,
                                const oxc_pdu_t *request);
+
+/*
+ * The connection of a wait ended before its answer: shows the wake-up, and who ended it. which tells several wake-ups of
+ * one frame apart.
+ */
+void oxc_notify_wait_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which,
+                             oxc_wakeup_method_t method, const oxc_call_t *wait, oxc_closed_by_t closed_by);
+
+/*
+ * The request of a wait, on every visit: shows on later ones that the client went on without an answer. A frame has one
+ * such request at most that is shown.
+ */
+void oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_method_t method,
+                     const oxc_pdu_t *request);
 
 /*
  * Shows, on the request and the response of a fetch, which wake-up it answers; to be called by the transport for every

@@ -22,10 +22,15 @@
 /* Tells these wake-ups from others of the frame, which have the discriminators of calls. */
 #define CUT_OFF_WAKEUP 0x40000000
 
+/* Keys of what is remembered with a frame that ended a connection. */
+#define LOST_WAITS_KEY 0
+#define CLOSED_BY_KEY 1
+
 typedef struct {
     uint8_t ends_seen; /* see oxc_tcp_ends_seen() */
     wmem_list_t *open; /* oxc_call_t, oldest first */
     wmem_map_t *where; /* oxc_call_t -> its place in open */
+    uint32_t client_port;
 } connection_t;
 
 static int proto_waits = -1;
@@ -62,6 +67,7 @@ oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait)
         conversation_add_proto_data(find_or_create_conversation(pinfo), proto_waits, connection);
         connections++;
     }
+    connection->client_port = pinfo->srcport;
     if (wmem_map_contains(connection->where, wait))
         return;
     wmem_list_append(connection->open, wait);
@@ -82,59 +88,94 @@ oxc_async_wait_ends(packet_info *pinfo, oxc_call_t *wait)
         wmem_list_remove_frame(connection->open, place);
 }
 
-/* The waits that this frame ends, with their connection. */
-static wmem_list_t *
-cut_off_here(packet_info *pinfo)
+static void
+note_closed_by(packet_info *pinfo, oxc_closed_by_t closed_by)
+{
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_waits, CLOSED_BY_KEY, GUINT_TO_POINTER(closed_by));
+}
+
+/* The waits that were open, and from now on are not; NULL for none. Behind a Disconnect nobody waits for an answer. */
+static void
+take_open_waits(packet_info *pinfo, connection_t *connection)
+{
+    wmem_list_t *lost = NULL;
+
+    for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at)) {
+        oxc_call_t *wait = (oxc_call_t *)wmem_list_frame_data(at);
+
+        if (wait->session && wait->session->end == OXC_END_DISCONNECTED)
+            continue;
+        if (!lost)
+            lost = wmem_list_new(wmem_file_scope());
+        wmem_list_append(lost, wait);
+    }
+    connection->open = wmem_list_new(wmem_file_scope());
+    connection->where = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+    if (lost)
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_waits, LOST_WAITS_KEY, lost);
+}
+
+/* The TCP connection of this frame: does it end here? */
+static void
+note_end_of_tcp(packet_info *pinfo)
 {
     connection_t *connection = find_connection(pinfo);
-    wmem_list_t *lost;
     uint8_t ends;
 
     if (!connection)
-        return NULL;
+        return;
     ends = oxc_tcp_ends_seen(pinfo);
     if ((ends & ~connection->ends_seen) == 0)
-        return NULL;
+        return;
     connection->ends_seen = ends;
-    if (wmem_list_count(connection->open) == 0)
-        return NULL;
-    lost = connection->open;
-    connection->open = wmem_list_new(wmem_file_scope());
-    connection->where = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-    p_add_proto_data(wmem_file_scope(), pinfo, proto_waits, 0, lost);
-    return lost;
+    take_open_waits(pinfo, connection);
+    note_closed_by(pinfo, pinfo->srcport == connection->client_port ? OXC_CLOSED_BY_CLIENT : OXC_CLOSED_BY_SERVER);
 }
 
 /* ---- every visit ---- */
 
-static int
-postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+static void
+show_lost_waits(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
-    wmem_list_t *lost;
+    wmem_list_t *lost = (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_waits, LOST_WAITS_KEY);
+    oxc_closed_by_t closed_by =
+        (oxc_closed_by_t)GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_waits, CLOSED_BY_KEY));
     uint32_t which = CUT_OFF_WAKEUP;
 
-    if (connections == 0 || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
-        return 0;
-    lost = PINFO_FD_VISITED(pinfo) ? (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_waits, 0)
-                                   : cut_off_here(pinfo);
-    if (!lost)
-        return 0;
-    for (wmem_list_frame_t *at = wmem_list_head(lost); at; at = wmem_list_frame_next(at), which++) {
+    for (wmem_list_frame_t *at = lost ? wmem_list_head(lost) : NULL; at; at = wmem_list_frame_next(at), which++) {
         const oxc_call_t *wait = (const oxc_call_t *)wmem_list_frame_data(at);
         proto_item *item = proto_tree_add_item(tree, proto_parent, tvb, 0, 0, ENC_NA);
-        proto_tree *cut_off_tree;
 
         proto_item_set_generated(item);
         proto_item_append_text(item, ", EcDoAsyncWaitEx: the connection ends before the response");
         col_append_fstr(pinfo->cinfo, COL_INFO, " [EcDoAsyncWaitEx of frame %u cut off]", wait->request->frame);
-        cut_off_tree = proto_item_add_subtree(item, ett_cut_off);
-        if (wait->channel)
-            oxc_notify_wakeup_through(tvb, pinfo, cut_off_tree, which, OXC_WAKEUP_ASYNC_WAIT, OXC_OUTCOME_CUT_OFF,
-                                      wait->channel, wait->request);
-        else
-            oxc_notify_wakeup(tvb, pinfo, cut_off_tree, which, OXC_WAKEUP_ASYNC_WAIT, OXC_OUTCOME_CUT_OFF,
-                              wait->session, wait->bound, wait->request);
+        oxc_notify_wait_cut_off(tvb, pinfo, proto_item_add_subtree(item, ett_cut_off), which, OXC_WAKEUP_ASYNC_WAIT,
+                                wait, closed_by);
     }
+}
+
+void
+oxc_async_waits_lost(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_closed_by_t closed_by)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    connection_t *connection =
+        conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_waits) : NULL;
+
+    if (PINFO_FD_VISITED(pinfo) || !connection || wmem_list_count(connection->open) == 0)
+        return;
+    take_open_waits(pinfo, connection);
+    note_closed_by(pinfo, closed_by);
+    show_lost_waits(tvb, pinfo, tree);
+}
+
+static int
+postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    if (connections == 0 || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
+        return 0;
+    if (!PINFO_FD_VISITED(pinfo))
+        note_end_of_tcp(pinfo);
+    show_lost_waits(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
 }
 

@@ -17,6 +17,12 @@
 void oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait);
 void oxc_async_wait_ends(packet_info *pinfo, oxc_call_t *wait);
 
+/*
+ * The connection that pinfo names is no TCP connection (RPC over HTTP) and has ended: shows its open waits as cut off. On
+ * later visits of the frame they are shown anyway. First visit only.
+ */
+void oxc_async_waits_lost(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_closed_by_t closed_by);
+
 /* Registers what looks at the end of every connection; parent is the protocol that it is shown under. */
 void oxc_async_waits_register(int parent);
 void oxc_async_waits_handoff(void);

@@ -71,6 +71,7 @@ async_wait_ex_request(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree 
     oxc_ndr_u32(&rpc.ndr, hf_ul_flags_in, NULL);
     oxc_rpc_show_session(tvb, pinfo, tree, rpc.pdu->call);
     oxc_notify_call(pinfo, rpc.pdu);
+    oxc_notify_wait(tvb, pinfo, tree, OXC_WAKEUP_ASYNC_WAIT, rpc.pdu);
     return oxc_rpc_end(&rpc, tvb);
 }
 

@@ -125,7 +125,7 @@ identifies_itself(packet_info *pinfo, tvbuff_t *data)
 
 /*
  * Did TCP ask a dissector about the data, and was that not DCE/RPC's? It asks nobody about what is retransmitted or out of
- * order: those calls were read already, or will be.
+ * order: those calls were read already, or will be. What HTTP carries is RPC over HTTP's.
  */
 static bool
 has_owner(const packet_info *pinfo)
@@ -135,7 +135,7 @@ has_owner(const packet_info *pinfo)
     if (last && GPOINTER_TO_INT(wmem_list_frame_data(last)) == proto_oxcnotif)
         last = wmem_list_frame_prev(last);      /* the post-dissector itself */
     return last && GPOINTER_TO_INT(wmem_list_frame_data(last)) != proto_tcp &&
-           !proto_is_frame_protocol(pinfo->layers, "dcerpc");
+           !proto_is_frame_protocol(pinfo->layers, "dcerpc") && !proto_is_frame_protocol(pinfo->layers, "http");
 }
 
 /*

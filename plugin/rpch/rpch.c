@@ -35,6 +35,7 @@
 #include "compat.h"
 
 #include "registration.h"
+#include "rpc/async_wait.h"
 #include "tcp/postdissector.h"
 #include "rpch/rpch_stream.h"
 #include "rpc/rpc_pdu.h"
@@ -238,6 +239,22 @@ is_channel(packet_info *pinfo)
     return connection && connection->claimed;
 }
 
+/* A virtual connection ends with its first channel that ends for good, and its waits with it. First pass only. */
+static void
+note_end(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    conversation_element_t *elements = pinfo->conv_elements;
+    const rpch_virtual_t *ended = rpch_ended(pinfo);
+    bool from_server;
+
+    if (!ended)
+        return;
+    from_server = addresses_equal(&pinfo->src, &ended->server) && pinfo->srcport == ended->port;
+    rpch_name_conversation(pinfo, ended);
+    oxc_async_waits_lost(frame, pinfo, tree, from_server ? OXC_CLOSED_BY_SERVER : OXC_CLOSED_BY_CLIENT);
+    pinfo->conv_elements = elements;
+}
+
 /*
  * Takes a connection over after a request for a channel. Also when HTTP was given bytes of which it made nothing:
  * perhaps they are of a channel older than the capture; or responses alone. Until that is certain, HTTP still gets what
@@ -254,6 +271,8 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     bool tls;
 
     if (pinfo->ptype == PT_TCP && !pinfo->flags.in_error_pkt) {
+        if (!PINFO_FD_VISITED(pinfo))
+            note_end(tvb, pinfo, tree);
         show_overrun(tvb, pinfo, tree);
         oxc_tls_show_undecrypted(tvb, pinfo, tree, proto_rpch, &ei_not_decrypted, is_channel);
     }

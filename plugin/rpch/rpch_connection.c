@@ -6,7 +6,10 @@
 
 #include "rpch/rpch_connection.h"
 
+#include <string.h>
+
 #include "tcp/postdissector.h"
+#include "tcp/tcp_close.h"
 #include "rpc/rpc_pdu.h"
 
 /* [MS-RPCH] 2.2.3.5, 2.2.3.6 */
@@ -116,6 +119,44 @@ rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pd
         return;
     rpch_set_use(connection, pinfo->num, use->channel,
                  find_virtual(pinfo, &cookie, use->channel, flags & RTS_FLAG_RECYCLE_CHANNEL));
+    use = rpch_current_use(connection, pinfo->num);
+    use->virtual_connection->current[use->channel] = connection;
+}
+
+rpch_virtual_t *
+rpch_ended(packet_info *pinfo)
+{
+    rpch_connection_t *connection = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
+    rpch_virtual_t *ended;
+    const rpch_use_t *use;
+    uint8_t ends;
+
+    if (!connection)
+        return NULL;
+    ends = oxc_tcp_ends_seen(pinfo);
+    if (ends == connection->ends_seen)
+        return NULL;
+    connection->ends_seen = ends;
+    use = rpch_current_use(connection, pinfo->num);
+    ended = use->virtual_connection;
+    if (!ended || ended->current[use->channel] != connection)
+        return NULL;
+    memset(ended->current, 0, sizeof ended->current);
+    return ended;
+}
+
+void
+rpch_name_conversation(packet_info *pinfo, const rpch_virtual_t *virtual_connection)
+{
+    conversation_element_t *names = wmem_alloc0_array(pinfo->pool, conversation_element_t, 3);
+
+    names[0].type = CE_STRING;
+    names[0].str_val = "rpch";
+    names[1].type = CE_UINT;
+    names[1].uint_val = virtual_connection->number;
+    names[2].type = CE_CONVERSATION_TYPE;
+    names[2].conversation_type_val = CONVERSATION_LOG;      /* for what has no addresses */
+    pinfo->conv_elements = names;
 }
 
 rpch_connection_t *

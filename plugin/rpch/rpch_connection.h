@@ -18,6 +18,7 @@ typedef struct rpch_virtual {
     address server;
     uint32_t port;
     bool has[RPCH_CHANNEL_OUT + 1];
+    const struct rpch_connection *current[RPCH_CHANNEL_OUT + 1];    /* of each channel; first pass */
 } rpch_virtual_t;
 
 /* What a connection is used for from some frame on. */
@@ -26,7 +27,8 @@ typedef struct {
     rpch_virtual_t *virtual_connection;
 } rpch_use_t;
 
-typedef struct {
+typedef struct rpch_connection {
+    uint8_t ends_seen;              /* see oxc_tcp_ends_seen(); first pass only */
     rpch_position_t position[2];    /* by direction; first pass only */
     uint32_t next_seq[2];
     bool have_seq[2];
@@ -60,5 +62,14 @@ void rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t 
  * which a client opens a channel. First pass only.
  */
 void rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pdu);
+
+/*
+ * The virtual connection that ends with this frame: a channel of it ended that no other one has replaced (MS-RPCH
+ * 3.2.1.5.3, recycling), and was the first to do so. NULL for none. First pass only, behind the TCP dissector.
+ */
+rpch_virtual_t *rpch_ended(packet_info *pinfo);
+
+/* Until it is reset, pinfo names the virtual connection in place of the TCP connection; the elements live in its pool. */
+void rpch_name_conversation(packet_info *pinfo, const rpch_virtual_t *virtual_connection);
 
 #endif /* OXCNOTIF_RPCH_CONNECTION_H */

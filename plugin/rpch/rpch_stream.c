@@ -200,15 +200,7 @@ call_dcerpc(rpch_call_t *call, tvbuff_t *pdu)
         rpch_learn(call->connection, pinfo, pdu);
     use = rpch_current_use(call->connection, pinfo->num);
     if (use->virtual_connection) {
-        conversation_element_t *names = wmem_alloc0_array(pinfo->pool, conversation_element_t, 3);
-
-        names[0].type = CE_STRING;
-        names[0].str_val = "rpch";
-        names[1].type = CE_UINT;
-        names[1].uint_val = use->virtual_connection->number;
-        names[2].type = CE_CONVERSATION_TYPE;
-        names[2].conversation_type_val = CONVERSATION_LOG;      /* for what has no addresses */
-        pinfo->conv_elements = names;
+        rpch_name_conversation(pinfo, use->virtual_connection);
         /* DCE/RPC makes one for a bind only; calls whose bind was not captured need one too. */
         if (call->learn)
             find_or_create_conversation(pinfo);

@@ -71,6 +71,7 @@ struct oxc_session {
     unsigned lost_tables;       /* the same: other objects that notifications can be about */
     oxc_session_t *replaces;    /* the session that ended because this one began; NULL for none */
     uint32_t pending_period;    /* X-PendingPeriod in ms; 0 while not known; first pass */
+    nstime_t latest_call;       /* when a call of the session was seen last */
     uint32_t polls_max;         /* PollsMax in ms; 0 while not known; first pass */
     bool index_known;           /* a Connect showed its piCxr */
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
@@ -148,6 +149,14 @@ struct oxc_pdu {
     bool exhausted;             /* it was not enough, which was said */
 };
 
+/* oxcnotif.wakeup.closed_by: which side ended a connection. */
+typedef enum {
+    OXC_CLOSED_BY_UNKNOWN = 0,
+    OXC_CLOSED_BY_CLIENT = 1,
+    OXC_CLOSED_BY_SERVER = 2,
+    OXC_CLOSED_BY_DEVICE = 3    /* between them: always inferred */
+} oxc_closed_by_t;
+
 struct oxc_call {
     oxc_call_kind_t kind;
     const char *name;           /* as the specification has it; NULL when the transport does not tell */
@@ -157,6 +166,9 @@ struct oxc_call {
     oxc_pdu_t *request;         /* NULL when not captured */
     oxc_pdu_t *response;        /* NULL when not (yet) captured */
     uint8_t failure;            /* oxc_failure_t; first pass */
+    uint8_t outcome;            /* of a wait: oxc_wakeup_outcome_t, 0 while it is open */
+    const oxc_call_t *next_wait;        /* of a wait: the next one of its session; NULL for none */
+    nstime_t heard;             /* of a wait: when the server was heard of last; zero if the transport does not tell */
     unsigned last_answered;     /* first pass: number of the request ROP that was answered last, from 1 */
     unsigned next_answer;       /* first pass: request ROP that the next response ROP may answer */
 };
