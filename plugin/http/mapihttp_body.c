@@ -215,6 +215,9 @@ keep_field(oxc_read_t *read, const struct ropdef_field *f, uint64_t value, int o
         r->body->user_dn = (const char *)tvb_get_string_enc(r->pinfo->pool, r->tvb, offset, next - offset - 1,
                                                             ENC_ASCII | ENC_NA);
         break;
+    case ROPDEF_KEEP_CODE_PAGE:
+        r->body->code_page = (uint32_t)value;
+        break;
     case ROPDEF_KEEP_DISPLAY_NAME:
         r->body->display_name = (const char *)tvb_get_string_enc(r->pinfo->pool, r->tvb, offset, next - offset - 2,
                                                                  ENC_UTF_16 | ENC_LITTLE_ENDIAN);

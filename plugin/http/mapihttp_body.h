@@ -63,6 +63,7 @@ const char *oxc_mapihttp_error_name(packet_info *pinfo, uint32_t error);
 typedef struct {
     bool has_status_code, has_error_code, has_event_pending;
     uint32_t status_code, error_code, event_pending;
+    uint32_t code_page;         /* DefaultCodePage of a Connect request; 0 when there is none */
     const char *user_dn;        /* of a Connect request, in pinfo->pool; NULL when there is none */
     const char *display_name;   /* of a Connect response */
 } oxc_body_t;

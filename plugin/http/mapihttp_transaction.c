@@ -413,6 +413,8 @@ begin_session(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mess
         session_keep_cookies(session, cookies, cookie);
     }
     session_add_guid(pinfo, session, guid);
+    if (record->exchange)
+        oxc_session_set_code_page(pinfo, session, record->exchange->code_page);
     if (body->display_name && *body->display_name)
         oxc_session_set_user(pinfo, session, body->display_name);
     else if (record->exchange)
@@ -442,6 +444,8 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
         return;
     record->settled = true;
     if (message->is_request) {
+        if (record->exchange)
+            record->exchange->code_page = body->code_page;
         if (record->exchange && body->user_dn && *body->user_dn)
             record->exchange->user_dn = wmem_strdup(wmem_file_scope(), body->user_dn);
     } else if (call->kind == OXC_CALL_CONNECT) {

@@ -19,6 +19,7 @@ typedef struct {
     const oxc_request_type_t *type;     /* NULL for an unknown one */
     const char *request_id;
     const char *user_dn;        /* of a Connect request */
+    uint32_t code_page;         /* its DefaultCodePage */
     oxc_call_t *call;           /* NULL if not ours */
     oxc_session_t *replaces;    /* session whose cookies a Connect request brought */
     bool told_session;          /* the request named its session context, in a cookie or by its connection */

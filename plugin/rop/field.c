@@ -189,12 +189,10 @@ oxc_field_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int o
     return offset + f->size;
 }
 
-static unsigned
-string_encoding(const ropdef_field_t *f)
+static bool
+is_wide(const ropdef_field_t *f)
 {
-    /* 8-bit strings are in the code page of the logon, which only the client knows; Western is the most likely. */
-    return f->type == ROPDEF_STRINGZ_16 || f->type == ROPDEF_STRING_16 ? ENC_UTF_16 | ENC_LITTLE_ENDIAN
-                                                                       : ENC_WINDOWS_1252 | ENC_NA;
+    return f->type == ROPDEF_STRINGZ_16 || f->type == ROPDEF_STRING_16;
 }
 
 static void
@@ -204,7 +202,11 @@ show_string(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
 
     if (r->measure || (!tree && !(f->flags & ROPDEF_INFO)))
         return;
-    text = (const char *)tvb_get_string_enc(r->pinfo->pool, r->tvb, offset, text_length, string_encoding(f));
+    if (is_wide(f))
+        text = (const char *)tvb_get_string_enc(r->pinfo->pool, r->tvb, offset, text_length,
+                                                ENC_UTF_16 | ENC_LITTLE_ENDIAN);
+    else
+        text = oxc_code_page_text(r->pinfo->pool, r->tvb, offset, text_length, oxc_code_page_of(r));
     if (tree)
         proto_tree_add_string(tree, *f->hf, r->tvb, offset, length, text);
     if (f->flags & ROPDEF_INFO)

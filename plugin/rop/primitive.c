@@ -116,15 +116,23 @@ oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide, const c
     return -1;
 }
 
-/* 8-bit strings are in the code page of the logon or message, which is not always known; Western is the most likely. */
+/* Western is the most likely where the code page is not known. */
 #define ENCODING(wide) ((wide) ? ENC_UTF_16 | ENC_LITTLE_ENDIAN : ENC_WINDOWS_1252 | ENC_NA)
 
 void
-oxc_string_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, bool wide, oxc_text_t *text)
+oxc_string_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, bool wide, uint32_t code_page,
+                oxc_text_t *text)
 {
+    const char *string;
     char *shown;
 
-    if (text) {
+    if (!wide && code_page != 0) {
+        bool nul = size > 0 && tvb_get_uint8(r->tvb, offset + size - 1) == 0;
+
+        string = oxc_code_page_text(r->pinfo->pool, r->tvb, offset, size - (nul ? 1 : 0), code_page);
+        proto_tree_add_string(tree, hf, r->tvb, offset, size, string);
+        oxc_text_add(text, "%s", *string ? string : "(empty)");
+    } else if (text) {
         proto_tree_add_item_ret_display_string(tree, hf, r->tvb, offset, size, ENCODING(wide), r->pinfo->pool, &shown);
         oxc_text_add(text, "%s", *shown ? shown : "(empty)");
     } else {
@@ -140,7 +148,7 @@ oxc_stringz(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_
     if (size < 0)
         return -1;
     if (!r->measure)
-        oxc_string_item(r, tree, hf, offset, size, wide, text);
+        oxc_string_item(r, tree, hf, offset, size, wide, oxc_code_page_of(r), text);
     return offset + size;
 }
 

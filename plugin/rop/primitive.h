@@ -25,8 +25,12 @@ typedef oxc_read_t oxc_cursor_t;
  */
 int oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide, const char *name);
 
-/* A string of size bytes, all there, as field hf (FT_STRINGZ or FT_STRING); appended to text unless NULL. */
-void oxc_string_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, bool wide, oxc_text_t *text);
+/*
+ * A string of size bytes, all there, with or without its NUL, as field hf (FT_STRINGZ); one of 8 bits is in the code
+ * page, if that is not 0.
+ */
+void oxc_string_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, bool wide, uint32_t code_page,
+                     oxc_text_t *text);
 
 /* The string at offset with its NUL as field hf (FT_STRINGZ); appended to text unless NULL. */
 int oxc_stringz(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_text_t *text);

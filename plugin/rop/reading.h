@@ -8,6 +8,7 @@
 #define OXCNOTIF_READING_H
 
 #include "compat.h"
+#include "session/code_page.h"
 #include "session/session.h"
 
 #include <epan/expert.h>
@@ -56,6 +57,13 @@ typedef struct oxc_read {
     /* Dissects a buffer of size bytes, which may be more than there are; returns the offset behind it, or -1. */
     int (*read_buffer)(struct oxc_read *r, proto_tree *tree, const struct ropdef_field *f, int offset, uint64_t size);
 } oxc_read_t;
+
+/* The code page of 8-bit text; 0 while it is not known. */
+static inline uint32_t
+oxc_code_page_of(const oxc_read_t *r)
+{
+    return r->pdu && r->pdu->call->session ? r->pdu->call->session->code_page : 0;
+}
 
 /* The logon that the ROP being read works on; see oxc_session_logon(). */
 static inline uint32_t

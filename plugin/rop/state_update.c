@@ -19,10 +19,10 @@ keeps(const oxc_read_t *r)
 static const char *
 kept_string(const oxc_read_t *r, const ropdef_field_t *f, int offset, int next)
 {
-    int width = f->type == ROPDEF_STRINGZ_16 ? 2 : 1;
-
-    return (const char *)tvb_get_string_enc(wmem_file_scope(), r->tvb, offset, next - offset - width,
-                                            width == 2 ? ENC_UTF_16 | ENC_LITTLE_ENDIAN : ENC_WINDOWS_1252 | ENC_NA);
+    if (f->type == ROPDEF_STRINGZ_16)
+        return (const char *)tvb_get_string_enc(wmem_file_scope(), r->tvb, offset, next - offset - 2,
+                                                ENC_UTF_16 | ENC_LITTLE_ENDIAN);
+    return oxc_code_page_text(wmem_file_scope(), r->tvb, offset, next - offset - 1, oxc_code_page_of(r));
 }
 
 /* Only subscriptions and tables are notified: another object has taken over the handle of one. */

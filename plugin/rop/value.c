@@ -246,7 +246,8 @@ rule_action_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
 
 /* A string whose size stands in front, NUL included unless it is very long (MS-OXCFXICS 2.2.4.1.3). */
 static int
-streamed_string(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, oxc_text_t *text)
+streamed_string(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, uint32_t code_page,
+                oxc_text_t *text)
 {
     uint32_t size;
 
@@ -254,7 +255,7 @@ streamed_string(oxc_read_t *r, proto_tree *tree, int hf, int offset, bool wide, 
     if (offset < 0 || !oxc_fits(r, tree, offset, size))
         return -1;
     if (!r->measure && size > 0)
-        oxc_string_item(r, tree, hf, offset, (int)size, wide, text);
+        oxc_string_item(r, tree, hf, offset, (int)size, wide, code_page, text);
     return offset + (int)size;
 }
 
@@ -303,12 +304,16 @@ single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t
             return offset;
     }
     if (r->counts == OXC_COUNTS_STREAM) {
-        if (type & OXC_PTYP_CODE_PAGE)
-            type = (type & ~OXC_PTYP_CODE_PAGE) == OXC_CODE_PAGE_UNICODE ? PTYP_STRING : PTYP_STRING8;
+        uint32_t code_page = oxc_code_page_of(r);
+
+        if (type & OXC_PTYP_CODE_PAGE) {
+            code_page = type & ~(uint32_t)OXC_PTYP_CODE_PAGE;
+            type = code_page == OXC_CODE_PAGE_UNICODE ? PTYP_STRING : PTYP_STRING8;
+        }
         if (type == PTYP_STRING)
-            return streamed_string(r, tree, hf_string, offset, true, text);
+            return streamed_string(r, tree, hf_string, offset, true, code_page, text);
         if (type == PTYP_STRING8)
-            return streamed_string(r, tree, hf_string8, offset, false, text);
+            return streamed_string(r, tree, hf_string8, offset, false, code_page, text);
     }
     switch (type) {
     case PTYP_UNSPECIFIED:

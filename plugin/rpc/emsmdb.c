@@ -277,6 +277,7 @@ connect_request(oxc_rpc_t *rpc)
         col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", %s", short_dn(user));
     if (!PINFO_FD_VISITED(rpc->pinfo)) {
         rpc->state->user = user ? wmem_strdup(wmem_file_scope(), user) : NULL;
+        rpc->state->code_page = cpid;
         rpc->state->encoding = code_page(cpid);
     }
 }
@@ -302,6 +303,7 @@ connect_response(oxc_rpc_t *rpc)
     if (!session || PINFO_FD_VISITED(rpc->pinfo))
         return;
     session->polls_max = polls_max;
+    oxc_session_set_code_page(rpc->pinfo, session, rpc->state->code_page);
     oxc_session_set_user(rpc->pinfo, session, rpc->state->user ? rpc->state->user : display_name);
     oxc_session_add_key(rpc->pinfo, session, OXC_KEY_INDEX, key,
                         oxc_session_index_key(session_index, &rpc->pinfo->src, key));

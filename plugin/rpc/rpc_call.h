@@ -32,6 +32,7 @@ typedef struct {
     uint16_t opnum;
     oxc_call_t *call;
     const char *user;           /* szUserDN of a connect call */
+    uint32_t code_page;         /* its ulCpid */
     unsigned encoding;          /* of 8-bit text, as its ulCpid says */
     const oxc_session_t *linked;        /* session that ulIcxrLink names */
     struct oxc_push *push;      /* registration of a callback address */

@@ -115,6 +115,13 @@ oxc_session_set_user(packet_info *pinfo, oxc_session_t *session, const char *use
         session->user = wmem_strdup(wmem_file_scope(), user);
 }
 
+void
+oxc_session_set_code_page(packet_info *pinfo, oxc_session_t *session, uint32_t code_page)
+{
+    if (!PINFO_FD_VISITED(pinfo))
+        session->code_page = code_page;
+}
+
 /* What ends with the session, although nobody released it. */
 static void
 count_lost(void *key _U_, void *value, void *user_data)

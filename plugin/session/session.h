@@ -74,6 +74,7 @@ struct oxc_session {
     nstime_t latest_call;       /* when a call of the session was seen last */
     uint32_t polls_max;         /* PollsMax in ms; 0 while not known; first pass */
     bool index_known;           /* a Connect showed its piCxr */
+    uint32_t code_page;         /* of 8-bit text, as the Connect call said; 0 when not captured */
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
     int8_t store[256];          /* oxc_store_t of each LogonId; first pass */
@@ -101,6 +102,9 @@ void oxc_session_add_key(packet_info *pinfo, oxc_session_t *session, oxc_key_kin
 
 /* The user a session belongs to, once a Connect call has told it; the text is copied. */
 void oxc_session_set_user(packet_info *pinfo, oxc_session_t *session, const char *user);
+
+/* The code page that the client asked for. */
+void oxc_session_set_code_page(packet_info *pinfo, oxc_session_t *session, uint32_t code_page);
 
 /* Disconnect, a zero context handle, a lost context or a new connect ends the session with this frame. */
 void oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how);

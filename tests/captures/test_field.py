@@ -23,7 +23,6 @@ EXPECTED_FAILURES: dict[tuple[str, str], str] = {
     ("d07_br", "not rejected"): "E",
     ("d10_tcp", "preference is named"): "C",
     ("g01_escape", "no ESC byte in text output and tables"): "I",
-    ("g03_string8", "name"): "F",
     ("h02_rststream", "cuts"): "J",
     ("h04_mux", "sessions of wakes"): "J",
     ("h04_mux", "links"): "J",

@@ -1,0 +1,20 @@
+/* code_page.h
+ * 8-bit text in the code page of a session
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_CODE_PAGE_H
+#define OXCNOTIF_CODE_PAGE_H
+
+#include "compat.h"
+
+#include <epan/wmem_scopes.h>
+
+/*
+ * The size bytes at offset, without a NUL, as UTF-8 in scope. 0 is no code page: Windows-1252 then, as for one that is
+ * not known and for text that its code page does not have.
+ */
+const char *oxc_code_page_text(wmem_allocator_t *scope, tvbuff_t *tvb, int offset, int size, uint32_t code_page);
+
+#endif /* OXCNOTIF_CODE_PAGE_H */
