@@ -18,13 +18,15 @@ COMMON = {name: f"rop.{snake(name)}" for name in (
 
 # What a ROP does needs something to do it with.
 NEEDS = {"set_columns": ("columns",), "set_recipients": ("recipient_columns",), "name_folder": ("name", "folder"),
-         "name_properties": ("names", "ids"), "logon": ("logon_flags",), "notify": ("target",), "pending": ("session_index",)}
+         "name_properties": ("names", "ids"), "logon": ("logon_flags",), "notify": ("target",),
+         "pending": ("session_index",)}
 BY_COLUMNS = ("PropertyRow", "RecipientRow")    # C types that are read by columns
 
 # What the session keeps has a shape.
 TAGS, NUMBER = (("tag",), True), (("u8", "u16", "u32", "bool"), False)
 KEPT = {"columns": TAGS, "recipient_columns": TAGS, "row_columns": TAGS, "names": (("PropertyName",), True),
-        "ids": (("u16",), True), "folder_names": (("fid",), True), "folder": (("fid",), False), "message": (("mid",), False),
+        "ids": (("u16",), True), "folder_names": (("fid",), True), "folder": (("fid",), False),
+        "message": (("mid",), False),
         "name": (("z8", "z16"), False), "state_property": (("tag",), False), "user_dn": (("z8",), False),
         "display_name": (("z16",), False)}
 
@@ -157,7 +159,8 @@ class Checker:
                     found |= {b.mask for b in flags.bits if b.name == name}
                     for b in flags.bits:
                         if b.enum:
-                            found |= {v * (b.mask & -b.mask) for v, n, _ in self.model.enums[b.enum].values if n == name}
+                            values = self.model.enums[b.enum].values
+                            found |= {v * (b.mask & -b.mask) for v, n, _ in values if n == name}
                 if f.type == "error" and name in self.error_codes:
                     found.add(self.error_codes[name])
             if len(found) > 1:
@@ -251,7 +254,8 @@ class Checker:
             with self.errors.collected():
                 f.broken = True
                 if closed and closed.name != f.name:
-                    raise DefinitionError(f.where, f"nothing can follow {closed.name}, which takes all bytes to the end")
+                    raise DefinitionError(f.where, f"nothing can follow {closed.name}, "
+                                                   "which takes all bytes to the end")
                 if f.type == "decision":
                     self.decision(form, f, earlier)
                 else:
@@ -308,7 +312,8 @@ class Checker:
                     raise DefinitionError(ctype.where, f"unknown structure {name}")
                 self.model.structs[name].used = True
             if f.arg and f.arg not in ctype.args:
-                raise DefinitionError(f.where, f"{f.type} knows no '{f.arg}' (known: {', '.join(ctype.args) or 'nothing'})")
+                raise DefinitionError(f.where, f"{f.type} knows no '{f.arg}' "
+                                               f"(known: {', '.join(ctype.args) or 'nothing'})")
         else:
             self.missing(f.type)
             raise DefinitionError(f.where, f"unknown type {f.type}")
@@ -324,7 +329,8 @@ class Checker:
             raise DefinitionError(f.where, "'at' counts from the beginning of an auxiliary block")
         types, array = KEPT.get(f.keep, NUMBER)
         if f.keep and (f.type not in types or (f.array is not None) != array):
-            raise DefinitionError(f.where, f"what is kept as {f.keep} is {' or '.join(types)}{'[...]' if array else ''}")
+            shape = ' or '.join(types) + ('[...]' if array else '')
+            raise DefinitionError(f.where, f"what is kept as {f.keep} is {shape}")
         if f.each and f.array is None:
             raise DefinitionError(f.where, "'each' names the elements of an array")
         if f.flags:
@@ -334,7 +340,8 @@ class Checker:
             flags = self.model.flags[f.flags]
             flags.used = True
             if flags.width != SCALARS[f.type]:
-                raise DefinitionError(f.where, f"flags {f.flags} have {flags.width} bytes, {f.type} has {SCALARS[f.type]}")
+                raise DefinitionError(f.where, f"flags {f.flags} have {flags.width} bytes, "
+                                               f"{f.type} has {SCALARS[f.type]}")
         if f.size is not None and f.array is None and f.type in (*SCALARS, "z8", "z16", "handle"):
             raise DefinitionError(f.where, f"{f.type} has its size already")
 
@@ -342,7 +349,9 @@ class Checker:
         flags = self.model.flags[f.flags]
         bits = []
         for bit in flags.bits:
-            name = f"{f.header.filter.split('.')[0]}.{bit.filter}" if bit.filter else f"{f.header.filter}.{snake(bit.name)}"
+            name = f"{f.header.filter}.{snake(bit.name)}"
+            if bit.filter:
+                name = f"{f.header.filter.split('.')[0]}.{bit.filter}"
             if bit.enum:
                 enum = self.enum(bit.enum, bit.where)
                 h = self.header(name, bit.label, FTYPES[f.type], "BASE_HEX", enum.name, bit.mask, bit.where)
@@ -453,8 +462,8 @@ class Checker:
             self.model.columns[rop.rows[1]].used = True
         for f in fields:
             if f.keep == "row_columns":
-                raise DefinitionError(f.where, f"'keep row_columns' ends with the reading of a message: {rop.name}, whose rows "
-                                               "the session keeps for later passes, must say 'rows ...'")
+                raise DefinitionError(f.where, f"'keep row_columns' ends with the reading of a message: {rop.name}, "
+                                               "whose rows the session keeps for later passes, must say 'rows ...'")
 
     def inside(self, form: Form) -> Iterator[Field]:
         for f in form.fields:

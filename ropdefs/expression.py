@@ -8,7 +8,8 @@ from model import DefinitionError
 
 Node = tuple[Any, ...]         # an expression, see parse_expression()
 
-TOKEN = re.compile(r'\s*(0[xX][0-9A-Fa-f]+|\d+|[A-Za-z_][A-Za-z_0-9]*|"[^"]*"|\|\||&&|==|!=|<=|>=|<<|>>|[-+*&!<>(){}\[\],.=])')
+TOKEN = re.compile(r'\s*(0[xX][0-9A-Fa-f]+|\d+|[A-Za-z_][A-Za-z_0-9]*|"[^"]*"'
+                   r'|\|\||&&|==|!=|<=|>=|<<|>>|[-+*&!<>(){}\[\],.=])')
 
 KEYWORDS = {"flags", "enum", "as", "keep", "size", "at", "each", "info", "hex", "label", "note", "if", "optional"}
 BUILTINS = {"ok": 0, "left": 0, "next16": 0, "next32": 0, "private": 0, "public": 0, "unknown_store": 0, "boundary": 1,
@@ -40,7 +41,8 @@ class Tokens:
     def peek_type(self) -> bool:
         """Whether a name and a type come next, and no expression."""
         pair = self.list[self.pos:self.pos + 2]
-        return len(pair) == 2 and all(re.fullmatch(r"[A-Za-z_]\w*", t) for t in pair) and pair[1] not in KEYWORDS | {"in"}
+        names = [t for t in pair if re.fullmatch(r"[A-Za-z_]\w*", t)]
+        return len(names) == 2 and names[1] not in KEYWORDS | {"in"}
 
     def next(self) -> str:
         token = self.peek()
@@ -147,4 +149,5 @@ def parse_unary(tokens: Tokens, depth: int) -> Node:
 
 
 def is_positional(node: Node) -> bool:
-    return node[0] == "call" and node[1] in POSITIONAL or any(is_positional(n) for n in node[1:] if isinstance(n, tuple))
+    own = node[0] == "call" and node[1] in POSITIONAL
+    return own or any(is_positional(n) for n in node[1:] if isinstance(n, tuple))

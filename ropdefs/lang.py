@@ -7,8 +7,9 @@ from dataclasses import dataclass, field as dc_field
 from typing import Any
 
 from expression import Node, Tokens, is_positional, parse_expression
-from model import (BUFFERS, CALLS, DOES, ENDPOINTS, HANDLES, HEADS, KEEPS, PROTOCOLS, SCALARS, STRINGS, Bit, Block, Columns,
-                   CType, DefinitionError, Deviation, Enum, Errors, Field, Flags, Form, Group, Message, Model, Property, Rop, minimum_size, snake)
+from model import (BUFFERS, CALLS, DOES, ENDPOINTS, HANDLES, HEADS, KEEPS, PROTOCOLS, SCALARS, STRINGS, Bit, Block,
+                   Columns, CType, DefinitionError, Deviation, Enum, Errors, Field, Flags, Form, Group, Message, Model,
+                   Property, Rop, minimum_size, snake)
 
 
 @dataclass
@@ -121,7 +122,7 @@ class Parser:
     # ---- names of values ----
 
     def items(self, line: Line, tokens: Tokens, read: Callable[[Tokens], None]) -> bool:
-        """What is separated by commas behind the head of a definition and in the lines below it; false if one is refused."""
+        """What is separated by commas, behind the head of a definition and below it; false if one is refused."""
         before = len(self.errors.list)
         for t in ([tokens] if tokens.peek() else []) + [Tokens(c.text, c.where) for c in line.children]:
             while True:
@@ -343,7 +344,8 @@ class Parser:
             while not rop.does or tokens.take(","):
                 verb = tokens.identifier("a word")
                 if verb not in DOES:
-                    raise DefinitionError(rop.where, f"'{verb}' is nothing a ROP does (known: {', '.join(sorted(DOES))})")
+                    raise DefinitionError(rop.where, f"'{verb}' is nothing a ROP does "
+                                                     f"(known: {', '.join(sorted(DOES))})")
                 rop.does.append(verb)
         elif word == "rows":
             kind = tokens.identifier("where the columns come from")
@@ -362,7 +364,8 @@ class Parser:
         while not message.endpoints or tokens.take(","):
             message.endpoints.append(tokens.identifier("an endpoint"))
             if message.endpoints[-1] not in ENDPOINTS:
-                raise DefinitionError(line.where, f"endpoints are {' and '.join(ENDPOINTS)}, not '{message.endpoints[-1]}'")
+                raise DefinitionError(line.where, f"endpoints are {' and '.join(ENDPOINTS)}, "
+                                                  f"not '{message.endpoints[-1]}'")
         tokens.expect(")")
         if tokens.take("empty"):
             self.leaf(line)
@@ -402,7 +405,7 @@ class Parser:
         for child in line.children:
             with self.errors.collected():
                 word = child.text.split()[0]
-                if word not in ("request", "response", "ok", "always") or isinstance(owner, Message) and word in ("ok", "always"):
+                if word not in ("request", "response") and (isinstance(owner, Message) or word not in ("ok", "always")):
                     raise DefinitionError(child.where, f"'{word}' does not belong here")
                 if word in seen:
                     raise DefinitionError(child.where, f"{owner.name} has two parts '{word}'")
@@ -559,7 +562,8 @@ class Parser:
         elif word == "keep":
             f.keep = t.identifier("a word")
             if f.keep not in KEEPS:
-                raise DefinitionError(t.where, f"'{f.keep}' is nothing that is kept (known: {', '.join(sorted(KEEPS))})")
+                raise DefinitionError(t.where, f"'{f.keep}' is nothing that is kept "
+                                               f"(known: {', '.join(sorted(KEEPS))})")
         elif word in ("label", "note"):
             setattr(f, word, t.string())
         elif word in ("info", "hex"):

@@ -232,9 +232,10 @@ SCALARS = {
     "bool": 1, "error": 4, "fid": 8, "mid": 8, "cn": 8, "tag": 4, "guid": 16, "filetime": 8, "counter48": 6,
 }
 STRINGS = {"z8", "z16", "str8", "str16", "bytes"}
-KEEPS = {"folder", "message", "notification_types", "whole_store", "name", "columns", "recipient_columns", "row_columns",
-         "logon_flags", "folder_names", "names", "ids", "target", "notification_flags", "table_event", "session_index",
-         "state_property", "state_size", "code_page", "user_dn", "display_name", "event_pending", "max_rop_out"}
+KEEPS = {"folder", "message", "notification_types", "whole_store", "name", "columns", "recipient_columns",
+         "row_columns", "logon_flags", "folder_names", "names", "ids", "target", "notification_flags", "table_event",
+         "session_index", "state_property", "state_size", "code_page", "user_dn", "display_name", "event_pending",
+         "max_rop_out"}
 DOES = {"release", "logon", "set_columns", "reset_columns", "set_recipients", "name_folder", "name_properties",
         "subscribe", "notify", "pending", "end_of_answers", "progress", "list_folders", "open_table"}
 CALLS = {"connect", "fetch", "wait", "disconnect"}           # what a message does
@@ -246,7 +247,8 @@ PROTOCOLS = {"rop", "oxcnotif", "mapihttp"}
 HANDLES = {"in": ("InputHandleIndex", "in"), "out": ("OutputHandleIndex", "out"), "source": ("SourceHandleIndex", "in"),
            "dest": ("DestHandleIndex", "other"), "response": ("ResponseHandleIndex", "other")}
 # Heads that MS-OXCROPS 2.2.2 allows: those of the request -> the one that the response echoes.
-HEADS = {("in",): "in", ("in", "out"): "out", ("out",): "out", ("source", "dest"): "source", ("response", "in"): "response"}
+HEADS = {("in",): "in", ("in", "out"): "out", ("out",): "out", ("source", "dest"): "source",
+         ("response", "in"): "response"}
 
 
 def snake(name: str) -> str:
