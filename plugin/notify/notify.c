@@ -457,6 +457,33 @@ oxc_notify_subscription(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
 }
 
 void
+oxc_notify_table(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session,
+                 const oxc_object_t *object)
+{
+    uint32_t released_in, changed_in;
+
+    if (!PINFO_FD_VISITED(pinfo) || object->notifications > 0)
+        return;
+    released_in = oxc_object_released_in(session, object);
+    changed_in = oxc_session_folder_changed_in(session, object->logon, object->folder_id);
+    if (changed_in > pinfo->num && (released_in == 0 || released_in > changed_in))
+        proto_tree_add_expert_format(tree, pinfo, &ei_no_event, tvb, 0, 0,
+                                     "No notification of this table in the capture, although frame %u tells that a "
+                                     "message of the folder came or went", changed_in);
+}
+
+/* Does the notification tell that a message of the folder came or went? */
+static bool
+tells_of_message(const oxc_rop_t *rop)
+{
+    enum { BY_SEARCH = 0x4000, OF_MESSAGE = 0x8000, NEW_MAIL = 0x0002, CREATED = 0x0004, DELETED = 0x0008, MOVED = 0x0020,
+           COPIED = 0x0040 };
+
+    return (rop->notification_flags & (BY_SEARCH | OF_MESSAGE)) == OF_MESSAGE
+           && rop->notification_flags & (NEW_MAIL | CREATED | DELETED | MOVED | COPIED);
+}
+
+void
 oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop,
                         const char *folder)
 {
@@ -468,6 +495,8 @@ oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
 
     if (object && !PINFO_FD_VISITED(pinfo))
         object->notifications++;
+    if (rop && tells_of_message(rop))
+        oxc_session_folder_changed(pinfo, pdu->call->session, rop->logon, rop->folder_id);
     if (!object)
         proto_tree_add_expert_format(tree, pinfo, &ei_unknown_handle, tvb, 0, 0, "%s",
                                      session && session->user

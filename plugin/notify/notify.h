@@ -83,6 +83,10 @@ void oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu);
 void oxc_notify_subscription(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu,
                              const oxc_object_t *object);
 
+/* A contents table was opened, of which the client is notified without a subscription (MS-OXCNOTIF 3.1.4.3). */
+void oxc_notify_table(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session,
+                      const oxc_object_t *object);
+
 /* A RopNotify was read: shows what belongs to it beyond its own bytes, and counts it. folder is its folder as text. */
 void oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop,
                              const char *folder);

@@ -117,6 +117,8 @@ show_effects(oxc_read_t *r, proto_tree *tree, const ropdef_rop_t *def, int offse
         oxc_object_show(r, tree, offset, next - offset, r->rop->created);
         if (r->rop->created->is_subscription)
             oxc_notify_subscription(r->tvb, r->pinfo, tree, r->pdu, r->rop->created);
+        else if (r->rop->created->shows_messages)
+            oxc_notify_table(r->tvb, r->pinfo, tree, r->pdu->call->session, r->rop->created);
     }
     if (def->does & ROPDEF_DOES_NOTIFY) {
         r->pdu->largest_notification = MAX(r->pdu->largest_notification, (uint32_t)(next - offset));

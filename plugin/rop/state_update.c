@@ -97,6 +97,9 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
     case ROPDEF_KEEP_WHOLE_STORE:
         rop->whole_store = value != 0;
         break;
+    case ROPDEF_KEEP_TABLE_FLAGS:
+        rop->table_flags = (uint8_t)value;
+        break;
     case ROPDEF_KEEP_LOGON_FLAGS:
         rop->logon_flags = (uint8_t)value;
         break;
@@ -212,6 +215,12 @@ name_properties(oxc_read_t *r, const oxc_rop_t *with_names, const oxc_rop_t *wit
                                   *(const char **)wmem_array_index(with_names->names, i));
 }
 
+/*
+ * Contents tables that show no messages that come and go (Associated, SoftDeletes, ConversationMembers), or of which the
+ * client wants to know nothing (NoNotifications): MS-OXCFOLD 2.2.1.14.1.
+ */
+#define OTHER_TABLE (0x02 | 0x10 | 0x20 | 0x80)
+
 static void
 open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
 {
@@ -243,6 +252,7 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
         if (peer->message_id)
             object->message_id = peer->message_id;
         object->notification_types = peer->notification_types;
+        object->shows_messages = object->is_table && !object->lists_folders && !(peer->table_flags & OTHER_TABLE);
         object->whole_store = peer->whole_store;
         if (peer->whole_store)
             object->folder_id = object->message_id = 0;

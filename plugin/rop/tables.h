@@ -53,6 +53,7 @@ typedef enum {
     ROPDEF_KEEP_SESSION_INDEX,
     ROPDEF_KEEP_STATE_PROPERTY, /* of the ICS state that an object uploads next, and its size */
     ROPDEF_KEEP_STATE_SIZE,
+    ROPDEF_KEEP_TABLE_FLAGS,
     ROPDEF_KEEP_CODE_PAGE,
     ROPDEF_KEEP_USER_DN,        /* these of MAPI/HTTP bodies */
     ROPDEF_KEEP_DISPLAY_NAME,

@@ -88,6 +88,7 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     session->first_frame = pinfo->num;
     session->objects = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     session->by_handle = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+    session->changed_folders = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
     session->ended_logons = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     session->folder_names = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
     session->named_props = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
@@ -422,6 +423,27 @@ const char *
 oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon, uint64_t folder_id)
 {
     return session ? names_before(pinfo, session->folder_names, logon, folder_id) : NULL;
+}
+
+void
+oxc_session_folder_changed(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint64_t folder_id)
+{
+    name_key_t key = { folder_id, logon };
+    const void *known;
+
+    if (PINFO_FD_VISITED(pinfo) || !session)
+        return;
+    if (!wmem_map_lookup_extended(session->changed_folders, &key, &known, NULL))
+        known = wmem_memdup(wmem_file_scope(), &key, sizeof key);
+    wmem_map_insert(session->changed_folders, known, GUINT_TO_POINTER(pinfo->num));
+}
+
+uint32_t
+oxc_session_folder_changed_in(const oxc_session_t *session, uint32_t logon, uint64_t folder_id)
+{
+    name_key_t key = { folder_id, logon };
+
+    return (uint32_t)GPOINTER_TO_UINT(wmem_map_lookup(session->changed_folders, &key));
 }
 
 void

@@ -78,6 +78,7 @@ struct oxc_session {
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
     int8_t store[256];          /* oxc_store_t of each LogonId; first pass */
+    wmem_map_t *changed_folders;        /* logon, folder id -> latest frame with a notification of its messages; first pass */
     wmem_map_t *ended_logons;   /* LogonId and generation -> frame in which that logon ended; first pass */
     uint32_t generation[256];   /* of each LogonId: objects of an earlier logon are gone; first pass */
     uint32_t logons[256];       /* RopLogons that succeeded with each LogonId; first pass */
@@ -238,6 +239,7 @@ struct oxc_object {
     bool is_logon;
     bool is_table;              /* its rows are notified of without a subscription (MS-OXCNOTIF 3.1.4.3) */
     bool lists_folders;         /* its rows are folders: a hierarchy table */
+    bool shows_messages;        /* a table that each new, moved or deleted message of the folder changes */
     bool is_subscription;       /* opened by RopRegisterNotification; a table is subscribed implicitly */
     const char *kind;           /* as the definition names it: "Folder", "Contents table", "Subscription", ... */
     uint32_t opened_in;         /* frame of the request that opened it, else of the response */
@@ -283,6 +285,7 @@ struct oxc_rop {
     uint16_t session_index;             /* of a RopPending */
     bool whole_store;
     uint8_t logon_flags;
+    uint8_t table_flags;
     const char *display_name;
     wmem_array_t *names;        /* property names, as text (const char *), that belong to kept ids in order */
     wmem_array_t *ids;          /* property ids (uint16_t) */
@@ -340,6 +343,12 @@ void oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint32_
                              const char *name);
 const char *oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon,
                                     uint64_t folder_id);
+
+/* A message of the folder came or went: the frame that says so is kept. */
+void oxc_session_folder_changed(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint64_t folder_id);
+
+/* The latest such frame; 0 if there was none so far. */
+uint32_t oxc_session_folder_changed_in(const oxc_session_t *session, uint32_t logon, uint64_t folder_id);
 
 /* The same for property ids of named properties (RopGetPropertyIdsFromNames). */
 void oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint16_t property_id,

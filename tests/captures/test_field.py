@@ -18,7 +18,6 @@ FOLDER = tools.REPOSITORY / "test-captures" / "field"
 # by the change that mends it, since a strict xfail that passes is a failure.
 EXPECTED_FAILURES: dict[tuple[str, str], str] = {
     ("flagged-row-names-folder", "no folder name"): "events",
-    ("a02_empty_table", "table without event is told"): "G",
     ("affinity-cookie", "sessions"): "M",
     ("d07_br", "not rejected"): "E",
     ("d10_tcp", "preference is named"): "C",
