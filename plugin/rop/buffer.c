@@ -91,6 +91,17 @@ rop_text(const oxc_read_t *r, const ropdef_rop_t *def)
     return wmem_strbuf_get_str(text);
 }
 
+/* Rows of a contents table are messages, which M says (MS-OXCNOTIF 2.2.1.4.1.2). */
+static bool
+lacks_message(const oxc_rop_t *rop, const oxc_object_t *object)
+{
+    enum { TABLE_MODIFIED = 0x0100, OF_MESSAGE = 0x8000, ROW_ADDED = 3, ROW_DELETED = 4, ROW_MODIFIED = 5 };
+
+    return object->is_table && !object->lists_folders && (rop->notification_flags & 0x0FFF) == TABLE_MODIFIED
+           && !(rop->notification_flags & OF_MESSAGE)
+           && (rop->table_event == ROW_ADDED || rop->table_event == ROW_DELETED || rop->table_event == ROW_MODIFIED);
+}
+
 /* What a notification is about, and its subscription. */
 static void
 show_notification(oxc_read_t *r, proto_tree *tree, int offset)
@@ -100,6 +111,8 @@ show_notification(oxc_read_t *r, proto_tree *tree, int offset)
     if (object) {
         proto_item_set_generated(proto_tree_add_uint(tree, hf_subscription_in, r->tvb, offset, 0, object->opened_in));
         oxc_object_show(r, tree, offset, 0, object);
+        if (lacks_message(r->rop, object))
+            oxc_deviation(r, tree, offset, "A row of a contents table without M: its message is not named");
     }
     oxc_notify_notification(r->tvb, r->pinfo, tree, r->pdu, r->rop,
                             oxc_folder_text(r, oxc_logon_of(r), r->rop ? r->rop->folder_id : 0));

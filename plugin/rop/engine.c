@@ -276,6 +276,13 @@ oxc_engine_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
     return read_form(r, tree, offset, form);
 }
 
+void
+oxc_deviation(oxc_read_t *r, proto_tree *tree, int offset, const char *reason)
+{
+    if (!r->measure)
+        proto_tree_add_expert_format(tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s", reason);
+}
+
 /* A structure inside of a value. */
 static int
 read_structure(oxc_read_t *r, proto_tree *tree, int offset, unsigned form, oxc_text_t *text)

@@ -15,6 +15,9 @@
  */
 int oxc_engine_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form);
 
+/* Shows that the bytes at offset are readable, but not what the specification has (rop.deviation with the reason). */
+void oxc_deviation(oxc_read_t *r, proto_tree *tree, int offset, const char *reason);
+
 /* Registers the expert items of the engine with the protocol of ROPs. */
 void oxc_engine_register(int proto);
 
