@@ -110,6 +110,6 @@ oxc_fx_end_of(uint32_t marker)
 bool
 oxc_fx_is_end(uint32_t marker)
 {
-    return marker == OXC_FX_END_ATTACH || marker == OXC_FX_END_EMBED || marker == OXC_FX_END_TO_RECIP || marker == OXC_FX_END_FOLDER
-           || marker == OXC_FX_END_MESSAGE || marker == OXC_FX_INCR_SYNC_STATE_END || marker == OXC_FX_INCR_SYNC_END;
+    return marker == OXC_FX_END_ATTACH || marker == OXC_FX_END_EMBED || marker == OXC_FX_END_TO_RECIP
+           || marker == OXC_FX_END_FOLDER || marker == OXC_FX_END_MESSAGE || marker == OXC_FX_INCR_SYNC_STATE_END || marker == OXC_FX_INCR_SYNC_END;
 }

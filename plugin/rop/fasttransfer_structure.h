@@ -16,8 +16,8 @@
 bool oxc_fx_structure(oxc_cursor_t *c, proto_tree *tree, int offset, int size, uint32_t tag, oxc_text_t *text);
 
 /*
- * The structures are defined in ropdefs/, and what reads definitions stands above this file: it registers itself here. A
- * reader gets the number of the structure, and adds what the definition shows of it in one line to text.
+ * The structures are defined in ropdefs/, and what reads definitions stands above this file: it registers itself here.
+ * A reader gets the number of the structure, and adds what the definition shows of it in one line to text.
  */
 typedef int (*oxc_structure_fn)(oxc_cursor_t *c, proto_tree *tree, int offset, unsigned form, oxc_text_t *text);
 void oxc_fx_set_reader(oxc_structure_fn read);

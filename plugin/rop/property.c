@@ -125,8 +125,8 @@ flagged_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_tex
 }
 
 /*
- * What a stream says of every named property: its set, and its dispid or string, which become its name from here on. All
- * of it is there: the stream is only read so far.
+ * What a stream says of every named property: its set, and its dispid or string, which become its name from here on.
+ * All of it is there: the stream is only read so far.
  */
 static void
 keep_name(oxc_read_t *r, int offset, uint32_t tag)

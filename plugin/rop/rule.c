@@ -349,7 +349,8 @@ read_named_properties(oxc_read_t *r, proto_tree *tree, int offset)
     r->end = end;
     next = read_property_names(r, sub, offset, ids, count);
     if (next >= 0 && next < end)
-        oxc_malformed(r, sub, next, end - next, "%d bytes more than the names of %u properties have", end - next, count);
+        oxc_malformed(r, sub, next, end - next, "%d bytes more than the names of %u properties have", end - next,
+                      count);
     r->end = outer;
     return end;
 }

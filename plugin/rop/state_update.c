@@ -216,8 +216,8 @@ name_properties(oxc_read_t *r, const oxc_rop_t *with_names, const oxc_rop_t *wit
 }
 
 /*
- * Contents tables that show no messages that come and go (Associated, SoftDeletes, ConversationMembers), or of which the
- * client wants to know nothing (NoNotifications): MS-OXCFOLD 2.2.1.14.1.
+ * Contents tables that show no messages that come and go (Associated, SoftDeletes, ConversationMembers), or of which
+ * the client wants to know nothing (NoNotifications): MS-OXCFOLD 2.2.1.14.1.
  */
 #define OTHER_TABLE (0x02 | 0x10 | 0x20 | 0x80)
 

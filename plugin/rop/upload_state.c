@@ -9,8 +9,8 @@
 
 /*
  * RopSynchronizationUploadStateStreamBegin names a property and the size of its value, which is always an IDSET with
- * REPLGUIDs; each -Continue brings some bytes of it. What was there before is kept with each ROP on its first visit, and
- * the set is shown where the last of it arrives.
+ * REPLGUIDs; each -Continue brings some bytes of it. What was there before is kept with each ROP on its first visit,
+ * and the set is shown where the last of it arrives.
  */
 
 static int ett_state = -1;

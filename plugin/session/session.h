@@ -78,7 +78,7 @@ struct oxc_session {
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
     int8_t store[256];          /* oxc_store_t of each LogonId; first pass */
-    wmem_map_t *changed_folders;        /* logon, folder id -> latest frame with a notification of its messages; first pass */
+    wmem_map_t *changed_folders;        /* logon, folder id -> see oxc_session_folder_changed() */
     wmem_map_t *ended_logons;   /* LogonId and generation -> frame in which that logon ended; first pass */
     uint32_t generation[256];   /* of each LogonId: objects of an earlier logon are gone; first pass */
     uint32_t logons[256];       /* RopLogons that succeeded with each LogonId; first pass */
