@@ -30,6 +30,7 @@ static int hf_response_in = -1;
 static int hf_answer_in = -1;
 static int hf_unparsed = -1;
 static int hf_subscription_in = -1;
+static int hf_folder_name = -1;
 
 static int ett_buffer = -1;
 static int ett_rop = -1;
@@ -107,7 +108,12 @@ static void
 show_notification(oxc_read_t *r, proto_tree *tree, int offset)
 {
     const oxc_object_t *object = r->rop ? r->rop->object : NULL;
+    const char *folder = NULL;
 
+    if (r->rop && r->rop->folder_id)
+        folder = oxc_session_folder_name(r->pinfo, r->pdu->call->session, r->rop->logon, r->rop->folder_id);
+    if (folder)
+        proto_item_set_generated(proto_tree_add_string(tree, hf_folder_name, r->tvb, offset, 0, folder));
     if (object) {
         proto_item_set_generated(proto_tree_add_uint(tree, hf_subscription_in, r->tvb, offset, 0, object->opened_in));
         oxc_object_show(r, tree, offset, 0, object);
@@ -388,6 +394,8 @@ proto_register_oxc_rop(void)
         { &hf_unparsed, { "Unread bytes", "rop.unread", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
     };
     static hf_register_info hf_notif[] = {
+        { &hf_folder_name, { "Folder", "oxcnotif.folder_name", FT_STRING, BASE_NONE, NULL, 0,
+            "Name of the folder, as the session has shown it", HFILL } },
         { &hf_subscription_in, { "Subscription in", "oxcnotif.subscription_in", FT_FRAMENUM, BASE_NONE, NULL, 0,
             "Frame of the RopRegisterNotification, or of the opening of the table, that this belongs to", HFILL } },
     };

@@ -17,7 +17,6 @@ FOLDER = tools.REPOSITORY / "test-captures" / "field"
 # Checks that fail today, by case: the kind of fault (as in test-captures/field/README.md). An entry must be removed
 # by the change that mends it, since a strict xfail that passes is a failure.
 EXPECTED_FAILURES: dict[tuple[str, str], str] = {
-    ("flagged-row-names-folder", "no folder name"): "events",
     ("affinity-cookie", "sessions"): "M",
     ("d07_br", "not rejected"): "E",
     ("d10_tcp", "preference is named"): "C",
