@@ -111,5 +111,6 @@ bool
 oxc_fx_is_end(uint32_t marker)
 {
     return marker == OXC_FX_END_ATTACH || marker == OXC_FX_END_EMBED || marker == OXC_FX_END_TO_RECIP
-           || marker == OXC_FX_END_FOLDER || marker == OXC_FX_END_MESSAGE || marker == OXC_FX_INCR_SYNC_STATE_END || marker == OXC_FX_INCR_SYNC_END;
+           || marker == OXC_FX_END_FOLDER || marker == OXC_FX_END_MESSAGE || marker == OXC_FX_INCR_SYNC_STATE_END
+           || marker == OXC_FX_INCR_SYNC_END;
 }

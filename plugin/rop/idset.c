@@ -10,7 +10,8 @@
 
 /*
  * A set is a sequence of replicas, each with a GLOBSET: commands for a decoder with a stack of common bytes
- * (MS-OXCFXICS 3.1.5.4.3.2). The stack holds at most the six bytes of a GLOBCNT. No range is ever expanded into its members.
+ * (MS-OXCFXICS 3.1.5.4.3.2). The stack holds at most the six bytes of a GLOBCNT. No range is expanded into its
+ * members.
  */
 
 static int hf_replica = -1;
