@@ -9,10 +9,13 @@
 #include <string.h>
 
 #include <epan/address.h>
+#include <epan/expert.h>
 
 #include "notify/session_inference.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
+
+static expert_field ei_return_value = EI_INIT;
 
 static wmem_map_t *servers;             /* address with port -> itself */
 static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH -> oxc_session_t */
@@ -67,10 +70,16 @@ uuid_equal(const void *a, const void *b)
 void
 oxc_rpc_register(int parent)
 {
+    static ei_register_info ei[] = {
+        { &ei_return_value,
+          { "emsmdb.return_value_failure", PI_RESPONSE_CODE, PI_NOTE, "The return value is not 0", EXPFILL } },
+    };
+
     servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), endpoint_hash, endpoint_equal);
     sessions_by_uuid = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), uuid_hash, uuid_equal);
     births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_ndr_register(parent);
+    expert_register_field_array(expert_register_protocol(parent), ei, array_length(ei));
 }
 
 /* ---- who talks to whom ---- */
@@ -253,6 +262,9 @@ oxc_rpc_show_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const 
 
 /* ---- results ---- */
 
+/* As the return value of a call; the same number is ecObjectLocked as the ReturnValue of a ROP (MS-OXCDATA 2.4). */
+#define RPC_S_SERVER_TOO_BUSY 0x6BB
+
 uint32_t
 oxc_rpc_return_value(oxc_rpc_t *rpc, int hf)
 {
@@ -262,7 +274,14 @@ oxc_rpc_return_value(oxc_rpc_t *rpc, int hf)
 
     if (value == 0 || !item)
         return value;
-    name = try_val_to_str_ext(value, &ropdef_error_vals_ext);
+    name = value == RPC_S_SERVER_TOO_BUSY ? "RPC_S_SERVER_TOO_BUSY"
+                                          : try_val_to_str_ext(value, &ropdef_error_vals_ext);
+    if (value == RPC_S_SERVER_TOO_BUSY)
+        proto_item_append_text(item, ", as a return value of RPC: %s", name);
+    expert_add_info_format(rpc->pinfo, item, &ei_return_value, "The call failed: %s",
+                           value == RPC_S_SERVER_TOO_BUSY ? "the server is too busy (ServerTooBusy), and the client tries again"
+                           : name                         ? name
+                                                          : "unknown error");
     if (name)
         col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", %s", name);
     else

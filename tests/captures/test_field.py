@@ -26,7 +26,6 @@ EXPECTED_FAILURES: dict[tuple[str, str], str] = {
     ("h04_mux", "links"): "J",
     ("i04_bothsides", "wakes: three"): "K",
     ("i04_bothsides", "no false complaint"): "K",
-    ("i11_busy", "text of frame 29"): "RPC",
     ("i12_mixed", "no RPC over HTTP here"): "RPC",
     ("j05_ctype", "mails"): "content type",
     ("j05_ctype", "wakes"): "content type",
