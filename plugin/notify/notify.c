@@ -460,8 +460,10 @@ void
 oxc_notify_table(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session,
                  const oxc_object_t *object)
 {
+    oxc_tap_t event = { .kind = OXC_TAP_TABLE, .session = session, .object = object };
     uint32_t released_in, changed_in;
 
+    tell_tap(pinfo, &event);
     if (!PINFO_FD_VISITED(pinfo) || object->notifications > 0)
         return;
     released_in = oxc_object_released_in(session, object);
@@ -635,5 +637,6 @@ proto_reg_handoff_oxc_notify(void)
     proto_reg_handoff_oxc_table_wakeups();
     proto_reg_handoff_oxc_table_sessions();
     proto_reg_handoff_oxc_srt();
+    proto_reg_handoff_oxc_events();
     proto_reg_handoff_oxc_flow();
 }

@@ -11,6 +11,7 @@
 
 typedef enum {
     OXC_TAP_SUBSCRIPTION,       /* object */
+    OXC_TAP_TABLE,              /* object: a table that is notified of without a subscription was opened */
     OXC_TAP_NOTIFICATION,       /* rop, object (NULL when not captured), folder */
     OXC_TAP_WAKEUP,             /* wakeup */
     OXC_TAP_FETCH_REQUEST,      /* pdu; wakeup if it follows one up */

@@ -1,0 +1,492 @@
+/* events.c
+ * What was found in a capture, a JSON object a line: tshark -q -z oxcnotif,events[,filter]
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "compat.h"
+
+#include "notify/names.h"
+#include "notify/wakeup_outcome.h"
+#include "registration.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <epan/expert.h>
+#include <epan/proto.h>
+#include <epan/stat_tap_ui.h>
+#include <epan/tap.h>
+#include <wsutil/json_dumper.h>
+#include <wsutil/report_message.h>
+
+/*
+ * docs/events.schema.json describes the lines. Each is written when nothing later changes it any more, and bears the
+ * time of its own frame: so lines are not in the order of time. The number goes up when a line loses a member or a
+ * member changes its meaning.
+ */
+#define EVENTS_VERSION 1
+
+/* Sessions and tables that were met; written at the end, when all is known of them. */
+typedef struct {
+    const oxc_session_t *session;
+    nstime_t time;
+} met_session_t;
+
+typedef struct {
+    const oxc_object_t *table;
+    const oxc_session_t *session;
+    unsigned notifications;
+} met_table_t;
+
+typedef struct {
+    GHashTable *sessions;       /* oxc_session_t -> met_session_t */
+    GHashTable *tables;         /* oxc_object_t -> met_table_t */
+    GHashTable *open;           /* wake-ups that announced something and are not decided: oxc_wakeup_t -> itself */
+    oxc_outcomes_t *outcomes;
+} events_t;
+
+/* ---- members ---- */
+
+static json_dumper
+begin(const char *event)
+{
+    json_dumper line = { .output_file = stdout };
+
+    json_dumper_begin_object(&line);
+    json_dumper_set_member_name(&line, "version");
+    json_dumper_value_anyf(&line, "%d", EVENTS_VERSION);
+    json_dumper_set_member_name(&line, "event");
+    json_dumper_value_string(&line, event);
+    return line;
+}
+
+static void
+end(json_dumper *line)
+{
+    json_dumper_end_object(line);
+    json_dumper_finish(line);
+}
+
+static void
+add_uint(json_dumper *line, const char *name, uint64_t value)
+{
+    json_dumper_set_member_name(line, name);
+    json_dumper_value_anyf(line, "%" PRIu64, value);
+}
+
+/* Left out where nobody knows it. */
+static void
+add_known_uint(json_dumper *line, const char *name, uint64_t value)
+{
+    if (value != 0)
+        add_uint(line, name, value);
+}
+
+static void
+add_text(json_dumper *line, const char *name, const char *value)
+{
+    if (!value || !*value)
+        return;
+    json_dumper_set_member_name(line, name);
+    json_dumper_value_string(line, value);
+}
+
+static void
+add_bool(json_dumper *line, const char *name, bool value)
+{
+    json_dumper_set_member_name(line, name);
+    json_dumper_value_anyf(line, "%s", value ? "true" : "false");
+}
+
+/* Identifiers have 64 bits, which JSON's readers do not keep: as text, in the plugin's own form. */
+static void
+add_id(json_dumper *line, const char *name, uint64_t id)
+{
+    char text[19];
+
+    if (id == 0)
+        return;
+    snprintf(text, sizeof text, "0x%016" PRIx64, id);
+    add_text(line, name, text);
+}
+
+/* Seconds, with nine decimals. */
+static void
+add_time(json_dumper *line, const char *name, const nstime_t *time)
+{
+    json_dumper_set_member_name(line, name);
+    json_dumper_value_anyf(line, "%" PRId64 ".%09d", (int64_t)time->secs, time->nsecs);
+}
+
+static void
+add_place(json_dumper *line, uint32_t frame, const nstime_t *time, const oxc_session_t *session)
+{
+    add_uint(line, "frame", frame);
+    add_time(line, "time", time);
+    if (session)
+        add_uint(line, "session", session->number);
+}
+
+/* ---- lines ---- */
+
+static void
+write_session(const met_session_t *met)
+{
+    static const char *const ends[] = { NULL, "disconnected", "lost", "replaced" };
+    const oxc_session_t *session = met->session;
+    json_dumper line = begin("session");
+
+    add_place(&line, session->first_frame, &met->time, session);
+    add_text(&line, "user", session->user);
+    add_known_uint(&line, "ended_in", session->ended_in);
+    if (session->end < G_N_ELEMENTS(ends))
+        add_text(&line, "end", ends[session->end]);
+    add_bool(&line, "encrypted", session->sealed);
+    end(&line);
+}
+
+static void
+write_object(json_dumper *line, const oxc_object_t *object)
+{
+    add_uint(line, "logon_id", object->logon_id);
+    add_uint(line, "handle", object->handle);
+    add_id(line, "folder_id", object->folder_id);
+    add_id(line, "message_id", object->message_id);
+}
+
+static void
+write_subscription(const packet_info *pinfo, const oxc_tap_t *event)
+{
+    json_dumper line = begin("subscription");
+
+    add_place(&line, pinfo->num, &pinfo->abs_ts, event->session);
+    add_uint(&line, "opened_in", event->object->opened_in);
+    write_object(&line, event->object);
+    add_uint(&line, "types", event->object->notification_types);
+    add_text(&line, "types_text", oxc_notification_types_text(pinfo->pool, event->object->notification_types));
+    add_bool(&line, "whole_store", event->object->whole_store);
+    end(&line);
+}
+
+static void
+write_table(const met_table_t *met)
+{
+    json_dumper line = begin("table");
+
+    add_uint(&line, "frame", met->table->opened_in);
+    if (met->session)
+        add_uint(&line, "session", met->session->number);
+    add_text(&line, "kind", met->table->kind);
+    write_object(&line, met->table);
+    add_uint(&line, "notifications", met->notifications);
+    end(&line);
+}
+
+static void
+write_notification(const packet_info *pinfo, const oxc_tap_t *event)
+{
+    json_dumper line = begin("notification");
+
+    add_place(&line, pinfo->num, &pinfo->abs_ts, event->session);
+    add_text(&line, "type", oxc_notification_text(pinfo->pool, event->rop));
+    if (event->rop) {
+        add_uint(&line, "flags", event->rop->notification_flags);
+        add_known_uint(&line, "table_event", event->rop->table_event);
+        add_uint(&line, "logon_id", event->rop->logon_id);
+        add_id(&line, "folder_id", event->rop->folder_id);
+        add_id(&line, "message_id", event->rop->message_id);
+    }
+    add_text(&line, "folder", event->folder);
+    if (event->object)
+        add_uint(&line, "subscription_in", event->object->opened_in);
+    end(&line);
+}
+
+static void
+write_followup(const oxc_wakeup_t *wakeup)
+{
+    json_dumper line = begin("followup");
+    nstime_t took;
+
+    nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
+    add_place(&line, wakeup->fetch->frame, &wakeup->fetch->time, oxc_wakeup_session(wakeup));
+    add_uint(&line, "wakeup_in", wakeup->frame);
+    add_time(&line, "latency", &took);
+    add_uint(&line, "attempts", oxc_matcher_attempts(wakeup));
+    add_uint(&line, "match", wakeup->match);
+    add_uint(&line, "confidence", wakeup->confidence);
+    add_uint(&line, "notifications", oxc_matcher_brought(wakeup->fetch->call->response));
+    end(&line);
+}
+
+/* followup: what became of it; NULL for an outcome that announces nothing. */
+static void
+write_wakeup(const oxc_wakeup_t *wakeup, const char *followup)
+{
+    static const char *const outcomes[] = { NULL, "pending", "timeout", "refused", "cut_off", "abandoned" };
+    static const char *const closers[] = { NULL, "client", "server", "device" };
+    json_dumper line = begin("wakeup");
+
+    add_place(&line, wakeup->frame, &wakeup->time, oxc_wakeup_session(wakeup));
+    add_uint(&line, "method", wakeup->method);
+    add_text(&line, "method_text", oxc_method_name(wakeup->method));
+    add_text(&line, "outcome", wakeup->outcome < G_N_ELEMENTS(outcomes) ? outcomes[wakeup->outcome] : NULL);
+    if (wakeup->closed_by < G_N_ELEMENTS(closers))
+        add_text(&line, "closed_by", closers[wakeup->closed_by]);
+    if (wakeup->request_frame) {
+        add_uint(&line, "wait_in", wakeup->request_frame);
+        add_time(&line, "waited", &wakeup->waited);
+    }
+    add_known_uint(&line, "repeats", wakeup->repeats);
+    add_text(&line, "followup", followup);
+    if (wakeup->fetch)
+        add_uint(&line, "followup_in", wakeup->fetch->frame);
+    else
+        add_known_uint(&line, "superseded_in", wakeup->superseded_in);
+    end(&line);
+    if (wakeup->fetch)
+        write_followup(wakeup);
+}
+
+static void
+write_diagnosis(const packet_info *pinfo, const expert_info_t *info, const char *name)
+{
+    json_dumper line = begin("diagnosis");
+
+    add_place(&line, pinfo->num, &pinfo->abs_ts, NULL);
+    add_text(&line, "name", name);
+    add_text(&line, "severity", val_to_str_const((uint32_t)info->severity, expert_severity_vals, "unknown"));
+    add_text(&line, "text", info->summary);
+    end(&line);
+}
+
+/* ---- the tap ---- */
+
+static const char *
+followup_name(oxc_followup_t followup)
+{
+    static const char *const names[] = { [OXC_FOLLOWUP_OPEN] = "open", [OXC_FOLLOWUP_FOLLOWED] = "followed",
+                                         [OXC_FOLLOWUP_SUPERSEDED] = "superseded", [OXC_FOLLOWUP_MISSED] = "missed" };
+
+    return names[followup];
+}
+
+static void
+decided(const oxc_wakeup_t *wakeup, oxc_followup_t followup, const oxc_session_t *counted_as _U_, void *user)
+{
+    if (g_hash_table_remove(((events_t *)user)->open, wakeup))
+        write_wakeup(wakeup, followup_name(followup));
+}
+
+static void
+meet_session(events_t *events, const packet_info *pinfo, const oxc_session_t *session)
+{
+    met_session_t *met;
+
+    if (!session || g_hash_table_contains(events->sessions, session))
+        return;
+    met = g_new0(met_session_t, 1);
+    met->session = session;
+    met->time = pinfo->abs_ts;
+    g_hash_table_insert(events->sessions, (void *)session, met);
+}
+
+/* The table that an event is about; NULL if it is about another object. */
+static met_table_t *
+meet_table(events_t *events, const oxc_tap_t *event)
+{
+    met_table_t *met;
+
+    if (!event->object || !event->object->is_table)
+        return NULL;
+    met = (met_table_t *)g_hash_table_lookup(events->tables, event->object);
+    if (!met) {
+        met = g_new0(met_table_t, 1);
+        met->table = event->object;
+        met->session = event->session;
+        g_hash_table_insert(events->tables, (void *)event->object, met);
+    }
+    return met;
+}
+
+static void
+count_notification(events_t *events, const oxc_tap_t *event)
+{
+    met_table_t *met = meet_table(events, event);
+
+    if (met)
+        met->notifications++;
+}
+
+static tap_packet_status
+events_packet(void *tapdata, packet_info *pinfo, epan_dissect_t *edt _U_, const void *data, tap_flags_t flags _U_)
+{
+    events_t *events = (events_t *)tapdata;
+    const oxc_tap_t *event = (const oxc_tap_t *)data;
+
+    meet_session(events, pinfo, event->session);
+    switch (event->kind) {
+    case OXC_TAP_SUBSCRIPTION:
+        write_subscription(pinfo, event);
+        break;
+    case OXC_TAP_NOTIFICATION:
+        count_notification(events, event);
+        write_notification(pinfo, event);
+        break;
+    case OXC_TAP_TABLE:
+        meet_table(events, event);
+        break;
+    case OXC_TAP_WAKEUP:
+        if (event->wakeup->outcome == OXC_OUTCOME_PENDING)
+            g_hash_table_add(events->open, (void *)event->wakeup);
+        else
+            write_wakeup(event->wakeup, NULL);
+        break;
+    default:
+        break;
+    }
+    oxc_outcomes_event(events->outcomes, event);
+    return TAP_PACKET_REDRAW;
+}
+
+static bool
+is_ours(const char *name)
+{
+    static const char *const prefixes[] = { "oxcnotif.", "rop.", "mapihttp.", "emsmdb.", "asyncemsmdb.", "rpch." };
+
+    for (size_t i = 0; i < G_N_ELEMENTS(prefixes); i++)
+        if (strncmp(name, prefixes[i], strlen(prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
+static tap_packet_status
+expert_packet(void *tapdata _U_, packet_info *pinfo, epan_dissect_t *edt _U_, const void *data, tap_flags_t flags _U_)
+{
+    const expert_info_t *info = (const expert_info_t *)data;
+    const char *name = info->hf_index > 0 ? proto_registrar_get_abbrev((unsigned)info->hf_index) : NULL;
+
+    if (name && is_ours(name))
+        write_diagnosis(pinfo, info, name);
+    return TAP_PACKET_DONT_REDRAW;
+}
+
+static int
+by_number(const void *a, const void *b)
+{
+    const met_session_t *one = *(const met_session_t *const *)a, *other = *(const met_session_t *const *)b;
+
+    return (int)one->session->number - (int)other->session->number;
+}
+
+static int
+by_frame(const void *a, const void *b)
+{
+    const met_table_t *one = *(const met_table_t *const *)a, *other = *(const met_table_t *const *)b;
+
+    if (one->table->opened_in != other->table->opened_in)
+        return one->table->opened_in < other->table->opened_in ? -1 : 1;
+    return one->table->handle < other->table->handle ? -1 : 1;
+}
+
+static int
+by_key(const void *a, const void *b)
+{
+    const oxc_wakeup_t *one = *(const oxc_wakeup_t *const *)a, *other = *(const oxc_wakeup_t *const *)b;
+
+    return one->key < other->key ? -1 : one->key > other->key;
+}
+
+/* The values of a table, in an order that is the same in each run; owned by the caller. */
+static GPtrArray *
+sorted_values(GHashTable *table, GCompareFunc compare)
+{
+    GPtrArray *found = g_ptr_array_new();
+    GHashTableIter iter;
+    void *value;
+
+    g_hash_table_iter_init(&iter, table);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        g_ptr_array_add(found, value);
+    g_ptr_array_sort(found, compare);
+    return found;
+}
+
+/* The capture was read: what is still open stays so. */
+static void
+events_draw(void *tapdata)
+{
+    events_t *events = (events_t *)tapdata;
+    GPtrArray *found = sorted_values(events->open, by_key);
+
+    for (unsigned i = 0; i < found->len; i++) {
+        const oxc_wakeup_t *wakeup = (const oxc_wakeup_t *)found->pdata[i];
+
+        write_wakeup(wakeup, followup_name(wakeup->fetch ? OXC_FOLLOWUP_FOLLOWED : oxc_matcher_followup(wakeup)));
+    }
+    g_ptr_array_free(found, TRUE);
+    found = sorted_values(events->tables, by_frame);
+    for (unsigned i = 0; i < found->len; i++)
+        write_table((const met_table_t *)found->pdata[i]);
+    g_ptr_array_free(found, TRUE);
+    found = sorted_values(events->sessions, by_number);
+    for (unsigned i = 0; i < found->len; i++)
+        write_session((const met_session_t *)found->pdata[i]);
+    g_ptr_array_free(found, TRUE);
+    fflush(stdout);
+}
+
+static void
+events_reset(void *tapdata)
+{
+    events_t *events = (events_t *)tapdata;
+
+    g_hash_table_remove_all(events->sessions);
+    g_hash_table_remove_all(events->tables);
+    g_hash_table_remove_all(events->open);
+    oxc_outcomes_reset(events->outcomes);
+}
+
+static void
+events_finish(void *tapdata)
+{
+    events_t *events = (events_t *)tapdata;
+
+    g_hash_table_destroy(events->sessions);
+    g_hash_table_destroy(events->tables);
+    g_hash_table_destroy(events->open);
+    oxc_outcomes_free(events->outcomes);
+    g_free(events);
+}
+
+static void
+events_init(const char *argument, void *user _U_)
+{
+    static const char prefix[] = "oxcnotif,events,";
+    const char *filter = strncmp(argument, prefix, sizeof prefix - 1) == 0 ? argument + sizeof prefix - 1 : NULL;
+    events_t *events = g_new0(events_t, 1);
+    GString *error;
+
+    events->sessions = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+    events->tables = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+    events->open = g_hash_table_new(g_direct_hash, g_direct_equal);
+    events->outcomes = oxc_outcomes_new(decided, events);
+    error = register_tap_listener("oxcnotif", events, filter, TL_REQUIRES_NOTHING, events_reset, events_packet,
+                                  events_draw, events_finish);
+    if (!error)
+        error = register_tap_listener("expert", &expert_packet, filter, TL_REQUIRES_NOTHING, NULL, expert_packet, NULL,
+                                      NULL);
+    if (error) {
+        report_failure("-z oxcnotif,events: %s", error->str);
+        g_string_free(error, TRUE);
+    }
+}
+
+void
+proto_reg_handoff_oxc_events(void)
+{
+    static stat_tap_ui ui = { REGISTER_STAT_GROUP_GENERIC, NULL, "oxcnotif,events", events_init, 0, NULL };
+
+    register_stat_tap_ui(&ui, NULL);
+}
