@@ -198,7 +198,7 @@ def test_tree(tshark, name, two_pass):
 def test_tree_of_wakeups(tshark, name):
     tree = printed.tree(capture_of(name), args=args_of(name))
     totals = by_method(lab_wakeups(tshark, name))
-    names = {1: "Notifications are pending", 2: "Ended without an event", 3: "Rejected, or an error",
+    names = {1: "Pending notifications", 2: "Timeout", 3: "Refused",
              4: "Cut off before the answer"}
     expected = {(METHODS[method], names[outcome]): count for method, counts in totals.items()
                 for outcome, count in {1: counts.pending, **counts.outcomes}.items() if count}

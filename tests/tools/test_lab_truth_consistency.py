@@ -14,6 +14,7 @@ import shutil
 import struct
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
@@ -134,19 +135,28 @@ def test_rop_buffers_are_the_sum_of_their_parts(name):
         assert len(listed) == len(call["notifications"])
 
 
+def asks_for_more(call: dict[str, Any]) -> bool:
+    """Has the request of a fetch ROPs besides RopRelease?"""
+    return any(rop["RopId"] != 0x01 for payload in call.get("payloads_in") or [] for rop in payload["rops"])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_follow_ups_obey_the_rule(name):
-    """The first fetch of the session after a pending wake-up, unless a later one comes before it or the window passes."""
+    """Of the fetches of the session between a pending wake-up and the next one the first that brought RopNotify; if none
+    did, the first that asked for nothing else, or else the first (MS-OXCNOTIF 3.2.5.5)."""
     truth, frames = load(name), packets(name)
+    brought = {notification["call"] for notification in truth["notifications"]}
     pending = [wakeup for wakeup in truth["wakeups"] if wakeup["outcome"] == 1 and wakeup["session"] is not None]
     for wakeup in pending:
-        fetches = [call["frame_req"] for call in truth["calls"] if call["name"] in FETCHES and call["session"] == wakeup["session"]
-                   and call["frame_req"] and call["frame_req"] > wakeup["frame"]]
-        fetch = min(fetches, default=None)
-        later = [other["frame"] for other in pending if other["session"] == wakeup["session"] and other["frame"] > wakeup["frame"]]
-        if later and (fetch is None or min(later) < fetch):
+        later = [other["frame"] for other in pending
+                 if other["session"] == wakeup["session"] and other["frame"] > wakeup["frame"]]
+        fetches = sorted((call for call in truth["calls"] if call["name"] in FETCHES and call["session"] == wakeup["session"]
+                          and call["frame_req"] and wakeup["frame"] < call["frame_req"] < min(later, default=1 << 32)),
+                         key=lambda call: (call["id"] not in brought, asks_for_more(call), call["frame_req"]))
+        if later and not fetches:
             assert (wakeup["followup_in"], wakeup["superseded_in"]) == (None, min(later)), wakeup["frame"]
         else:
+            fetch = fetches[0]["frame_req"]
             assert (wakeup["followup_in"], wakeup["superseded_in"]) == (fetch, None), wakeup["frame"]
             assert frames[fetch - 1][0] - frames[wakeup["frame"] - 1][0] < WINDOW
     for wakeup in truth["wakeups"]:
