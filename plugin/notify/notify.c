@@ -300,13 +300,14 @@ oxc_notify_wait_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uin
     show_wakeup(tvb, pinfo, tree, wakeup);
 }
 
-/* A server that still lives ends a wait after 300 s (MS-OXCRPC 3.3.4.1, MS-OXCMAPIHTTP 3.2.5.5); a little late is fine. */
-#define LONGEST_WAIT 330.0
+#define LONGEST_WAIT 330.0      /* seconds: a wait over HTTP lasts 300 (MS-OXCMAPIHTTP 3.2.5.5), a little late is fine */
 #define PENDING_MISSED 3        /* times X-PendingPeriod, of a server that keeps it */
 
 /*
  * Did the client go on without an answer? A newer wait of its session says so, unless the server refused that because the
- * earlier one was open (MS-OXCRPC 3.3.4.1), and so does a session that goes on for longer than a wait may take.
+ * earlier one was open (MS-OXCRPC 3.3.4.1). So does a session that goes on while the server sends no PENDING any more. Over
+ * RPC a wait sends nothing meanwhile, and each other call of the session gives it five minutes more: its silence proves
+ * nothing.
  */
 static bool
 is_abandoned(const oxc_call_t *wait)
@@ -319,10 +320,10 @@ is_abandoned(const oxc_call_t *wait)
         return false;
     if (wait->next_wait)
         return wait->next_wait->outcome != OXC_OUTCOME_REJECTED;
-    if (session->end == OXC_END_DISCONNECTED)
+    if (nstime_is_zero(&wait->heard) || session->end == OXC_END_DISCONNECTED)
         return false;
-    nstime_delta(&silent, &session->latest_call, nstime_is_zero(&wait->heard) ? &wait->request->time : &wait->heard);
-    if (!nstime_is_zero(&wait->heard) && session->pending_period)
+    nstime_delta(&silent, &session->latest_call, &wait->heard);
+    if (session->pending_period)
         limit = MIN(limit, PENDING_MISSED * session->pending_period / 1000.0 + 1);
     return nstime_to_sec(&silent) > limit;
 }
