@@ -45,7 +45,7 @@ def members(path: pathlib.Path, password: bytes | None, budget: Budget, most: in
     """Name and bytes of each member, in the archive's order.
 
     Members that are encrypted (ZipCrypto or AES) need the password. Raises Problem on what is no archive, is damaged or
-    grows over the budget; .
+    grows over the budget.
     """
     try:
         with zipfile.ZipFile(path) as archive:
