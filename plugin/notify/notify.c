@@ -6,6 +6,7 @@
 
 #include "notify/notify.h"
 
+#include "notify/notification_check.h"
 #include "notify/polling.h"
 #include "notify/session_index.h"
 #include "notify/session_inference.h"
@@ -399,6 +400,8 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     note_call(pinfo, pdu);
     oxc_matcher_fetch(pinfo, pdu);
     tell_late_wakeups(pinfo, pdu);
+    if (pdu->is_response && pdu->rops)
+        oxc_check_answer(pinfo, pdu->call->session);
     note_late_start(pinfo, pdu);
     oxc_notify_session(tvb, pinfo, tree, pdu->call->session);
     if (pdu->call->session && pdu->is_response && pdu->call->session->answered_in == pinfo->num)
@@ -452,6 +455,7 @@ oxc_notify_subscription(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
 {
     oxc_tap_t event = { .kind = OXC_TAP_SUBSCRIPTION, .session = pdu->call->session, .pdu = pdu, .object = object };
 
+    oxc_check_subscription(pinfo, pdu->call->session, object);
     if (PINFO_FD_VISITED(pinfo) && object->notifications == 0)
         proto_tree_add_expert(tree, pinfo, &ei_no_event, tvb, 0, 0);
     tell_tap(pinfo, &event);
@@ -514,6 +518,7 @@ oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
             tree, pinfo, &ei_released_handle, tvb, 0, 0,
             "The handle was released in frame %u: the client must ignore this (MS-OXCNOTIF 3.2.5.7)",
             released_in);
+    oxc_check_notification(tvb, pinfo, tree, session, rop);
     tell_tap(pinfo, &event);
 }
 
@@ -620,6 +625,7 @@ proto_register_oxc_notify(void)
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
     register_fields();
     oxc_matcher_register();
+    oxc_check_register(proto_oxcnotif);
     oxc_inference_register();
     tap_oxcnotif = register_tap("oxcnotif");
     module = prefs_register_protocol(proto_oxcnotif, apply_preferences);
