@@ -506,6 +506,19 @@ read_messages(tvbuff_t *tvb, packet_info *pinfo)
     return messages;
 }
 
+/*
+ * Probes of Exchange and of its clients send application/octet-stream, and devices between rewrite or drop the media type:
+ * X-RequestType, which MAPI/HTTP has alone, tells (MS-OXCMAPIHTTP 2.2.3.3.1). What is text (a login page, an error) is
+ * left to HTTP.
+ */
+static bool
+may_carry_mapi(const oxc_http_message_t *message)
+{
+    return oxc_http_is_type(message, "application/mapi-http") ||
+           (oxc_http_value(message, "x-requesttype") && !oxc_http_is_type(message, "text/html") &&
+            !oxc_http_is_type(message, "text/plain"));
+}
+
 static void
 show_leftover(packet_info *pinfo, proto_tree *tree, oxc_http_message_t *message)
 {
@@ -515,8 +528,7 @@ show_leftover(packet_info *pinfo, proto_tree *tree, oxc_http_message_t *message)
     if (message->is_request && !oxc_mapihttp_is_request(message))
         oxc_mapihttp_foreign_request(pinfo);
     else
-        dissect_message(pinfo, tree, message,
-                        oxc_http_is_type(message, "application/mapi-http") ? oxc_http_body(pinfo, message) : NULL);
+        dissect_message(pinfo, tree, message, may_carry_mapi(message) ? oxc_http_body(pinfo, message) : NULL);
 }
 
 /*
@@ -598,9 +610,10 @@ show_first_message(packet_info *pinfo, proto_tree *tree)
     if (p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_ORDINAL))
         return;
     message = find_message(pinfo, true);
-    if (message && message->complete && message->end == message->body && oxc_mapihttp_is_request(message)) {
+    if (message && message->complete && oxc_mapihttp_is_request(message) &&
+        (message->end == message->body || may_carry_mapi(message))) {
         watch_connection(pinfo);
-        dissect_message(pinfo, tree, message, NULL);
+        dissect_message(pinfo, tree, message, oxc_http_body(pinfo, message));
     }
 }
 
@@ -690,6 +703,50 @@ postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     return (int)tvb_captured_length(tvb);
 }
 
+/* ---- bodies of another media type, or of none ---- */
+
+static bool
+has_request_type(const oxc_http_message_t *message)
+{
+    return message && !message->dissected && oxc_http_value(message, "x-requesttype") &&
+           !oxc_http_is_type(message, "application/mapi-http");
+}
+
+/* The message with X-RequestType whose body comes next; NULL for none. */
+static oxc_http_message_t *
+find_message_by_request_type(packet_info *pinfo)
+{
+    wmem_array_t *messages = watched_messages(pinfo);
+    unsigned count = messages ? wmem_array_get_count(messages) : 0;
+    oxc_http_message_t *message;
+
+    for (unsigned i = 0; i < count; i++) {
+        message = *(oxc_http_message_t **)wmem_array_index(messages, i);
+        if (has_request_type(message))
+            return message;
+    }
+    for (int is_request = 1; is_request >= 0 && count == 0; is_request--) {
+        message = find_message(pinfo, is_request);
+        if (has_request_type(message))
+            return message;
+    }
+    return NULL;
+}
+
+/* See may_carry_mapi(). */
+static ws_bool
+dissect_mapihttp_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    oxc_http_message_t *message = find_message_by_request_type(pinfo);
+
+    if (!message || !may_carry_mapi(message))
+        return false;
+    watch_connection(pinfo);
+    message->dissected = true;
+    dissect_message(pinfo, tree, message, tvb);
+    return true;
+}
+
 /* ---- registration ---- */
 
 void
@@ -751,6 +808,8 @@ proto_reg_handoff_mapihttp(void)
     dissector_handle_t handle = create_dissector_handle(dissect_mapihttp, proto_mapihttp);
 
     dissector_add_string("media_type", "application/mapi-http", handle);
+    heur_dissector_add("http", dissect_mapihttp_heur, "MAPI over HTTP by X-RequestType", "mapihttp_http", proto_mapihttp,
+                       HEURISTIC_ENABLE);
     oxc_postdissector_add(postdissect);
     http_tcp_handle = find_dissector("http-over-tcp");
     http_tls_handle = find_dissector("http-over-tls");

@@ -27,8 +27,6 @@ EXPECTED_FAILURES: dict[tuple[str, str], str] = {
     ("i04_bothsides", "wakes: three"): "K",
     ("i04_bothsides", "no false complaint"): "K",
     ("i12_mixed", "no RPC over HTTP here"): "RPC",
-    ("j05_ctype", "mails"): "content type",
-    ("j05_ctype", "wakes"): "content type",
     ("two-connects-one-frame", "sessions"): "M",
     ("u_fffe", "pdml is well-formed"): "XML",
 }

@@ -2,6 +2,7 @@
 """HTTP around MAPI/HTTP ([MS-OXCMAPIHTTP] 2.2.3, 3.1.5, 3.2.5): which messages are one call, which calls are one session
 context, how waits end, and what Wireshark's own HTTP dissector makes nothing of."""
 
+import carrier
 import lab
 import printed
 import pytest
@@ -514,3 +515,17 @@ def test_body_fields_of_the_lab(tshark, name):
              # tshark shows nothing of an empty string.
              if [int(v, 0) if isinstance(value, int) else v for v in rows[key[0]][key[1]] or [""]] != [value]}
     assert not wrong
+
+
+def test_octet_stream_without_request_type_stays_http(tshark):
+    """Foreign HTTP with the media type that some probes of MAPI/HTTP have looks as it does without the plugin."""
+    capture = carrier.Capture()
+    body = b"PROCESSING\r\nDONE\r\n\r\n" + bytes(8)
+    question = (b"POST /upload HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 28\r\n\r\n"
+                + body)
+    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: 28\r\n\r\n" + body
+    capture._segment(carrier.CLIENT, carrier.SERVER, 20000, 80, 1, 1, question)
+    capture._segment(carrier.SERVER, carrier.CLIENT, 80, 20000, 1, 1 + len(question), answer)
+    path = str(capture.write("octet-stream.pcap"))
+    plain = tshark.run(["WIRESHARK_PLUGIN_DIR=/nonexistent", "tshark", "-n", "-r", path, "-V"], program="env").stdout
+    assert "octet-stream" in plain and tshark.run(["-n", "-r", path, "-V"]).stdout == plain
