@@ -28,7 +28,8 @@ def test_two_passes_show_the_same(seen, name):
 
 
 # Said of a frame once the whole capture was read, so only in a second pass.
-FORWARD_EXPERTS = ("No notification for this subscription in the capture", "No notification of this table in the capture")
+FORWARD_EXPERTS = ("No notification for this subscription in the capture", "No notification of this table in the capture",
+                   "The subscription of frame ")
 
 
 def experts(frames, field):
