@@ -58,6 +58,18 @@ typedef bool ws_bool;
 #endif
 
 /*
+ * Defines name, the callback of a statistic's -z option, from function, which returns whether the argument is valid.
+ * Older releases take no answer.
+ */
+#if OXC_WIRESHARK_VERSION < 406
+#define COMPAT_STAT_TAP_INIT(name, function) \
+    static void name(const char *argument, void *user) { (void)function(argument, user); }
+#else
+#define COMPAT_STAT_TAP_INIT(name, function) \
+    static bool name(const char *argument, void *user) { return function(argument, user); }
+#endif
+
+/*
  * Takes the registration of a DCE/RPC interface away. dcerpc_init_uuid() cannot replace one: dcerpc_uuids frees the new
  * key of a second insertion, which the table of dissectors then goes on to use. The table borrows its key from
  * dcerpc_uuids, so it is emptied first.

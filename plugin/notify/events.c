@@ -460,9 +460,10 @@ events_finish(void *tapdata)
     g_free(events);
 }
 
-static void
+static bool
 events_init(const char *argument, void *user _U_)
 {
+    static char expert_listener;        /* its address tells the listeners apart: a function's is no pointer to data */
     static const char prefix[] = "oxcnotif,events,";
     const char *filter = strncmp(argument, prefix, sizeof prefix - 1) == 0 ? argument + sizeof prefix - 1 : NULL;
     events_t *events = g_new0(events_t, 1);
@@ -475,18 +476,22 @@ events_init(const char *argument, void *user _U_)
     error = register_tap_listener("oxcnotif", events, filter, TL_REQUIRES_NOTHING, events_reset, events_packet,
                                   events_draw, events_finish);
     if (!error)
-        error = register_tap_listener("expert", &expert_packet, filter, TL_REQUIRES_NOTHING, NULL, expert_packet, NULL,
-                                      NULL);
+        error = register_tap_listener("expert", &expert_listener, filter, TL_REQUIRES_NOTHING, NULL, expert_packet,
+                                      NULL, NULL);
     if (error) {
         report_failure("-z oxcnotif,events: %s", error->str);
         g_string_free(error, TRUE);
+        return false;
     }
+    return true;
 }
+
+COMPAT_STAT_TAP_INIT(events_option, events_init)
 
 void
 proto_reg_handoff_oxc_events(void)
 {
-    static stat_tap_ui ui = { REGISTER_STAT_GROUP_GENERIC, NULL, "oxcnotif,events", events_init, 0, NULL };
+    static stat_tap_ui ui = { REGISTER_STAT_GROUP_GENERIC, NULL, "oxcnotif,events", events_option, 0, NULL };
 
     register_stat_tap_ui(&ui, NULL);
 }
