@@ -8,15 +8,15 @@
 
 #include "registration.h"
 
+#include <gmodule.h>
+
 #include <epan/proto.h>
 
-#define OXC_EXPORT __attribute__((visibility("default")))
+G_MODULE_EXPORT const char plugin_version[] = PLUGIN_VERSION;
+G_MODULE_EXPORT const int plugin_want_major = WIRESHARK_VERSION_MAJOR;
+G_MODULE_EXPORT const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
 
-OXC_EXPORT const char plugin_version[] = PLUGIN_VERSION;
-OXC_EXPORT const int plugin_want_major = WIRESHARK_VERSION_MAJOR;
-OXC_EXPORT const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
-
-OXC_EXPORT void plugin_register(void);
+G_MODULE_EXPORT void plugin_register(void);
 
 /*
  * A room registers after the rooms it uses, and hands off after them. Wireshark takes plugins of one file in no order
@@ -63,7 +63,7 @@ plugin_register(void)
 }
 
 #ifdef WS_PLUGIN_DESC_DISSECTOR
-OXC_EXPORT uint32_t plugin_describe(void);
+G_MODULE_EXPORT uint32_t plugin_describe(void);
 
 uint32_t
 plugin_describe(void)

@@ -79,6 +79,9 @@ static int ett_parameter = -1;
 static expert_field ei_session_lost = EI_INIT;
 static expert_field ei_range = EI_INIT;
 
+/* units_milliseconds is in another DLL on Windows, where its address is no constant. */
+static const unit_name_string milliseconds = { "ms", NULL };
+
 static const value_string ul_flags_vals[] = {
     { 0x00000000, "normal" },
     { 0x00000001, "administrator" },
@@ -760,11 +763,11 @@ proto_register_emsmdb(void)
           { "pullTimeStamp", "emsmdb.pull_time_stamp", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_pcms_polls_max,
           { "pcmsPollsMax", "emsmdb.pcms_polls_max", FT_UINT32, BASE_DEC | BASE_UNIT_STRING,
-            UNS(&units_milliseconds), 0, NULL, HFILL } },
+            UNS(&milliseconds), 0, NULL, HFILL } },
         { &hf_pc_retry, { "pcRetry", "emsmdb.pc_retry", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_pcms_retry_delay,
           { "pcmsRetryDelay", "emsmdb.pcms_retry_delay", FT_UINT32, BASE_DEC | BASE_UNIT_STRING,
-            UNS(&units_milliseconds), 0, NULL, HFILL } },
+            UNS(&milliseconds), 0, NULL, HFILL } },
         { &hf_pi_cxr, { "piCxr", "emsmdb.pi_cxr", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_sz_dn_prefix, { "szDNPrefix", "emsmdb.sz_dn_prefix", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_sz_display_name,
@@ -785,7 +788,7 @@ proto_register_emsmdb(void)
         { &hf_pcb_aux_out, { "pcbAuxOut", "emsmdb.pcb_aux_out", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_pul_trans_time,
           { "pulTransTime", "emsmdb.pul_trans_time", FT_UINT32, BASE_DEC | BASE_UNIT_STRING,
-            UNS(&units_milliseconds), 0, NULL, HFILL } },
+            UNS(&milliseconds), 0, NULL, HFILL } },
         { &hf_length, { "length", "emsmdb.length", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_max_data, { "max_data", "emsmdb.max_data", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_reserved0, { "Reserved0", "emsmdb.reserved0", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
