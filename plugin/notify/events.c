@@ -475,9 +475,14 @@ events_init(const char *argument, void *user _U_)
     events->outcomes = oxc_outcomes_new(decided, events);
     error = register_tap_listener("oxcnotif", events, filter, TL_REQUIRES_NOTHING, events_reset, events_packet,
                                   events_draw, events_finish);
-    if (!error)
+    if (error) {
+        events_finish(events);
+    } else {
         error = register_tap_listener("expert", &expert_listener, filter, TL_REQUIRES_NOTHING, NULL, expert_packet,
                                       NULL, NULL);
+        if (error)
+            remove_tap_listener(events);
+    }
     if (error) {
         report_failure("-z oxcnotif,events: %s", error->str);
         g_string_free(error, TRUE);
