@@ -24,6 +24,7 @@ G_MODULE_EXPORT void plugin_register(void);
  */
 static const proto_plugin rooms[] = {
     { proto_register_oxc_session, NULL },
+    { proto_register_oxc_call, NULL },
     { proto_register_oxc_rop, NULL },
     { proto_register_oxc_notify, proto_reg_handoff_oxc_notify },
     { proto_register_oxc_postdissector, NULL },

@@ -8,6 +8,7 @@
 #define OXCNOTIF_REGISTRATION_H
 
 void proto_register_oxc_session(void);
+void proto_register_oxc_call(void);
 void proto_register_oxc_rop(void);
 void proto_register_oxc_notify(void);
 void proto_reg_handoff_oxc_notify(void);

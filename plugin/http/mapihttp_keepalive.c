@@ -12,6 +12,7 @@
 #include <epan/proto_data.h>
 #include <wsutil/strtoi.h>
 
+#include "session/call.h"
 #include "tcp/tcp_close.h"
 
 /* Key of a frame's silence in its data; see mapihttp_transaction.c for the others. */

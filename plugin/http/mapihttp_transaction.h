@@ -8,7 +8,7 @@
 #define OXCNOTIF_MAPIHTTP_TRANSACTION_H
 
 #include "compat.h"
-#include "session/session.h"
+#include "session/call.h"
 #include "http/http_message.h"
 #include "http/mapihttp_body.h"
 

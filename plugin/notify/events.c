@@ -8,6 +8,7 @@
 
 #include "notify/names.h"
 #include "notify/wakeup_outcome.h"
+#include "session/rop_state.h"
 #include "registration.h"
 
 #include <stdio.h>

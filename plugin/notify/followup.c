@@ -5,6 +5,7 @@
  */
 
 #include "notify/followup.h"
+#include "session/rop_state.h"
 
 #define ROP_RELEASE 0x01
 

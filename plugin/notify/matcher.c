@@ -14,6 +14,7 @@
 #include "notify/push_inference.h"
 #include "notify/session_index.h"
 #include "notify/session_inference.h"
+#include "session/rop_state.h"
 
 /* What the matcher knows of a session; bounded, one for each session. */
 typedef struct oxc_notify_state {

@@ -5,6 +5,7 @@
  */
 
 #include "notify/names.h"
+#include "session/rop_state.h"
 
 #include <string.h>
 

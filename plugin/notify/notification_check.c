@@ -5,6 +5,7 @@
  */
 
 #include "notify/notification_check.h"
+#include "session/rop_state.h"
 
 #include <string.h>
 

@@ -13,6 +13,7 @@
 #include "notify/wakeup_outcome.h"
 #include "notify/matcher.h"
 #include "notify/tap.h"
+#include "session/rop_state.h"
 #include "registration.h"
 
 #include <epan/expert.h>

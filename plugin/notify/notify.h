@@ -8,7 +8,7 @@
 #define OXCNOTIF_NOTIFY_H
 
 #include "compat.h"
-#include "session/session.h"
+#include "session/call.h"
 
 /* oxcnotif.wakeup.method: how a client is told that notifications are waiting. */
 typedef enum {

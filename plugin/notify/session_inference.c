@@ -11,6 +11,7 @@
 #include "notify/channel.h"
 #include "notify/latency.h"
 #include "notify/matcher.h"
+#include "session/rop_state.h"
 
 #define NEAR 64      /* wake-ups of a client and server whose follow-up may still come */
 #define FETCHERS 6   /* sessions that fetched after one of them */

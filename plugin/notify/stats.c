@@ -6,6 +6,7 @@
 
 #include "notify/wakeup_outcome.h"
 #include "notify/names.h"
+#include "session/rop_state.h"
 #include "registration.h"
 
 #include <epan/stats_tree.h>

@@ -7,8 +7,10 @@
 #include "payload/extended_buffer.h"
 
 #include "registration.h"
+#include "rop/budget.h"
 #include "rop/buffer.h"
 #include "payload/auxblocks.h"
+#include "session/call.h"
 
 #include <epan/exceptions.h>
 #include <epan/expert.h>
@@ -266,7 +268,7 @@ oxc_dissect_rop_chain(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_p
     unsigned number;
     int offset = 0;
 
-    oxc_pdu_allow(pdu, tvb_reported_length(tvb));
+    oxc_budget_allow(pinfo, pdu, tvb_reported_length(tvb));
     for (number = 0; number < MAX_PAYLOADS; number++) {
         tvbuff_t *payload;
         int left = tvb_reported_length_remaining(tvb, offset);
@@ -301,7 +303,7 @@ oxc_dissect_rop_plain(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_p
 {
     if (tvb_reported_length(tvb) == 0)
         return;
-    oxc_pdu_allow(pdu, tvb_reported_length(tvb));
+    oxc_budget_allow(pinfo, pdu, tvb_reported_length(tvb));
     if (obfuscated)
         tvb = xor_payload(tvb, pinfo);
     dissect_rops_safely(tvb, pinfo, tree, pdu, 0);

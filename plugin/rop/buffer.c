@@ -9,6 +9,7 @@
 #include "notify/notify.h"
 #include "registration.h"
 #include "rop/boundary.h"
+#include "rop/budget.h"
 #include "rop/engine.h"
 #include "rop/field.h"
 #include "rop/pairing.h"
@@ -282,7 +283,7 @@ read_rops(oxc_rop_list_t *l, proto_tree *tree, int offset, summary_t *summary)
             continue;
         }
 
-        next = l->pdu->is_response && !recovered && !l->pdu->exhausted ? oxc_trailer_find(l, offset + 1) : -1;
+        next = l->pdu->is_response && !recovered && !oxc_budget_is_exhausted(l->pdu) ? oxc_trailer_find(l, offset + 1) : -1;
         proto_tree_add_expert_format(tree, l->pinfo, &ei_chain_lost, l->tvb, offset,
                                      (next < 0 ? l->end : next) - offset,
                                      "The chain of ROPs cannot be followed beyond this one%s",

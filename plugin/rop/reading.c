@@ -6,6 +6,8 @@
 
 #include "rop/reading.h"
 
+#include "rop/budget.h"
+
 static expert_field ei_truncated = EI_INIT;
 static expert_field ei_malformed = EI_INIT;
 static expert_field ei_too_deep = EI_INIT;
@@ -21,11 +23,11 @@ captured(const oxc_read_t *r, int offset, int64_t size)
 bool
 oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields)
 {
-    if (r->measure || !r->pdu || oxc_pdu_spend(r->pdu, fields))
+    if (r->measure || !r->pdu || oxc_budget_spend(r->pinfo, r->pdu, fields))
         return true;
-    if (!r->pdu->exhausted)
+    if (!oxc_budget_is_exhausted(r->pdu))
         proto_tree_add_expert(tree, r->pinfo, &ei_too_much, r->tvb, offset, MAX(0, r->end - offset));
-    r->pdu->exhausted = true;
+    oxc_budget_set_exhausted(r->pdu);
     return false;
 }
 

@@ -9,7 +9,7 @@
 
 #include "compat.h"
 #include "session/code_page.h"
-#include "session/session.h"
+#include "session/rop_state.h"
 
 #include <epan/expert.h>
 
@@ -82,7 +82,7 @@ oxc_logon_of(const oxc_read_t *r)
 bool oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size);
 
 /*
- * Takes so many fields from what the PDU may still show (see oxc_pdu_spend()). If there are not so many, that is said,
+ * Takes so many fields from what the PDU may still show (see rop/budget.h). If there are not so many, that is said,
  * once a PDU, and false is returned: nothing more is to be read then. Always true while measuring and outside of ROP
  * buffers.
  */

@@ -6,6 +6,7 @@
 
 #include "rop/property.h"
 
+#include "rop/budget.h"
 #include "rop/entryid.h"
 #include "rop/identifier.h"
 

@@ -8,7 +8,7 @@
 #define OXCNOTIF_ASYNC_WAIT_H
 
 #include "compat.h"
-#include "session/session.h"
+#include "session/call.h"
 
 /*
  * A wait begins on the frame's TCP connection, and ends (with an answer or a fault). While it is open, the end of the

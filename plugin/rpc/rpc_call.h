@@ -8,7 +8,7 @@
 #define OXCNOTIF_RPC_CALL_H
 
 #include "compat.h"
-#include "session/session.h"
+#include "session/call.h"
 #include "rpc/ndr.h"
 
 /* The well-known endpoints of Exchange's RPC services (MS-OXCRPC 2.1): mailbox, directory, referral. */

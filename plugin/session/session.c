@@ -1,10 +1,10 @@
 /* session.c
- * What is remembered of a capture: session contexts, calls, server objects, columns
+ * Session contexts: what names them, how they end, the names that were learnt in them
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include "session/session.h"
+#include "session/object.h"
 
 #include "registration.h"
 
@@ -19,8 +19,6 @@ typedef struct {
 } session_key_t;
 
 static wmem_map_t *sessions_by_key;     /* session_key_t -> oxc_session_t */
-static wmem_map_t *requests;            /* frame and discriminator -> oxc_pdu_t */
-static wmem_map_t *responses;
 static unsigned session_count;
 
 static unsigned
@@ -146,233 +144,6 @@ oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how)
     wmem_map_foreach(session->objects, count_lost, session);
 }
 
-/* ---- calls ---- */
-
-static oxc_pdu_t *
-pdu_get(packet_info *pinfo, wmem_map_t *pdus, uint32_t discriminator)
-{
-    uint64_t key = (uint64_t)pinfo->num << 32 | discriminator;
-    oxc_pdu_t *pdu = (oxc_pdu_t *)wmem_map_lookup(pdus, &key);
-
-    if (!pdu) {
-        pdu = wmem_new0(wmem_file_scope(), oxc_pdu_t);
-        pdu->key = key;
-        pdu->frame = pinfo->num;
-        pdu->time = pinfo->abs_ts;
-        wmem_map_insert(pdus, &pdu->key, pdu);
-    }
-    pdu->next_rop = 0;
-    pdu->work_left = OXC_WORK_BASE;
-    pdu->exhausted = false;
-    return pdu;
-}
-
-static oxc_call_t *
-call_new(oxc_call_kind_t kind)
-{
-    oxc_call_t *call = wmem_new0(wmem_file_scope(), oxc_call_t);
-
-    call->kind = kind;
-    return call;
-}
-
-oxc_pdu_t *
-oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind)
-{
-    oxc_pdu_t *pdu = pdu_get(pinfo, requests, discriminator);
-
-    if (!pdu->call) {
-        pdu->call = call_new(kind);
-        pdu->call->request = pdu;
-    }
-    return pdu;
-}
-
-oxc_pdu_t *
-oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call)
-{
-    oxc_pdu_t *pdu = pdu_get(pinfo, responses, discriminator);
-
-    if (!pdu->call) {
-        /* A second answer to one request (a retransmission that TCP analysis let through) stands alone. */
-        pdu->call = call && !call->response ? call : call_new(kind);
-        pdu->is_response = true;
-        pdu->call->response = pdu;
-    }
-    return pdu;
-}
-
-void
-oxc_pdu_allow(oxc_pdu_t *pdu, unsigned bytes)
-{
-    pdu->work_left += bytes / 8;
-}
-
-bool
-oxc_pdu_spend(oxc_pdu_t *pdu, unsigned fields)
-{
-    if (pdu->work_left < fields) {
-        pdu->work_left = 0;
-        return false;
-    }
-    pdu->work_left -= fields;
-    return true;
-}
-
-void
-oxc_call_bind(packet_info *pinfo, oxc_call_t *call, oxc_session_t *session, oxc_bound_t how)
-{
-    if (PINFO_FD_VISITED(pinfo) || call->session || !session)
-        return;
-    call->session = session;
-    call->bound = how;
-}
-
-oxc_rop_t *
-oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu)
-{
-    unsigned n = pdu->next_rop++;
-    oxc_rop_t *rop;
-
-    if (pdu->rops && n < wmem_array_get_count(pdu->rops))
-        return *(oxc_rop_t **)wmem_array_index(pdu->rops, n);
-    if (PINFO_FD_VISITED(pinfo))
-        return NULL;
-
-    if (!pdu->rops)
-        pdu->rops = wmem_array_sized_new(wmem_file_scope(), sizeof(oxc_rop_t *), 4);
-    rop = wmem_new0(wmem_file_scope(), oxc_rop_t);
-    rop->store = OXC_STORE_UNKNOWN;
-    rop->in_index = rop->out_index = OXC_NO_INDEX;
-    rop->handle = OXC_NO_HANDLE;
-    rop->next_expected = -1;
-    wmem_array_append_one(pdu->rops, rop);
-    return rop;
-}
-
-oxc_rop_t *
-oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n)
-{
-    if (!pdu || !pdu->rops || n >= wmem_array_get_count(pdu->rops))
-        return NULL;
-    return *(oxc_rop_t **)wmem_array_index(pdu->rops, n);
-}
-
-/* ---- columns ---- */
-
-const oxc_columns_t *
-oxc_columns_read(wmem_allocator_t *scope, const packet_info *pinfo, tvbuff_t *tvb, int offset, unsigned count)
-{
-    oxc_columns_t *columns;
-    uint32_t *tags;
-
-    if (!tvb_bytes_exist(tvb, offset, (int)(count * 4)))
-        return NULL;
-    tags = wmem_alloc_array(scope, uint32_t, count);
-    for (unsigned i = 0; i < count; i++)
-        tags[i] = tvb_get_letohl(tvb, offset + (int)i * 4);
-    columns = wmem_new(scope, oxc_columns_t);
-    columns->frame = pinfo->num;
-    columns->count = count;
-    columns->tags = tags;
-    return columns;
-}
-
-/* ---- logons and server objects ---- */
-
-static uint64_t
-object_key(uint8_t logon_id, uint32_t handle)
-{
-    return (uint64_t)logon_id << 32 | handle;
-}
-
-/* What a LogonId named between two of its ends. */
-static uint64_t
-logon_key(uint8_t logon_id, uint32_t generation)
-{
-    return (uint64_t)generation << 8 | logon_id;
-}
-
-oxc_object_t *
-oxc_object_latest(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
-{
-    uint64_t key = object_key(logon_id, handle);
-
-    return (oxc_object_t *)wmem_map_lookup(session->objects, &key);
-}
-
-oxc_object_t *
-oxc_object_any_logon(const oxc_session_t *session, uint32_t handle)
-{
-    return (oxc_object_t *)wmem_map_lookup(session->by_handle, GUINT_TO_POINTER(handle));
-}
-
-oxc_object_t *
-oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
-{
-    oxc_object_t *object = oxc_object_latest(session, logon_id, handle);
-
-    return object && object->released_in == 0 && object->generation == session->generation[logon_id] ? object : NULL;
-}
-
-oxc_object_t *
-oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, uint32_t handle, const char *kind,
-                oxc_object_t *parent)
-{
-    oxc_object_t *object;
-
-    if (PINFO_FD_VISITED(pinfo))
-        return NULL;
-    object = wmem_new0(wmem_file_scope(), oxc_object_t);
-    object->key = object_key(logon_id, handle);
-    object->handle = handle;
-    object->logon_id = logon_id;
-    object->logon = oxc_session_logon(session, logon_id);
-    object->kind = kind;
-    object->opened_in = pinfo->num;
-    object->parent = parent;
-    object->generation = session->generation[logon_id];
-    if (parent) {
-        object->folder_id = parent->folder_id;
-        object->message_id = parent->message_id;
-    }
-    wmem_map_insert(session->objects, &object->key, object);
-    wmem_map_insert(session->by_handle, GUINT_TO_POINTER(handle), object);
-    return object;
-}
-
-void
-oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id)
-{
-    uint64_t *key;
-
-    if (PINFO_FD_VISITED(pinfo))
-        return;
-    key = wmem_new(wmem_file_scope(), uint64_t);
-    *key = logon_key(logon_id, session->generation[logon_id]++);
-    wmem_map_insert(session->ended_logons, key, GUINT_TO_POINTER(pinfo->num));
-}
-
-uint32_t
-oxc_object_released_in(const oxc_session_t *session, const oxc_object_t *object)
-{
-    uint64_t key = logon_key(object->logon_id, object->generation);
-
-    if (object->released_in)
-        return object->released_in;
-    return (uint32_t)GPOINTER_TO_UINT(wmem_map_lookup(session->ended_logons, &key));
-}
-
-void
-oxc_object_release(packet_info *pinfo, oxc_session_t *session, oxc_object_t *object)
-{
-    if (PINFO_FD_VISITED(pinfo) || object->released_in)
-        return;
-    object->released_in = pinfo->num;
-    if (object->is_logon)
-        oxc_logon_release(pinfo, session, object->logon_id);
-}
-
 /* ---- names ---- */
 
 typedef struct {
@@ -471,7 +242,5 @@ void
 proto_register_oxc_session(void)
 {
     sessions_by_key = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), session_key_hash, session_key_equal);
-    requests = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
-    responses = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     register_init_routine(session_forget);
 }

@@ -1,0 +1,90 @@
+/* call.h
+ * Calls of a session: requests, responses, what became of them
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_CALL_H
+#define OXCNOTIF_CALL_H
+
+#include "session/session.h"
+
+typedef enum {
+    OXC_CALL_OTHER,
+    OXC_CALL_CONNECT,           /* makes the session context */
+    OXC_CALL_FETCH,             /* carries ROP buffers: EcDoRpcExt2, Execute, the legacy calls */
+    OXC_CALL_WAIT,              /* EcDoAsyncWaitEx, NotificationWait */
+    OXC_CALL_DISCONNECT,
+    OXC_CALL_REGISTER_PUSH,     /* EcRRegisterPushNotification */
+    OXC_CALL_ASYNC_CONNECT      /* EcDoAsyncConnectEx */
+} oxc_call_kind_t;
+
+/* Why an attempt at a call was not the call: the client repeats it (MS-OXCMAPIHTTP 3.1.7). */
+typedef enum {
+    OXC_FAILURE_NONE,
+    OXC_FAILURE_AUTHENTICATION, /* HTTP status 401 or 407: one leg of NTLM or Negotiate, or wrong credentials */
+    OXC_FAILURE_REFUSED,        /* another HTTP status than 200, no body, a fault, an RPC status */
+    OXC_FAILURE_CUT_OFF         /* the connection ended before the answer */
+} oxc_failure_t;
+
+/* One direction of a call, as one frame completed it. */
+struct oxc_pdu {
+    uint64_t key;
+    uint32_t frame;
+    nstime_t time;
+    bool is_response;
+    oxc_call_t *call;           /* never NULL */
+    wmem_array_t *rops;         /* oxc_rop_t * in wire order, over all payloads of the PDU; NULL when there is none */
+    uint32_t max_out;           /* of a request: bytes that the client lets the server answer; 0 when not known */
+    uint32_t rop_bytes;         /* of its last ROP buffer, with the handle table; first visit */
+    uint32_t rop_bytes_before;  /* of the ROP buffers before that */
+    uint32_t largest_notification;      /* bytes of the largest RopNotify so far; first visit */
+    wmem_map_t *recovered; /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
+    unsigned next_rop;          /* ordinal of the next ROP of this visit; see oxc_pdu_next_rop() */
+    struct oxc_budget *budget;  /* of this visit; owned by rop/budget.c */
+};
+
+/* oxcnotif.wakeup.closed_by: which side ended a connection. */
+typedef enum {
+    OXC_CLOSED_BY_UNKNOWN = 0,
+    OXC_CLOSED_BY_CLIENT = 1,
+    OXC_CLOSED_BY_SERVER = 2,
+    OXC_CLOSED_BY_DEVICE = 3    /* between them: always inferred */
+} oxc_closed_by_t;
+
+struct oxc_call {
+    oxc_call_kind_t kind;
+    const char *name;           /* as the specification has it; NULL when the transport does not tell */
+    oxc_session_t *session;     /* NULL while not known */
+    oxc_bound_t bound;          /* how the session was found; meaningless without one */
+    oxc_channel_t *channel;     /* of a wait whose session is not known: what is known instead; else NULL */
+    oxc_pdu_t *request;         /* NULL when not captured */
+    oxc_pdu_t *response;        /* NULL when not (yet) captured */
+    uint8_t failure;            /* oxc_failure_t; first pass */
+    uint8_t outcome;            /* of a wait: oxc_wakeup_outcome_t, 0 while it is open */
+    const oxc_call_t *next_wait;        /* of a wait: the next one of its session; NULL for none */
+    nstime_t heard;             /* of a wait: when the server was heard of last; zero if the transport does not tell */
+    unsigned last_answered;     /* first pass: number of the request ROP that was answered last, from 1 */
+    unsigned next_answer;       /* first pass: request ROP that the next response ROP may answer */
+};
+
+/*
+ * The PDU which the transport is showing now. The discriminator tells several PDUs of one frame apart (a DCE/RPC call
+ * id, an ordinal) and must be the same on every visit. The first visit creates the PDU and its call.
+ */
+oxc_pdu_t *oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind);
+
+/* The same for a response; call is what the transport matched it to, NULL when the request was not captured. */
+oxc_pdu_t *oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call);
+
+/* A number that tells the PDUs of one frame apart. */
+static inline uint32_t
+oxc_pdu_which(const oxc_pdu_t *pdu)
+{
+    return (uint32_t)pdu->key;
+}
+
+/* Binds a call to its session, unless that is known; first visit only. */
+void oxc_call_bind(packet_info *pinfo, oxc_call_t *call, oxc_session_t *session, oxc_bound_t how);
+
+#endif /* OXCNOTIF_CALL_H */

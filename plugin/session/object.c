@@ -1,0 +1,121 @@
+/* object.c
+ * Server objects: what a handle names, and the columns that its rows have
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "session/object.h"
+
+#include <epan/epan.h>
+
+const oxc_columns_t *
+oxc_columns_read(wmem_allocator_t *scope, const packet_info *pinfo, tvbuff_t *tvb, int offset, unsigned count)
+{
+    oxc_columns_t *columns;
+    uint32_t *tags;
+
+    if (!tvb_bytes_exist(tvb, offset, (int)(count * 4)))
+        return NULL;
+    tags = wmem_alloc_array(scope, uint32_t, count);
+    for (unsigned i = 0; i < count; i++)
+        tags[i] = tvb_get_letohl(tvb, offset + (int)i * 4);
+    columns = wmem_new(scope, oxc_columns_t);
+    columns->frame = pinfo->num;
+    columns->count = count;
+    columns->tags = tags;
+    return columns;
+}
+
+
+static uint64_t
+object_key(uint8_t logon_id, uint32_t handle)
+{
+    return (uint64_t)logon_id << 32 | handle;
+}
+
+/* What a LogonId named between two of its ends. */
+static uint64_t
+logon_key(uint8_t logon_id, uint32_t generation)
+{
+    return (uint64_t)generation << 8 | logon_id;
+}
+
+oxc_object_t *
+oxc_object_latest(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
+{
+    uint64_t key = object_key(logon_id, handle);
+
+    return (oxc_object_t *)wmem_map_lookup(session->objects, &key);
+}
+
+oxc_object_t *
+oxc_object_any_logon(const oxc_session_t *session, uint32_t handle)
+{
+    return (oxc_object_t *)wmem_map_lookup(session->by_handle, GUINT_TO_POINTER(handle));
+}
+
+oxc_object_t *
+oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
+{
+    oxc_object_t *object = oxc_object_latest(session, logon_id, handle);
+
+    return object && object->released_in == 0 && object->generation == session->generation[logon_id] ? object : NULL;
+}
+
+oxc_object_t *
+oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, uint32_t handle, const char *kind,
+                oxc_object_t *parent)
+{
+    oxc_object_t *object;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return NULL;
+    object = wmem_new0(wmem_file_scope(), oxc_object_t);
+    object->key = object_key(logon_id, handle);
+    object->handle = handle;
+    object->logon_id = logon_id;
+    object->logon = oxc_session_logon(session, logon_id);
+    object->kind = kind;
+    object->opened_in = pinfo->num;
+    object->parent = parent;
+    object->generation = session->generation[logon_id];
+    if (parent) {
+        object->folder_id = parent->folder_id;
+        object->message_id = parent->message_id;
+    }
+    wmem_map_insert(session->objects, &object->key, object);
+    wmem_map_insert(session->by_handle, GUINT_TO_POINTER(handle), object);
+    return object;
+}
+
+void
+oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id)
+{
+    uint64_t *key;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    key = wmem_new(wmem_file_scope(), uint64_t);
+    *key = logon_key(logon_id, session->generation[logon_id]++);
+    wmem_map_insert(session->ended_logons, key, GUINT_TO_POINTER(pinfo->num));
+}
+
+uint32_t
+oxc_object_released_in(const oxc_session_t *session, const oxc_object_t *object)
+{
+    uint64_t key = logon_key(object->logon_id, object->generation);
+
+    if (object->released_in)
+        return object->released_in;
+    return (uint32_t)GPOINTER_TO_UINT(wmem_map_lookup(session->ended_logons, &key));
+}
+
+void
+oxc_object_release(packet_info *pinfo, oxc_session_t *session, oxc_object_t *object)
+{
+    if (PINFO_FD_VISITED(pinfo) || object->released_in)
+        return;
+    object->released_in = pinfo->num;
+    if (object->is_logon)
+        oxc_logon_release(pinfo, session, object->logon_id);
+}

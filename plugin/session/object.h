@@ -1,0 +1,73 @@
+/* object.h
+ * Server objects: what a handle names, and the columns that its rows have (MS-OXCROPS 1.3.1)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_OBJECT_H
+#define OXCNOTIF_OBJECT_H
+
+#include "session/session.h"
+
+/* A list of property tags that rows are read by: immutable once made. */
+typedef struct {
+    uint32_t frame;             /* where it was set */
+    unsigned count;
+    const uint32_t *tags;
+} oxc_columns_t;
+
+/* A copy of count tags (little-endian) at offset, allocated in scope; NULL if the bytes are not all there. */
+const oxc_columns_t *oxc_columns_read(wmem_allocator_t *scope, const packet_info *pinfo, tvbuff_t *tvb, int offset,
+                                      unsigned count);
+
+/* What a handle names (MS-OXCROPS 1.3.1); fields but columns never change once the object exists. */
+struct oxc_object {
+    uint64_t key;
+    uint32_t handle;
+    uint8_t logon_id;
+    uint32_t logon;             /* see oxc_session_logon() */
+    bool is_logon;
+    bool is_table;              /* its rows are notified of without a subscription (MS-OXCNOTIF 3.1.4.3) */
+    bool lists_folders;         /* its rows are folders: a hierarchy table */
+    bool shows_messages;        /* a table that each new, moved or deleted message of the folder changes */
+    bool is_subscription;       /* opened by RopRegisterNotification; a table is subscribed implicitly */
+    const char *kind;           /* as the definition names it: "Folder", "Contents table", "Subscription", ... */
+    uint32_t opened_in;         /* frame of the request that opened it, else of the response */
+    uint32_t released_in;       /* 0 while open; first pass */
+    uint32_t generation;
+    oxc_object_t *parent;       /* the object it was opened from; NULL when not captured */
+    uint64_t folder_id;         /* 0 when unknown */
+    uint64_t message_id;
+    const oxc_columns_t *columns;               /* of the latest RopSetColumns; first pass only */
+    const oxc_columns_t *recipient_columns;     /* first pass only */
+    uint16_t notification_types;                /* of a subscription */
+    bool whole_store;
+    uint32_t notifications;     /* RopNotify seen for it; first pass */
+    uint32_t state_property;    /* tag of the ICS state that it uploads now; 0 before it does; first pass */
+    uint32_t state_size;        /* bytes of its value; first pass */
+    uint32_t states;            /* uploads begun; first pass */
+};
+
+/* The object that a handle names now; NULL when its opening was not captured. First visit only. */
+oxc_object_t *oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle);
+
+/* What the handle named last in the session, open or released since; NULL if nothing. First visit only. */
+oxc_object_t *oxc_object_latest(const oxc_session_t *session, uint8_t logon_id, uint32_t handle);
+
+/* The same, whatever LogonId the handle belongs to: servers count handles up over all logons of a session. */
+oxc_object_t *oxc_object_any_logon(const oxc_session_t *session, uint32_t handle);
+
+/* A new object under the handle, replacing what the handle named before. First visit only. */
+oxc_object_t *oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, uint32_t handle,
+                              const char *kind, oxc_object_t *parent);
+
+/* RopRelease: the handle names nothing any more; a logon takes everything opened from it along (MS-OXCROPS 3.2.5.3). */
+void oxc_object_release(packet_info *pinfo, oxc_session_t *session, oxc_object_t *object);
+
+/* Frame in which an object was released, by itself or with its logon; 0 while it is open. */
+uint32_t oxc_object_released_in(const oxc_session_t *session, const oxc_object_t *object);
+
+/* Everything of a logon ends: released, or replaced by a RopLogon with the same LogonId (MS-OXCROPS 3.1.4.2). */
+void oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id);
+
+#endif /* OXCNOTIF_OBJECT_H */
