@@ -6,6 +6,7 @@
 
 #include "notify/notify.h"
 
+#include "notify/names.h"
 #include "notify/notification_check.h"
 #include "notify/polling.h"
 #include "notify/session_index.h"
@@ -31,6 +32,7 @@ static int hf_closed_by = -1;
 static int hf_wait_in = -1;
 static int hf_waited = -1;
 static int hf_session = -1;
+static int hf_user = -1;
 static int hf_followup_in = -1;
 static int hf_followup_time = -1;
 static int hf_attempts = -1;
@@ -133,8 +135,10 @@ oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const ox
     if (!session)
         return;
     item = add_generated_uint(tree, hf_session, tvb, session->number);
-    if (session->user)
+    if (session->user) {
         proto_item_append_text(item, " (%s)", session->user);
+        proto_item_set_generated(proto_tree_add_string(tree, hf_user, tvb, 0, 0, oxc_user_text(session)));
+    }
     show_end(pinfo, item, session);
 }
 
@@ -555,6 +559,9 @@ register_fields(void)
             "Equal datagrams before this one, with no fetch between", HFILL } },
         { &hf_session,
           { "Session", "oxcnotif.session", FT_UINT32, BASE_DEC, NULL, 0, "Number of the session context", HFILL } },
+        { &hf_user,
+          { "User", "oxcnotif.user", FT_STRING, BASE_NONE, NULL, 0,
+            "User of the session context: display name, or the last name of the DN", HFILL } },
         { &hf_followup_in,
           { "Followed up in", "oxcnotif.followup_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0,
             "Request of the call that fetched the notifications", HFILL } },
