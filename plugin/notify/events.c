@@ -6,6 +6,7 @@
 
 #include "compat.h"
 
+#include "notify/events_capture.h"
 #include "notify/names.h"
 #include "notify/wakeup_outcome.h"
 #include "session/rop_state.h"
@@ -18,6 +19,7 @@
 #include <epan/proto.h>
 #include <epan/stat_tap_ui.h>
 #include <epan/tap.h>
+#include <epan/to_str.h>
 #include <wsutil/json_dumper.h>
 #include <wsutil/report_message.h>
 
@@ -32,6 +34,7 @@
 typedef struct {
     const oxc_session_t *session;
     nstime_t time;
+    char *client, *server;      /* addresses; NULL until a frame shows which is which */
 } met_session_t;
 
 typedef struct {
@@ -45,6 +48,7 @@ typedef struct {
     GHashTable *tables;         /* oxc_object_t -> met_table_t */
     GHashTable *open;           /* wake-ups that announced something and are not decided: oxc_wakeup_t -> itself */
     oxc_outcomes_t *outcomes;
+    oxc_capture_counter_t *counter;
 } events_t;
 
 /* ---- members ---- */
@@ -140,10 +144,32 @@ write_session(const met_session_t *met)
 
     add_place(&line, session->first_frame, &met->time, session);
     add_text(&line, "user", session->user);
+    add_text(&line, "client", met->client);
+    add_text(&line, "server", met->server);
     add_known_uint(&line, "ended_in", session->ended_in);
     if (session->end < G_N_ELEMENTS(ends))
         add_text(&line, "end", ends[session->end]);
     add_bool(&line, "encrypted", session->sealed);
+    end(&line);
+}
+
+static void
+write_capture(const oxc_capture_counter_t *counter)
+{
+    json_dumper line = begin("capture");
+    oxc_capture_facts_t facts;
+
+    oxc_capture_counter_read(counter, &facts);
+    add_uint(&line, "frames", facts.frames);
+    if (facts.frames > 0) {
+        add_time(&line, "first", &facts.first);
+        add_time(&line, "last", &facts.last);
+    }
+    add_uint(&line, "cut_short", facts.cut_short);
+    add_uint(&line, "tls_connections", facts.tls_connections);
+    add_uint(&line, "tls_undecrypted", facts.tls_undecrypted);
+    add_uint(&line, "exchange_connections", facts.exchange_connections);
+    add_uint(&line, "one_direction", facts.one_direction);
     end(&line);
 }
 
@@ -258,6 +284,7 @@ write_diagnosis(const packet_info *pinfo, const expert_info_t *info, const char 
     add_place(&line, pinfo->num, &pinfo->abs_ts, NULL);
     add_text(&line, "name", name);
     add_text(&line, "severity", val_to_str_const((uint32_t)info->severity, expert_severity_vals, "unknown"));
+    add_text(&line, "group", val_to_str_const((uint32_t)info->group, expert_group_vals, "unknown"));
     add_text(&line, "text", info->summary);
     end(&line);
 }
@@ -281,16 +308,42 @@ decided(const oxc_wakeup_t *wakeup, oxc_followup_t followup, const oxc_session_t
 }
 
 static void
-meet_session(events_t *events, const packet_info *pinfo, const oxc_session_t *session)
+free_session(void *value)
+{
+    met_session_t *met = (met_session_t *)value;
+
+    g_free(met->client);
+    g_free(met->server);
+    g_free(met);
+}
+
+/* Which address is the client's. A wait may be cut off by either side: such a frame does not tell. */
+static void
+note_addresses(met_session_t *met, packet_info *pinfo, const oxc_tap_t *event)
+{
+    bool from_server = event->pdu ? event->pdu->is_response : true;
+
+    if (met->client || (event->wakeup && event->wakeup->outcome == OXC_OUTCOME_CUT_OFF))
+        return;
+    met->client = g_strdup(address_to_str(pinfo->pool, from_server ? &pinfo->dst : &pinfo->src));
+    met->server = g_strdup(address_to_str(pinfo->pool, from_server ? &pinfo->src : &pinfo->dst));
+}
+
+static void
+meet_session(events_t *events, packet_info *pinfo, const oxc_tap_t *event)
 {
     met_session_t *met;
 
-    if (!session || g_hash_table_contains(events->sessions, session))
+    if (!event->session)
         return;
-    met = g_new0(met_session_t, 1);
-    met->session = session;
-    met->time = pinfo->abs_ts;
-    g_hash_table_insert(events->sessions, (void *)session, met);
+    met = (met_session_t *)g_hash_table_lookup(events->sessions, event->session);
+    if (!met) {
+        met = g_new0(met_session_t, 1);
+        met->session = event->session;
+        met->time = pinfo->abs_ts;
+        g_hash_table_insert(events->sessions, (void *)event->session, met);
+    }
+    note_addresses(met, pinfo, event);
 }
 
 /* The table that an event is about; NULL if it is about another object. */
@@ -326,7 +379,7 @@ events_packet(void *tapdata, packet_info *pinfo, epan_dissect_t *edt _U_, const 
     events_t *events = (events_t *)tapdata;
     const oxc_tap_t *event = (const oxc_tap_t *)data;
 
-    meet_session(events, pinfo, event->session);
+    meet_session(events, pinfo, event);
     switch (event->kind) {
     case OXC_TAP_SUBSCRIPTION:
         write_subscription(pinfo, event);
@@ -435,6 +488,7 @@ events_draw(void *tapdata)
     for (unsigned i = 0; i < found->len; i++)
         write_session((const met_session_t *)found->pdata[i]);
     g_ptr_array_free(found, TRUE);
+    write_capture(events->counter);
     fflush(stdout);
 }
 
@@ -470,7 +524,7 @@ events_init(const char *argument, void *user _U_)
     events_t *events = g_new0(events_t, 1);
     GString *error;
 
-    events->sessions = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
+    events->sessions = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, free_session);
     events->tables = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     events->open = g_hash_table_new(g_direct_hash, g_direct_equal);
     events->outcomes = oxc_outcomes_new(decided, events);
@@ -481,6 +535,8 @@ events_init(const char *argument, void *user _U_)
     } else {
         error = register_tap_listener("expert", &expert_listener, filter, TL_REQUIRES_NOTHING, NULL, expert_packet,
                                       NULL, NULL);
+        if (!error)
+            events->counter = oxc_capture_counter_new(&error);
         if (error)
             remove_tap_listener(events);
     }

@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import json
 import pathlib
+import struct
 from typing import Any
 
 import jsonschema
@@ -15,6 +16,7 @@ import tshark as tools
 
 CAPTURES = sorted((tools.REPOSITORY / "test-captures").glob("*.pcap*")) + \
     sorted((tools.REPOSITORY / "test-captures" / "field").glob("*.pcap"))
+DECRYPTION_SECRETS = 10         # type of a block of pcapng
 SCHEMA = json.loads((tools.REPOSITORY / "docs" / "events.schema.json").read_text(encoding="utf-8"))
 
 
@@ -60,3 +62,59 @@ def test_wrong_filter_is_reported(tshark):
     path = tools.REPOSITORY / "test-captures" / "mapihttp-cut.pcapng"
     done = tools.run(["-r", str(tools.readable(path)), "-q", "-z", "oxcnotif,events,no such filter"], check=False)
     assert "oxcnotif,events" in done.stderr
+
+
+def capture_line(path: pathlib.Path) -> dict[str, Any]:
+    [line] = [line for line in events(path) if line["event"] == "capture"]
+    validator().validate(line)
+    return line
+
+
+def test_whole_capture_is_described(tshark):
+    """mapihttp-cut.json counts the frames; the traffic is clear text, in both directions."""
+    path = tools.REPOSITORY / "test-captures" / "mapihttp-cut.pcapng"
+    truth = json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))
+    line = capture_line(path)
+    assert line["frames"] == truth["frames"]
+    assert line["exchange_connections"] == len({call["stream"]["tcp_stream"] for call in truth["calls"]})
+    assert (line["cut_short"], line["tls_connections"], line["one_direction"]) == (0, 0, 0)
+    [session] = [line for line in events(path) if line["event"] == "session"]
+    assert (session["client"], session["server"]) == tuple(
+        truth["calls"][0]["stream"][side].split(":")[0] for side in ("client", "server"))
+
+
+def edited(path: pathlib.Path, *options: str, program: str = "editcap") -> pathlib.Path:
+    target = tools.scratch() / "home" / f"edited-{len(options)}-{path.name}"
+    arguments = {"editcap": [*options, str(tools.readable(path)), str(target)],
+                 "tshark": ["-r", str(tools.readable(path)), *options, "-w", str(target)]}[program]
+    tools.run(arguments, program=program)
+    return target
+
+
+def without_keys(path: pathlib.Path) -> pathlib.Path:
+    """The capture without its blocks of decryption secrets; editcap of 4.0 cannot write such a file at all."""
+    data, kept, offset = path.read_bytes(), b"", 0
+    while offset < len(data):
+        kind, length = struct.unpack_from("<II", data, offset)
+        kept += b"" if kind == DECRYPTION_SECRETS else data[offset:offset + length]
+        offset += length
+    target = tools.folder() / f"keyless-{path.name}"
+    target.write_bytes(kept)
+    target.chmod(0o644)
+    return target
+
+
+def test_tls_without_keys_is_counted(tshark):
+    path = tools.REPOSITORY / "test-captures" / "hermex-2-mapihttp-tls.pcapng"
+    with_keys, without = capture_line(path), capture_line(without_keys(path))
+    assert with_keys["tls_connections"] == without["tls_connections"] > 0
+    assert with_keys["tls_undecrypted"] == 0
+    assert without["tls_undecrypted"] == without["tls_connections"]
+
+
+def test_frames_cut_short_and_missing_directions_are_counted(tshark):
+    path = tools.REPOSITORY / "test-captures" / "mapihttp-cut.pcapng"
+    lengths = tshark.fields(path, ["frame.len"])
+    assert capture_line(edited(path, "-s", "200"))["cut_short"] == sum(int(row["frame.len"][0]) > 200 for row in lengths)
+    half = capture_line(edited(path, "-Y", "tcp.dstport == 80", program="tshark"))
+    assert half["one_direction"] == half["exchange_connections"] > 0
