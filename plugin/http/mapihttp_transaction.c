@@ -14,6 +14,7 @@
 
 #include "tcp/postdissector.h"
 #include "http/mapihttp_keepalive.h"
+#include "http/mapihttp_session.h"
 #include "tcp/tcp_close.h"
 
 /* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
@@ -35,15 +36,8 @@ typedef struct {
     oxc_session_t *session;     /* of messages without headers: the latest that began here */
 } connection_t;
 
-/* Cookies that a session context was given, any of which may turn out to be the one that names it. */
-typedef struct {
-    const char *name;
-    const char *value;
-} cookie_t;
-
 static int proto_mapihttp_track = -1;
 static wmem_map_t *authentications; /* X-RequestId -> number of responses with 401 or 407 in a row */
-static wmem_map_t *session_cookies;     /* oxc_session_t -> wmem_list_t of cookie_t, the one in use first */
 static unsigned connections;
 
 /* ---- connections ---- */
@@ -146,234 +140,13 @@ oxc_mapihttp_closed_by(packet_info *pinfo)
     return pinfo->srcport == connection->client_port ? OXC_CLOSED_BY_CLIENT : OXC_CLOSED_BY_SERVER;
 }
 
-/* ---- cookies ---- */
-
-/* The names that Exchange and gromox (and those who follow them) give to the session context cookie. */
-static bool
-names_session(const char *name)
-{
-    return g_ascii_strcasecmp(name, "MapiContext") == 0 || g_ascii_strcasecmp(name, "sid") == 0;
-}
-
-/* "name=value" pairs, separated by semicolons (RFC 6265 4.2.1). */
-static void
-split_cookies(packet_info *pinfo, const char *text, bool only_first, wmem_list_t *cookies)
-{
-    while (*text) {
-        size_t length = strcspn(text, ";");
-        char *pair = g_strstrip(wmem_strndup(pinfo->pool, text, length));
-        char *equals = strchr(pair, '=');
-
-        if (equals && equals != pair) {
-            cookie_t *cookie = wmem_new(pinfo->pool, cookie_t);
-
-            *equals = '\0';
-            cookie->name = pair;
-            cookie->value = equals + 1;
-            wmem_list_append(cookies, cookie);
-        }
-        /* Behind the pair of a Set-Cookie header are attributes. */
-        if (only_first)
-            return;
-        text += length;
-        text += *text == ';';
-    }
-}
-
-/* Cookies of a message in order: Cookie of a request, Set-Cookie of a response. */
-static wmem_list_t *
-cookies_of(packet_info *pinfo, const oxc_http_message_t *message)
-{
-    wmem_list_t *cookies = wmem_list_new(pinfo->pool);
-    const char *wanted = message->is_request ? "cookie" : "set-cookie";
-    unsigned count = wmem_array_get_count(message->headers);
-
-    for (unsigned i = 0; i < count; i++) {
-        const oxc_http_header_t *header = (const oxc_http_header_t *)wmem_array_index(message->headers, i);
-
-        if (strcmp(header->name, wanted) == 0)
-            split_cookies(pinfo, header->value, !message->is_request, cookies);
-    }
-    return cookies;
-}
-
-static oxc_session_t *
-session_by_cookie(packet_info *pinfo, const cookie_t *cookie, bool create)
-{
-    const char *key = wmem_strdup_printf(pinfo->pool, "%s=%s", cookie->name, cookie->value);
-
-    return oxc_session_find(pinfo, OXC_KEY_COOKIE, (const uint8_t *)key, strlen(key), create);
-}
-
-static void
-session_add_cookie(packet_info *pinfo, oxc_session_t *session, const cookie_t *cookie)
-{
-    const char *key = wmem_strdup_printf(pinfo->pool, "%s=%s", cookie->name, cookie->value);
-
-    oxc_session_add_key(pinfo, session, OXC_KEY_COOKIE, (const uint8_t *)key, strlen(key));
-}
-
-static oxc_session_t *
-session_by_cookies(packet_info *pinfo, const oxc_http_message_t *message)
-{
-    wmem_list_t *cookies = cookies_of(pinfo, message);
-
-    for (wmem_list_frame_t *at = wmem_list_head(cookies); at; at = wmem_list_frame_next(at)) {
-        oxc_session_t *session = session_by_cookie(pinfo, (const cookie_t *)wmem_list_frame_data(at), false);
-
-        if (session)
-            return session;
-    }
-    return NULL;
-}
-
-/* The cookie that is most likely to name the session context, NULL if there are none. */
-static const cookie_t *
-likely_cookie(wmem_list_t *cookies, bool only_known_name)
-{
-    for (wmem_list_frame_t *at = wmem_list_head(cookies); at; at = wmem_list_frame_next(at)) {
-        const cookie_t *cookie = (const cookie_t *)wmem_list_frame_data(at);
-
-        if (names_session(cookie->name))
-            return cookie;
-    }
-    if (only_known_name || wmem_list_count(cookies) == 0)
-        return NULL;
-    return (const cookie_t *)wmem_list_frame_data(wmem_list_head(cookies));
-}
-
-static cookie_t *
-cookie_keep(const cookie_t *cookie)
-{
-    cookie_t *kept = wmem_new(wmem_file_scope(), cookie_t);
-
-    kept->name = wmem_strdup(wmem_file_scope(), cookie->name);
-    kept->value = wmem_strdup(wmem_file_scope(), cookie->value);
-    return kept;
-}
-
-/* The cookies that came with a new session context, the likely one first. */
-static void
-session_keep_cookies(oxc_session_t *session, wmem_list_t *cookies, const cookie_t *likely)
-{
-    wmem_list_t *kept = wmem_list_new(wmem_file_scope());
-
-    wmem_list_append(kept, cookie_keep(likely));
-    for (wmem_list_frame_t *at = wmem_list_head(cookies); at; at = wmem_list_frame_next(at)) {
-        const cookie_t *cookie = (const cookie_t *)wmem_list_frame_data(at);
-
-        if (strcmp(cookie->name, likely->name) != 0)
-            wmem_list_append(kept, cookie_keep(cookie));
-    }
-    wmem_map_insert(session_cookies, session, kept);
-}
-
-/*
- * A later response sets a cookie again: one with a new value is a sequence cookie (MS-OXCMAPIHTTP 3.1.5.6). If that was
- * thought to name the session context, the next of the cookies is; the last one does whatever becomes of it.
- */
-static void
-session_learn_cookies(packet_info *pinfo, oxc_session_t *session, const oxc_http_message_t *message)
-{
-    wmem_list_t *kept = (wmem_list_t *)wmem_map_lookup(session_cookies, session);
-    wmem_list_t *cookies = cookies_of(pinfo, message);
-
-    for (wmem_list_frame_t *at = wmem_list_head(cookies); kept && at; at = wmem_list_frame_next(at)) {
-        const cookie_t *cookie = (const cookie_t *)wmem_list_frame_data(at);
-        wmem_list_frame_t *k = wmem_list_head(kept);
-
-        while (k && strcmp(((cookie_t *)wmem_list_frame_data(k))->name, cookie->name) != 0)
-            k = wmem_list_frame_next(k);
-        if (!k || strcmp(((cookie_t *)wmem_list_frame_data(k))->value, cookie->value) == 0)
-            continue;
-        if (names_session(cookie->name) || wmem_list_count(kept) == 1) {
-            ((cookie_t *)wmem_list_frame_data(k))->value = wmem_strdup(wmem_file_scope(), cookie->value);
-            session_add_cookie(pinfo, session, cookie);
-        } else {
-            bool in_use = k == wmem_list_head(kept);
-
-            wmem_list_remove_frame(kept, k);
-            if (in_use)
-                session_add_cookie(pinfo, session, (const cookie_t *)wmem_list_frame_data(wmem_list_head(kept)));
-        }
-    }
-}
-
 /* ---- sessions ---- */
-
-/* The GUID part of X-RequestId (MS-OXCMAPIHTTP 2.2.3.3.2); NULL when there is none. */
-static const char *
-request_guid(packet_info *pinfo, const oxc_http_message_t *message)
-{
-    const char *id = oxc_http_value(message, "x-requestid");
-    const char *colon = id ? strchr(id, ':') : NULL;
-
-    return colon && colon != id ? wmem_ascii_strdown(pinfo->pool, id, colon - id) : NULL;
-}
-
-static oxc_session_t *
-session_by_guid(packet_info *pinfo, const char *guid, bool create)
-{
-    return guid ? oxc_session_find(pinfo, OXC_KEY_REQUEST_ID, (const uint8_t *)guid, strlen(guid), create) : NULL;
-}
-
-static void
-session_add_guid(packet_info *pinfo, oxc_session_t *session, const char *guid)
-{
-    if (guid)
-        oxc_session_add_key(pinfo, session, OXC_KEY_REQUEST_ID, (const uint8_t *)guid, strlen(guid));
-}
 
 /* Calls that only make sense inside a session context of the mailbox endpoint. */
 static bool
 needs_session(const oxc_request_type_t *type)
 {
     return type && (type->kind == OXC_CALL_FETCH || type->kind == OXC_CALL_WAIT || type->kind == OXC_CALL_DISCONNECT);
-}
-
-/* Binds a request by what it says of its session context; the session may have begun before the capture. */
-static void
-bind_request(packet_info *pinfo, mapihttp_exchange_t *exchange, const oxc_http_message_t *message)
-{
-    wmem_list_t *cookies = cookies_of(pinfo, message);
-    const char *guid = request_guid(pinfo, message);
-    const cookie_t *cookie;
-    oxc_session_t *session = session_by_cookies(pinfo, message);
-
-    if (session) {
-        exchange->told_session = true;
-        oxc_call_bind(pinfo, exchange->call, session, OXC_BOUND_BY_KEY);
-        return;
-    }
-    if (!needs_session(exchange->type))
-        return;
-    cookie = likely_cookie(cookies, true);
-    if (!cookie) {
-        session = session_by_guid(pinfo, guid, false);
-        if (session) {
-            oxc_call_bind(pinfo, exchange->call, session, OXC_BOUND_BY_CONTEXT);
-            return;
-        }
-        cookie = likely_cookie(cookies, false);
-    }
-    if (cookie) {
-        session = session_by_cookie(pinfo, cookie, true);
-        session_keep_cookies(session, cookies, cookie);
-        session_add_guid(pinfo, session, guid);
-        exchange->told_session = true;
-        oxc_call_bind(pinfo, exchange->call, session, OXC_BOUND_BY_KEY);
-    } else if (guid) {
-        oxc_call_bind(pinfo, exchange->call, session_by_guid(pinfo, guid, true), OXC_BOUND_BY_CONTEXT);
-    }
-}
-
-/* A session of its own for what has no key, or whose key a server may have given out before. */
-static oxc_session_t *
-new_session(packet_info *pinfo)
-{
-    const char *unique = wmem_strdup_printf(pinfo->pool, "\n%u", pinfo->num);
-
-    return oxc_session_find(pinfo, OXC_KEY_COOKIE, (const uint8_t *)unique, strlen(unique), true);
 }
 
 /* Without headers the connection is all there is to tell the session. */
@@ -383,7 +156,7 @@ bind_by_connection(packet_info *pinfo, mapihttp_exchange_t *exchange)
     connection_t *connection = connection_get(pinfo);
 
     if (exchange->type->kind == OXC_CALL_FETCH && !connection->session)
-        connection->session = new_session(pinfo);
+        connection->session = oxc_mapihttp_new_session(pinfo);
     exchange->told_session = true;
     oxc_call_bind(pinfo, exchange->call, connection->session, OXC_BOUND_BY_CONTEXT);
 }
@@ -392,38 +165,20 @@ bind_by_connection(packet_info *pinfo, mapihttp_exchange_t *exchange)
 static void
 begin_session(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, const oxc_body_t *body)
 {
-    wmem_list_t *cookies = cookies_of(pinfo, message);
-    const cookie_t *cookie = likely_cookie(cookies, false);
-    const char *guid = request_guid(pinfo, message);
+    const mapihttp_exchange_t *exchange = record->exchange;
+    oxc_mapihttp_connect_t connect = { 0 };
     oxc_session_t *session;
 
-    if (!guid && record->exchange && record->exchange->request_id) {
-        const char *colon = strchr(record->exchange->request_id, ':');
-
-        if (colon)
-            guid = wmem_ascii_strdown(pinfo->pool, record->exchange->request_id, colon - record->exchange->request_id);
+    connect.display_name = body->display_name;
+    if (exchange) {
+        connect.request_id = exchange->request_id;
+        connect.user_dn = exchange->user_dn;
+        connect.code_page = exchange->code_page;
+        connect.replaces = exchange->replaces;
     }
-    if (!cookie && !guid && !message->no_headers)
-        return;
-    session = new_session(pinfo);
-    if (message->no_headers)
+    session = oxc_mapihttp_begin_session(pinfo, record->pdu->call, message, &connect);
+    if (session && message->no_headers)
         connection_get(pinfo)->session = session;
-    if (cookie) {
-        session_add_cookie(pinfo, session, cookie);
-        session_keep_cookies(session, cookies, cookie);
-    }
-    session_add_guid(pinfo, session, guid);
-    if (record->exchange)
-        oxc_session_set_code_page(pinfo, session, record->exchange->code_page);
-    if (body->display_name && *body->display_name)
-        oxc_session_set_user(pinfo, session, body->display_name);
-    else if (record->exchange)
-        oxc_session_set_user(pinfo, session, record->exchange->user_dn);
-    if (record->exchange && record->exchange->replaces) {
-        session->replaces = record->exchange->replaces;
-        oxc_session_end(pinfo, session->replaces, OXC_END_REPLACED);
-    }
-    oxc_call_bind(pinfo, record->pdu->call, session, message->no_headers ? OXC_BOUND_BY_CONTEXT : OXC_BOUND_BY_KEY);
 }
 
 /* X-ResponseCodes that say that the session context of the cookie is gone (2.2.3.3.3, 3.2.5.1). */
@@ -452,7 +207,7 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
         if (success)
             begin_session(pinfo, record, message, body);
     } else if (call->session) {
-        session_learn_cookies(pinfo, call->session, message);
+        oxc_mapihttp_learn_cookies(pinfo, call->session, message);
         if ((call->kind == OXC_CALL_DISCONNECT && success) ||
             (context_is_lost(response_code) && record->exchange && record->exchange->told_session))
             oxc_session_end(pinfo, call->session, response_code == 0 ? OXC_END_DISCONNECTED : OXC_END_LOST);
@@ -539,11 +294,12 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
     record->pdu->call->name = record->type_name;
     exchange->call = record->pdu->call;
     if (exchange->type && exchange->type->kind == OXC_CALL_CONNECT)
-        exchange->replaces = session_by_cookies(pinfo, message);
+        exchange->replaces = oxc_mapihttp_brought_session(pinfo, message);
     else if (message->no_headers && exchange->type)
         bind_by_connection(pinfo, exchange);
     else if (!message->no_headers && (!exchange->type || !exchange->type->address_book))
-        bind_request(pinfo, exchange, message);
+        exchange->told_session = oxc_mapihttp_bind_request(pinfo, exchange->call, message,
+                                                           needs_session(exchange->type));
 }
 
 /* The latest request: a client does not send another one before it has the whole answer to the one before. */
@@ -620,7 +376,6 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
 {
     const oxc_request_type_t *type = NULL;
     mapihttp_exchange_t *exchange;
-    oxc_session_t *session;
 
     if (message->no_headers) {
         if (body)
@@ -652,10 +407,8 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
                                    exchange ? exchange->call : NULL);
     if (!record->pdu->call->name)
         record->pdu->call->name = record->type_name;
-    if (!exchange && needs_session(record->type)) {
-        session = session_by_guid(pinfo, request_guid(pinfo, message), false);
-        oxc_call_bind(pinfo, record->pdu->call, session, OXC_BOUND_BY_CONTEXT);
-    }
+    if (!exchange && needs_session(record->type))
+        oxc_mapihttp_bind_response(pinfo, record->pdu->call, message);
     return true;
 }
 
@@ -720,6 +473,6 @@ oxc_register_mapihttp_transaction(int proto)
     oxc_keepalive_register(proto);
     proto_mapihttp_track = proto;
     authentications = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
-    session_cookies = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    oxc_register_mapihttp_session();
     register_init_routine(forget_connections);
 }

@@ -18,7 +18,8 @@
 static expert_field ei_return_value = EI_INIT;
 
 static wmem_map_t *servers;             /* address with port -> itself */
-static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH -> oxc_session_t */
+static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH, with the server -> oxc_session_t */
+static wmem_map_t *servers_of;          /* conversation -> address of its server */
 static wmem_map_t *births;              /* session -> conversation of its connect call */
 
 /* ---- maps ---- */
@@ -55,16 +56,33 @@ endpoint_copy(const address *addr, uint32_t port)
     return copy;
 }
 
+/*
+ * A handle means something at the server that gave it out only, and some count them up: another server gives out the
+ * same ones.
+ */
+#define SERVER_SIZE 16
+#define UUID_SIZE   16
+
+typedef struct {
+    uint8_t handle[OXC_NDR_HANDLE_SIZE];
+    uint8_t server[SERVER_SIZE];
+} handle_key_t;
+
+typedef struct {
+    uint8_t uuid[UUID_SIZE];
+    uint8_t server[SERVER_SIZE];
+} uuid_key_t;
+
 static unsigned
 uuid_hash(const void *key)
 {
-    return wmem_strong_hash((const uint8_t *)key, 16);
+    return wmem_strong_hash((const uint8_t *)key, sizeof(uuid_key_t));
 }
 
 static gboolean
 uuid_equal(const void *a, const void *b)
 {
-    return memcmp(a, b, 16) == 0;
+    return memcmp(a, b, sizeof(uuid_key_t)) == 0;
 }
 
 void
@@ -77,6 +95,7 @@ oxc_rpc_register(int parent)
 
     servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), endpoint_hash, endpoint_equal);
     sessions_by_uuid = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), uuid_hash, uuid_equal);
+    servers_of = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_ndr_register(parent);
     expert_register_field_array(expert_register_protocol(parent), ei, array_length(ei));
@@ -164,14 +183,90 @@ oxc_rpc_end(const oxc_rpc_t *rpc, tvbuff_t *tvb)
 
 /* ---- sessions ---- */
 
+/* One address for all frames of a connection: the channels of RPC over HTTP may go to different proxies. */
+static const address *
+server_of(const oxc_rpc_t *rpc)
+{
+    const packet_info *pinfo = rpc->pinfo;
+    address *server = (address *)wmem_map_lookup(servers_of, rpc->conversation);
+
+    if (!server) {
+        server = wmem_new0(wmem_file_scope(), address);
+        copy_address_wmem(wmem_file_scope(), server, rpc->is_response ? &pinfo->src : &pinfo->dst);
+        wmem_map_insert(servers_of, rpc->conversation, server);
+    }
+    return server;
+}
+
+static void
+put_server(const oxc_rpc_t *rpc, uint8_t place[SERVER_SIZE])
+{
+    const address *server = server_of(rpc);
+
+    if (server->len > 0)
+        memcpy(place, server->data, MIN((size_t)server->len, SERVER_SIZE));
+}
+
+static handle_key_t
+handle_key(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle)
+{
+    handle_key_t key = { { 0 }, { 0 } };
+
+    memcpy(key.handle, handle->bytes, sizeof key.handle);
+    put_server(rpc, key.server);
+    return key;
+}
+
+/* A client of RPC over HTTP may reach one server through several proxies. */
+static oxc_session_t *
+session_of_handle(const oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *handle)
+{
+    handle_key_t key = handle_key(rpc, handle);
+    oxc_session_t *session = oxc_session_find(rpc->pinfo, kind, (const uint8_t *)&key, sizeof key, false);
+
+    if (!session && proto_is_frame_protocol(rpc->pinfo->layers, "rpch"))
+        session = oxc_session_find(rpc->pinfo, kind, handle->bytes, sizeof handle->bytes, false);
+    return session;
+}
+
+/* The key at this server, and that by which a handle is recognized wherever it is seen. */
+static void
+add_handle(const oxc_rpc_t *rpc, oxc_session_t *session, oxc_key_kind_t kind, const oxc_ndr_handle_t *handle)
+{
+    handle_key_t key = handle_key(rpc, handle);
+
+    oxc_session_add_key(rpc->pinfo, session, kind, (const uint8_t *)&key, sizeof key);
+    oxc_session_add_key(rpc->pinfo, session, kind, handle->bytes, sizeof handle->bytes);
+}
+
+static uuid_key_t
+uuid_key(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle)
+{
+    uuid_key_t key = { { 0 }, { 0 } };
+
+    memcpy(key.uuid, handle->bytes + 4, sizeof key.uuid);
+    put_server(rpc, key.server);
+    return key;
+}
+
 /*
  * The session of an asynchronous context handle whose EcDoAsyncConnectEx was not captured. How the server makes such
  * handles is its own affair; one kind (gromox) keeps the UUID of the CXH and changes the attributes.
  */
 static oxc_session_t *
-session_of_uuid(const oxc_ndr_handle_t *handle)
+session_of_uuid(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle)
 {
-    return (oxc_session_t *)wmem_map_lookup(sessions_by_uuid, handle->bytes + 4);
+    uuid_key_t key = uuid_key(rpc, handle);
+
+    return (oxc_session_t *)wmem_map_lookup(sessions_by_uuid, &key);
+}
+
+static void
+add_uuid(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle, oxc_session_t *session)
+{
+    uuid_key_t key = uuid_key(rpc, handle);
+
+    wmem_map_insert(sessions_by_uuid, wmem_memdup(wmem_file_scope(), &key, sizeof key), session);
 }
 
 static oxc_channel_t *
@@ -192,9 +287,9 @@ oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *han
 
     if (handle->is_null || PINFO_FD_VISITED(rpc->pinfo))
         return call->session;
-    session = oxc_session_find(rpc->pinfo, kind, handle->bytes, sizeof handle->bytes, false);
+    session = session_of_handle(rpc, kind, handle);
     if (!session && kind == OXC_KEY_ACXH) {
-        session = session_of_uuid(handle);
+        session = session_of_uuid(rpc, handle);
         bound = OXC_BOUND_BY_CONTEXT;
         if (!session) {
             call->channel = channel_of_acxh(rpc, handle);
@@ -202,11 +297,14 @@ oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *han
         }
     }
     if (!session) {
-        session = oxc_session_find(rpc->pinfo, kind, handle->bytes, sizeof handle->bytes, true);
+        handle_key_t key = handle_key(rpc, handle);
+
+        session = oxc_session_find(rpc->pinfo, kind, (const uint8_t *)&key, sizeof key, true);
+        add_handle(rpc, session, kind, handle);
         bound = OXC_BOUND_BY_KEY;
     }
-    if (kind == OXC_KEY_CXH && !session_of_uuid(handle))
-        wmem_map_insert(sessions_by_uuid, wmem_memdup(wmem_file_scope(), handle->bytes + 4, 16), session);
+    if (kind == OXC_KEY_CXH && !session_of_uuid(rpc, handle))
+        add_uuid(rpc, handle, session);
     oxc_call_bind(rpc->pinfo, call, session, bound);
     remember_ends(rpc->pinfo, rpc->is_response, kind == OXC_KEY_CXH ? session : NULL);
     return session;
@@ -215,13 +313,13 @@ oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *han
 oxc_session_t *
 oxc_rpc_new_session(oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle)
 {
-    uint8_t key[OXC_NDR_HANDLE_SIZE + 8];
+    uint8_t key[OXC_NDR_HANDLE_SIZE + 8];       /* of another size than the keys of handles */
     oxc_session_t *session;
 
     if (PINFO_FD_VISITED(rpc->pinfo) || handle->is_null)
         return rpc->pdu->call->session;
     /* On the connection of its birth a live handle can only mean the same context. */
-    session = oxc_session_find(rpc->pinfo, OXC_KEY_CXH, handle->bytes, sizeof handle->bytes, false);
+    session = session_of_handle(rpc, OXC_KEY_CXH, handle);
     if (session && session->ended_in == 0 && wmem_map_lookup(births, session) == rpc->conversation) {
         oxc_call_bind(rpc->pinfo, rpc->pdu->call, session, OXC_BOUND_BY_KEY);
         return session;
@@ -233,9 +331,9 @@ oxc_rpc_new_session(oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle)
     memcpy(key + OXC_NDR_HANDLE_SIZE, &rpc->pinfo->num, 4);
     memcpy(key + OXC_NDR_HANDLE_SIZE + 4, &rpc->discriminator, 4);
     session = oxc_session_find(rpc->pinfo, OXC_KEY_CXH, key, sizeof key, true);
-    oxc_session_add_key(rpc->pinfo, session, OXC_KEY_CXH, handle->bytes, sizeof handle->bytes);
+    add_handle(rpc, session, OXC_KEY_CXH, handle);
     wmem_map_insert(births, session, (void *)rpc->conversation);
-    wmem_map_insert(sessions_by_uuid, wmem_memdup(wmem_file_scope(), handle->bytes + 4, 16), session);
+    add_uuid(rpc, handle, session);
     oxc_call_bind(rpc->pinfo, rpc->pdu->call, session, OXC_BOUND_BY_KEY);
     remember_ends(rpc->pinfo, rpc->is_response, session);
     return session;
@@ -250,7 +348,7 @@ oxc_rpc_bind_acxh(oxc_rpc_t *rpc, const oxc_ndr_handle_t *acxh)
         return;
     if (!session || PINFO_FD_VISITED(rpc->pinfo))
         return;
-    oxc_session_add_key(rpc->pinfo, session, OXC_KEY_ACXH, acxh->bytes, sizeof acxh->bytes);
+    add_handle(rpc, session, OXC_KEY_ACXH, acxh);
     oxc_inference_taken(session, OXC_CHANNEL_WAIT);
 }
 

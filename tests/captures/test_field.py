@@ -17,7 +17,6 @@ FOLDER = tools.REPOSITORY / "test-captures" / "field"
 # Checks that fail today, by case: the kind of fault (as in test-captures/field/README.md). An entry must be removed
 # by the change that mends it, since a strict xfail that passes is a failure.
 EXPECTED_FAILURES: dict[tuple[str, str], str] = {
-    ("affinity-cookie", "sessions"): "M",
     ("d07_br", "not rejected"): "E",
     ("d10_tcp", "preference is named"): "C",
     ("g01_escape", "no ESC byte in text output and tables"): "I",
@@ -27,7 +26,6 @@ EXPECTED_FAILURES: dict[tuple[str, str], str] = {
     ("i04_bothsides", "wakes: three"): "K",
     ("i04_bothsides", "no false complaint"): "K",
     ("i12_mixed", "no RPC over HTTP here"): "RPC",
-    ("two-connects-one-frame", "sessions"): "M",
     ("u_fffe", "pdml is well-formed"): "XML",
 }
 

@@ -83,12 +83,12 @@ class Stream:
     """A TCP connection in a carrier.Capture; every call is one segment, and returns its frame."""
 
     def __init__(self, capture: carrier.Capture, port: int = 49700, client_port: int = 50000,
-                 client: bytes = carrier.CLIENT):
-        self.capture, self.ports, self.client = capture, (client_port, port), client
+                 client: bytes = carrier.CLIENT, server: bytes = carrier.SERVER):
+        self.capture, self.ports, self.client, self.server = capture, (client_port, port), client, server
         self.position = [1, 1]
 
     def _say(self, side: int, data: bytes) -> int:
-        ends = [self.client, carrier.SERVER]
+        ends = [self.client, self.server]
         self.capture._segment(ends[side], ends[1 - side], self.ports[side], self.ports[1 - side], self.position[side],
                               self.position[1 - side], data)
         self.position[side] += len(data)

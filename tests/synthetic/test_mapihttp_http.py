@@ -232,10 +232,60 @@ def test_the_context_cookie_has_another_name(tshark):
     client.connect(["turn=1", "place=a", "lb=x"])
     found = []
     for turn in (1, 2, 3):
-        other = http.client("{99999999-2222-3333-4444-555555555555}")
-        found += other.call("Execute", execute(), executed(), f"turn={turn}; place=a; lb=x", set_cookie=[f"turn={turn + 1}"])
+        other = http.client()
+        found.append(other.request("Execute", execute(), f"turn={turn}; place=a; lb=x", request_id=False))
+        found.append(other.response("Execute", executed(), set_cookie=[f"turn={turn + 1}"], request_id=False))
     rows = rows_of(http, "other-cookies")
     assert [session(rows, frame) for frame in found] == [[1]] * 6
+
+
+@pytest.mark.parametrize("connects", [True, False])
+@pytest.mark.parametrize("request_id", [True, False])
+def test_cookie_of_a_load_balancer_is_no_key(tshark, connects, request_id):
+    """Two clients with the same affinity cookie in front of one of an unknown name."""
+    http, frames = Http(), []
+    clients = {value: http.client(f"{{{number}1111111-2222-3333-4444-555555555555}}") for number, value in enumerate("ab", 1)}
+    for value, client in clients.items():
+        if connects:
+            client.connect(["SERVERID=s1", f"ctx={value}"])
+    for _ in range(2):
+        for number, (value, client) in enumerate(clients.items(), 1):
+            frames.append((number, client.request("Execute", execute(), f"SERVERID=s1; ctx={value}", request_id=request_id)))
+            client.response("Execute", executed(), request_id=request_id)
+    rows = rows_of(http, f"affinity-{connects}-{request_id}")
+    assert [session(rows, frame) for _, frame in frames] == [[number] for number, _ in frames]
+    assert set(ends(http, f"affinity-{connects}-{request_id}").values()) == {"-"}
+
+
+def test_cookie_of_a_load_balancer_replaces_no_session(tshark):
+    http = Http()
+    http.client().connect(["SERVERID=s1", "ctx=a"])
+    http.client("{99999999-2222-3333-4444-555555555555}").connect(["SERVERID=s1", "ctx=b"], cookies="SERVERID=s1")
+    assert ends(http, "not-replaced") == {1: "-", 2: "-"}
+
+
+@pytest.mark.parametrize("cookie", ["MapiContext=1", "place=1"])
+@pytest.mark.parametrize("connects", [True, False])
+def test_equal_cookies_at_two_servers_are_two_sessions(tshark, cookie, connects):
+    http, frames = Http(), []
+    clients = [http.client(f"{{{server}1111111-2222-3333-4444-555555555555}}", server) for server in (1, 2)]
+    for client in clients:
+        if connects:
+            client.connect([cookie])
+    for number in (1, 2, 1, 2):
+        frames.append((number, clients[number - 1].call("Execute", execute(), executed(), cookie)))
+    rows = rows_of(http, "two-servers")
+    assert [session(rows, frame) for _, call in frames for frame in call] == [[n] for n, call in frames for _ in call]
+
+
+def test_request_id_joins_a_session_at_two_servers(tshark):
+    """The same cookie and the same GUID: one server behind two addresses."""
+    http = Http()
+    first, second = http.client(), http.client(server=2)
+    first.connect(["MapiContext=a"])
+    frames = [*second.call("Execute", execute(), executed(), "MapiContext=a"), *first.call("Execute", execute(), executed(), "MapiContext=a")]
+    rows = rows_of(http, "two-addresses")
+    assert [session(rows, frame) for frame in frames] == [[1]] * 4
 
 
 def test_reconnect_ends_the_old_session(tshark):

@@ -122,6 +122,23 @@ def test_handle_that_comes_back(tshark):
     assert [len(number) for number in numbers] == [1, 1, 1] and len(set().union(*numbers)) == 3, numbers
 
 
+@pytest.mark.parametrize("connects", [True, False])
+def test_equal_handles_at_two_servers_are_two_sessions(tshark, connects):
+    """A server may count its handles: another one gives out the same."""
+    capture, frames = carrier.Capture(), {1: [], 2: []}
+    streams = {number: rpc.Stream(capture, client_port=50000 + number, server=bytes((10, 0, 0, 1 + number))).bound()
+               for number in (1, 2)}
+    for number, stream in streams.items():
+        if connects:
+            frames[number].append(stream.connect(2)[1])
+    for call in (3, 4):
+        for number, stream in streams.items():
+            frames[number] += stream.call(call, 11, rpc.rpc_request(), rpc.rpc_response())
+    rows = by_frame(tshark, capture.write("two-servers.pcap"), ["oxcnotif.session"])
+    assert {number: {tuple(rows[frame]["oxcnotif.session"]) for frame in group} for number, group in frames.items()} == \
+        {1: {("1",)}, 2: {("2",)}}
+
+
 def test_session_taken_away(tshark):
     """A null handle in the answer of a fetch ends the session."""
     capture = carrier.Capture()
