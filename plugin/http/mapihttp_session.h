@@ -8,7 +8,7 @@
 #define OXCNOTIF_MAPIHTTP_SESSION_H
 
 #include "compat.h"
-#include "session/session.h"
+#include "session/call.h"
 #include "http/http_message.h"
 
 /*
