@@ -10,7 +10,9 @@ import pathlib
 import sys
 from collections.abc import Callable, Sequence
 
+from . import sources, tshark
 from .errors import Problem, Status, bad_input
+from .events import EventLog
 from .output import whole_file
 
 
@@ -31,10 +33,10 @@ def _password(arguments: argparse.Namespace) -> bytes | None:
     return None
 
 
-def _add_trace_options(parser: argparse.ArgumentParser) -> None:
+def _add_trace_options(parser: argparse.ArgumentParser, option: str = "--trace-format") -> None:
     group = parser.add_argument_group("traces (.saz, HAR, mitmproxy flows)")
     group.add_argument(
-        "--format", choices=("saz", "har", "mitmproxy"), help="of the trace, if it is not found out right"
+        option, dest="trace_format", choices=("saz", "har", "mitmproxy"), help="of the trace, if it is not found out right"
     )
     group.add_argument(
         "--password-file", metavar="FILE", help="first line: the password of a protected .saz (- for standard input)"
@@ -51,19 +53,83 @@ def _import(arguments: argparse.Namespace) -> Status:
     output = pathlib.Path(arguments.output)
     trace = reader.read_trace(
         pathlib.Path(arguments.trace),
-        kind=arguments.format,
+        kind=arguments.trace_format,
         password=_password(arguments),
         max_size=arguments.max_size,
     )
     with whole_file(output) as stream:
         packets = capture.write(trace, stream)
-    for warning in trace.warnings[:20]:
-        print(f"oxcnotif: warning: {warning}", file=sys.stderr)
-    if len(trace.warnings) > 20:
-        print(f"oxcnotif: {len(trace.warnings) - 20} more warnings of this kind", file=sys.stderr)
+    _warn(arguments, trace.warnings)
     exchanges = sum(len(connection.exchanges) for connection in trace.connections)
     print(f"{output}: {exchanges} exchanges on {len(trace.connections)} connections, {packets} packets")
     return Status.OK
+
+
+def _add_reading_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("captures", metavar="CAPTURE", nargs="+", help="capture, trace (docs/traces.md) or *.jsonl of events")
+    group = parser.add_argument_group("reading")
+    group.add_argument("--key-log", metavar="FILE", help="TLS key log (SSLKEYLOGFILE)")
+    group.add_argument("--keytab", metavar="FILE", help="Kerberos keys")
+    group.add_argument(
+        "--preference", metavar="NAME:VALUE", action="append", default=[], help="preference of Wireshark, as tshark -o"
+    )
+    group.add_argument("--progress", action="store_true", help="show progress where standard error is no terminal, too")
+    group.add_argument("--quiet", action="store_true", help="no progress, no warnings")
+
+
+def _reading_options(arguments: argparse.Namespace) -> sources.Options:
+    preferences = list(arguments.preference)
+    if arguments.key_log:
+        preferences.append(f"tls.keylog_file:{arguments.key_log}")
+    for file in filter(None, (arguments.key_log, arguments.keytab)):
+        if not os.access(file, os.R_OK):
+            raise bad_input(f"{file} cannot be read: give the file that holds the keys")
+    return sources.Options(
+        tshark=tshark.Options(
+            preferences=preferences,
+            keytab=arguments.keytab,
+            progress=not arguments.quiet and (arguments.progress or sys.stderr.isatty()),
+        ),
+        trace_format=arguments.trace_format,
+        password=lambda: _password(arguments),
+        max_size=arguments.max_size,
+    )
+
+
+def _warn(arguments: argparse.Namespace, warnings: Sequence[str]) -> None:
+    if arguments.quiet:
+        return
+    for warning in warnings[:20]:
+        print(f"oxcnotif: warning: {warning}", file=sys.stderr)
+    if len(warnings) > 20:
+        print(f"oxcnotif: {len(warnings) - 20} more warnings of this kind", file=sys.stderr)
+
+
+def _check(arguments: argparse.Namespace) -> Status:
+    from . import check, check_output, rules
+
+    wanted = rules.read(pathlib.Path(arguments.rules)) if arguments.rules else rules.Rules()
+    paths = [pathlib.Path(name) for name in arguments.captures]
+    logs = sources.load_all(paths, _reading_options(arguments))
+    places = {id(log): path for log, path in zip(logs, paths)}
+
+    def time_of(log: EventLog, frame: int) -> float | None:
+        known = log.time_of(frame)
+        if known is None and log.capture and sources.is_capture(places[id(log)]):
+            return tshark.time_of_frame(places[id(log)], frame)
+        return known
+
+    results = [result for log in logs for result in check.check(log, wanted, time_of)]
+    for log in logs:
+        _warn(arguments, log.warnings)
+    output = check_output.FORMATS[arguments.format](results)
+    if arguments.output:
+        with whole_file(pathlib.Path(arguments.output)) as stream:
+            stream.write(output.encode())
+    else:
+        sys.stdout.write(output)
+        sys.stdout.flush()
+    return Status.OK if all(result.passed for result in results) else Status.FAILED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,8 +145,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     importing.add_argument("trace", metavar="TRACE")
     importing.add_argument("-o", "--output", required=True, metavar="CAPTURE", help="the capture (pcapng)")
-    _add_trace_options(importing)
-    importing.set_defaults(run=_import)
+    _add_trace_options(importing, "--format")
+    importing.set_defaults(run=_import, quiet=False)
+
+    checking = commands.add_parser(
+        "check",
+        help="hold captures against rules, for continuous integration",
+        description="Exit status 0: all rules are kept; 1: one is broken; others: docs/guide/command.md.",
+    )
+    _add_reading_options(checking)
+    checking.add_argument("--rules", metavar="FILE", help="limits and scenarios in TOML (docs/guide/check.md)")
+    checking.add_argument("--format", choices=("text", "junit", "tap"), default="text", help="of the results")
+    checking.add_argument("-o", "--output", metavar="FILE", help="for the results (default: standard output)")
+    _add_trace_options(checking)
+    checking.set_defaults(run=_check)
     return parser
 
 
