@@ -10,6 +10,7 @@
 
 #include <epan/expert.h>
 
+#include "foreign_text.h"
 #include "payload/extended_buffer.h"
 #include "rop/engine.h"
 #include "ropdefs.h"
@@ -196,7 +197,9 @@ read_rop_buffer(oxc_read_t *read, proto_tree *tree, const struct ropdef_field *f
         return offset;
     buffer = tvb_new_subset_length(r->tvb, offset, length);
     if (r->body->error_code != 0 && is_text(buffer, r->pinfo)) {
-        item = proto_tree_add_item(tree, hf_rop_buffer_text, buffer, 0, length, ENC_UTF_8);
+        const char *text = (const char *)tvb_get_string_enc(r->pinfo->pool, buffer, 0, length, ENC_UTF_8);
+
+        item = proto_tree_add_string(tree, hf_rop_buffer_text, buffer, 0, length, oxc_value_text(r->pinfo->pool, text));
     } else {
         sub = proto_tree_add_subtree(tree, r->tvb, offset, length, ett_rop_buffer, &item, f->name);
         if (length > 0)
@@ -219,8 +222,7 @@ keep_field(oxc_read_t *read, const struct ropdef_field *f, uint64_t value, int o
         r->body->code_page = (uint32_t)value;
         break;
     case ROPDEF_KEEP_DISPLAY_NAME:
-        r->body->display_name = (const char *)tvb_get_string_enc(r->pinfo->pool, r->tvb, offset, next - offset - 2,
-                                                                 ENC_UTF_16 | ENC_LITTLE_ENDIAN);
+        r->body->display_name = oxc_utf16_text(r->pinfo->pool, r->tvb, offset, next - offset - 2);
         break;
     case ROPDEF_KEEP_EVENT_PENDING:
         r->body->has_event_pending = true;

@@ -11,6 +11,8 @@
 #include <epan/expert.h>
 #include <wsutil/strtoi.h>
 
+#include "foreign_text.h"
+
 static int hf_request_type = -1;
 static int hf_request_id = -1;
 static int hf_response_code = -1;
@@ -102,14 +104,16 @@ oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const c
 {
     const header_field_t *field = header_field(name);
     proto_item *item;
+    const char *shown = wmem_strdup_printf(pinfo->pool, "%s: %s", name, value);
     uint32_t number;
 
+    shown = oxc_shown_text(pinfo->pool, shown);
     /* The http dissector told name and value, not where they are. */
     if (offset < 0)
         offset = length = 0;
     if (!field) {
         if (all)
-            proto_tree_add_string_format(tree, hf_header, tvb, offset, length, value, "%s: %s", name, value);
+            proto_tree_add_string_format(tree, hf_header, tvb, offset, length, value, "%s", shown);
         return;
     }
     if (!field->number) {
@@ -117,7 +121,7 @@ oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const c
         return;
     }
     if (!oxc_mapihttp_number(value, &number)) {
-        item = proto_tree_add_string_format(tree, hf_header, tvb, offset, length, value, "%s: %s", name, value);
+        item = proto_tree_add_string_format(tree, hf_header, tvb, offset, length, value, "%s", shown);
         expert_add_info(pinfo, item, &ei_header_value);
         return;
     }

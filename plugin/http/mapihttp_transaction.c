@@ -12,6 +12,7 @@
 #include <epan/proto_data.h>
 #include <wsutil/str_util.h>
 
+#include "foreign_text.h"
 #include "tcp/postdissector.h"
 #include "http/mapihttp_keepalive.h"
 #include "http/mapihttp_session.h"
@@ -232,6 +233,15 @@ keep_header(const oxc_http_message_t *message, const char *name)
     return value ? wmem_strdup(wmem_file_scope(), value) : NULL;
 }
 
+/* For the Info column and statistics: the header itself keeps its value. */
+static const char *
+keep_request_type(const oxc_http_message_t *message)
+{
+    const char *value = keep_header(message, "x-requesttype");
+
+    return value ? oxc_shown_text(wmem_file_scope(), value) : NULL;
+}
+
 bool
 oxc_mapihttp_is_request(const oxc_http_message_t *message)
 {
@@ -283,7 +293,7 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
         exchange->type_name = type ? type->name : NULL;
         record->type_inferred = true;
     } else {
-        exchange->type_name = keep_header(message, "x-requesttype");
+        exchange->type_name = keep_request_type(message);
         exchange->request_id = keep_header(message, "x-requestid");
         exchange->type = oxc_mapihttp_request_type(exchange->type_name);
     }
@@ -391,7 +401,7 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
             return false;
     }
     record->exchange = exchange;
-    record->type_name = keep_header(message, "x-requesttype");
+    record->type_name = keep_request_type(message);
     if (record->type_name) {
         record->type = oxc_mapihttp_request_type(record->type_name);
     } else if (type) {

@@ -6,6 +6,7 @@
 
 #include "compat.h"
 
+#include "foreign_text.h"
 #include "notify/events_capture.h"
 #include "notify/names.h"
 #include "notify/wakeup_outcome.h"
@@ -91,10 +92,15 @@ add_known_uint(json_dumper *line, const char *name, uint64_t value)
 static void
 add_text(json_dumper *line, const char *name, const char *value)
 {
+    const char *shown;
+
     if (!value || !*value)
         return;
+    shown = oxc_shown_text(NULL, value);
     json_dumper_set_member_name(line, name);
-    json_dumper_value_string(line, value);
+    json_dumper_value_string(line, shown);
+    if (shown != value)
+        wmem_free(NULL, (void *)shown);
 }
 
 static void

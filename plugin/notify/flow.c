@@ -74,8 +74,8 @@ call_text(wmem_allocator_t *scope, const oxc_pdu_t *pdu, wmem_strbuf_t *comment)
     case OXC_CALL_CONNECT:
         if (!pdu->is_response)
             return NULL;
-        if (*oxc_user_text(session))
-            wmem_strbuf_append_printf(comment, ": %s", oxc_user_text(session));
+        if (*oxc_user_text(scope, session))
+            wmem_strbuf_append_printf(comment, ": %s", oxc_user_text(scope, session));
         if (session && session->replaces)
             wmem_strbuf_append_printf(comment, ", replaces session %u", session->replaces->number);
         return wmem_strdup_printf(scope, "%s%s", call_name(pdu), session ? "" : " failed");

@@ -7,6 +7,8 @@
 #include "notify/names.h"
 #include "session/rop_state.h"
 
+#include "foreign_text.h"
+
 #include <string.h>
 
 #define NOTIFICATION_TYPE_MASK 0x0FFF   /* NotificationFlags, MS-OXCNOTIF 2.2.1.4.1.2 */
@@ -76,10 +78,16 @@ oxc_notification_types_text(wmem_allocator_t *scope, uint16_t types)
 }
 
 const char *
-oxc_user_text(const oxc_session_t *session)
+oxc_user_name(const oxc_session_t *session)
 {
     const char *user = session && session->user ? session->user : "";
     const char *last = *user == '/' ? strrchr(user, '=') : NULL;
 
     return last ? last + 1 : user;
+}
+
+const char *
+oxc_user_text(wmem_allocator_t *scope, const oxc_session_t *session)
+{
+    return oxc_shown_text(scope, oxc_user_name(session));
 }

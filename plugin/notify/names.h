@@ -26,6 +26,9 @@ const char *oxc_notification_text(wmem_allocator_t *scope, const oxc_rop_t *rop)
 const char *oxc_notification_types_text(wmem_allocator_t *scope, uint16_t types);
 
 /* The user of a session: of a distinguished name its last part. "" when it is not known. */
-const char *oxc_user_text(const oxc_session_t *session);
+const char *oxc_user_name(const oxc_session_t *session);
+
+/* The same, to be shown; in the scope given. */
+const char *oxc_user_text(wmem_allocator_t *scope, const oxc_session_t *session);
 
 #endif /* OXCNOTIF_NAMES_H */

@@ -6,6 +6,7 @@
 
 #include "notify/notify.h"
 
+#include "foreign_text.h"
 #include "notify/names.h"
 #include "notify/notification_check.h"
 #include "notify/polling.h"
@@ -136,8 +137,8 @@ oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const ox
         return;
     item = add_generated_uint(tree, hf_session, tvb, session->number);
     if (session->user) {
-        proto_item_append_text(item, " (%s)", session->user);
-        proto_item_set_generated(proto_tree_add_string(tree, hf_user, tvb, 0, 0, oxc_user_text(session)));
+        proto_item_append_text(item, " (%s)", oxc_shown_text(pinfo->pool, session->user));
+        proto_item_set_generated(proto_tree_add_string(tree, hf_user, tvb, 0, 0, oxc_user_name(session)));
     }
     show_end(pinfo, item, session);
 }

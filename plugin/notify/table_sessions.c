@@ -35,6 +35,7 @@ typedef struct {
     oxc_row_t row;
     bool shown;                 /* every cell has something in it */
     bool ends_shown;            /* addresses */
+    const char *user;           /* as it is shown */
     unsigned counts[COUNTED_TO + 1];
 } session_row_t;
 
@@ -92,6 +93,7 @@ row_of(const oxc_session_t *session)
     if (!r->shown) {
         r->shown = true;
         oxc_row_set_uint(&r->row, COL_SESSION, session->number);
+        oxc_row_set_text(&r->row, COL_USER, "");
         oxc_row_set_text(&r->row, COL_CLIENT, "");
         oxc_row_set_text(&r->row, COL_SERVER, "");
         oxc_row_set_uint(&r->row, COL_FIRST, session->first_frame);
@@ -99,7 +101,10 @@ row_of(const oxc_session_t *session)
         for (unsigned column = COUNTED_FROM; column <= COUNTED_TO; column++)
             add(r, column, 0);
     }
-    oxc_row_set_text(&r->row, COL_USER, oxc_user_text(session));
+    if (r->user != session->user) {
+        r->user = session->user;
+        oxc_row_set_text(&r->row, COL_USER, oxc_user_text(wmem_file_scope(), session));
+    }
     show_end(&r->row, session);
     return r;
 }

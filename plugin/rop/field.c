@@ -31,7 +31,7 @@ oxc_info_add(oxc_read_t *r, const char *text)
         return;
     if (wmem_strbuf_get_len(r->info) > 0)
         wmem_strbuf_append_c(r->info, ' ');
-    wmem_strbuf_append(r->info, text);
+    wmem_strbuf_append(r->info, oxc_shown_text(r->pinfo->pool, text));
 }
 
 static const char *
@@ -109,7 +109,7 @@ add_id(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uin
     if (f->names)
         name = try_val_to_str((uint32_t)r->element, f->names);
     if (name)
-        proto_item_append_text(item, " (%s)", name);
+        proto_item_append_text(item, " (%s)", oxc_shown_text(r->pinfo->pool, name));
     if (id != 0)
         proto_item_append_text(item, " [ReplicaId %u, GlobalCounter 0x%" PRIx64 "]", (unsigned)(id & 0xFFFF),
                                tvb_get_ntoh48(r->tvb, offset + 2));
@@ -203,8 +203,7 @@ show_string(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
     if (r->measure || (!tree && !(f->flags & ROPDEF_INFO)))
         return;
     if (is_wide(f))
-        text = (const char *)tvb_get_string_enc(r->pinfo->pool, r->tvb, offset, text_length,
-                                                ENC_UTF_16 | ENC_LITTLE_ENDIAN);
+        text = oxc_utf16_text(r->pinfo->pool, r->tvb, offset, text_length);
     else
         text = oxc_code_page_text(r->pinfo->pool, r->tvb, offset, text_length, oxc_code_page_of(r));
     if (tree)

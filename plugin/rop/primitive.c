@@ -116,28 +116,23 @@ oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide, const c
     return -1;
 }
 
-/* Western is the most likely where the code page is not known. */
-#define ENCODING(wide) ((wide) ? ENC_UTF_16 | ENC_LITTLE_ENDIAN : ENC_WINDOWS_1252 | ENC_NA)
-
 void
 oxc_string_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, bool wide, uint32_t code_page,
                 oxc_text_t *text)
 {
     const char *string;
-    char *shown;
+    int nul;
 
-    if (!wide && code_page != 0) {
-        bool nul = size > 0 && tvb_get_uint8(r->tvb, offset + size - 1) == 0;
-
-        string = oxc_code_page_text(r->pinfo->pool, r->tvb, offset, size - (nul ? 1 : 0), code_page);
-        proto_tree_add_string(tree, hf, r->tvb, offset, size, string);
-        oxc_text_add(text, "%s", *string ? string : "(empty)");
-    } else if (text) {
-        proto_tree_add_item_ret_display_string(tree, hf, r->tvb, offset, size, ENCODING(wide), r->pinfo->pool, &shown);
-        oxc_text_add(text, "%s", *shown ? shown : "(empty)");
-    } else {
-        proto_tree_add_item(tree, hf, r->tvb, offset, size, ENCODING(wide));
-    }
+    if (!text && !proto_field_is_referenced(tree, hf))
+        return;
+    if (wide)
+        nul = size > 1 && tvb_get_letohs(r->tvb, offset + size - 2) == 0 ? 2 : 0;
+    else
+        nul = size > 0 && tvb_get_uint8(r->tvb, offset + size - 1) == 0 ? 1 : 0;
+    string = wide ? oxc_utf16_text(r->pinfo->pool, r->tvb, offset, size - nul)
+                  : oxc_code_page_text(r->pinfo->pool, r->tvb, offset, size - nul, code_page);
+    proto_tree_add_string(tree, hf, r->tvb, offset, size, string);
+    oxc_text_add(text, "%s", *string ? string : "(empty)");
 }
 
 int

@@ -303,8 +303,7 @@ keep_folder_name(oxc_read_t *r, int folder_id, int name, int name_end)
         || !r->rop->object->lists_folders)
         return;
     oxc_session_name_folder(r->pinfo, r->pdu->call->session, r->rop->logon, tvb_get_letoh64(r->tvb, folder_id),
-                            (const char *)tvb_get_string_enc(r->pinfo->pool, r->tvb, name, name_end - name - 2,
-                                                             ENC_UTF_16 | ENC_LITTLE_ENDIAN));
+                            oxc_utf16_text(r->pinfo->pool, r->tvb, name, name_end - name - 2));
 }
 
 int

@@ -59,8 +59,7 @@ read_name(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_text_t *text)
     if (offset < 0 || !oxc_fits(c, tree, offset, size))
         return -1;
     if (!c->measure && size > 0) {
-        const char *name = (const char *)tvb_get_string_enc(c->pinfo->pool, c->tvb, offset, (int)size,
-                                                            ENC_UTF_16 | ENC_LITTLE_ENDIAN);
+        const char *name = oxc_utf16_text(c->pinfo->pool, c->tvb, offset, (int)size);
 
         proto_tree_add_string(tree, hf_name, c->tvb, offset, (int)size, name);
         oxc_text_add(text, " %s", name);
@@ -122,8 +121,7 @@ oxc_property_name_text(wmem_allocator_t *scope, packet_info *pinfo, tvbuff_t *tv
     offset += 1 + GUID_SIZE;
     if (kind == KIND_LID)
         return oxc_lid_text(scope, &set, tvb_get_letohl(tvb, offset));
-    name = (const char *)tvb_get_string_enc(pinfo->pool, tvb, offset + 1, tvb_get_uint8(tvb, offset),
-                                            ENC_UTF_16 | ENC_LITTLE_ENDIAN);
+    name = oxc_utf16_text(pinfo->pool, tvb, offset + 1, tvb_get_uint8(tvb, offset));
     return oxc_string_name_text(scope, &set, name);
 }
 

@@ -223,7 +223,7 @@ oxc_lid_text(wmem_allocator_t *scope, const e_guid_t *set, uint32_t lid)
 const char *
 oxc_string_name_text(wmem_allocator_t *scope, const e_guid_t *set, const char *name)
 {
-    return wmem_strdup_printf(scope, "%s %s", set_text(scope, set), name);
+    return wmem_strdup_printf(scope, "%s %s", set_text(scope, set), oxc_shown_text(scope, name));
 }
 
 /* ---- numbers with names ---- */
@@ -309,6 +309,6 @@ oxc_folder_text(const oxc_read_t *r, uint32_t logon, uint64_t folder_id)
     if (r->pdu)
         name = oxc_session_folder_name(r->pinfo, r->pdu->call->session, logon, folder_id);
     if (name)
-        return name;
+        return oxc_shown_text(r->pinfo->pool, name);
     return wmem_strdup_printf(r->pinfo->pool, "0x%016" PRIx64, folder_id);
 }

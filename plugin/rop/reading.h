@@ -7,7 +7,7 @@
 #ifndef OXCNOTIF_READING_H
 #define OXCNOTIF_READING_H
 
-#include "compat.h"
+#include "foreign_text.h"
 #include "session/code_page.h"
 #include "session/rop_state.h"
 

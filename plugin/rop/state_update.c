@@ -20,8 +20,7 @@ static const char *
 kept_string(const oxc_read_t *r, const ropdef_field_t *f, int offset, int next)
 {
     if (f->type == ROPDEF_STRINGZ_16)
-        return (const char *)tvb_get_string_enc(wmem_file_scope(), r->tvb, offset, next - offset - 2,
-                                                ENC_UTF_16 | ENC_LITTLE_ENDIAN);
+        return oxc_utf16_text(wmem_file_scope(), r->tvb, offset, next - offset - 2);
     return oxc_code_page_text(wmem_file_scope(), r->tvb, offset, next - offset - 1, oxc_code_page_of(r));
 }
 

@@ -17,6 +17,7 @@ oxc_text_new(const oxc_read_t *r, const proto_tree *tree)
     if (r->measure || !tree || !PTREE_DATA(tree)->visible)
         return NULL;
     text = wmem_new(r->pinfo->pool, oxc_text_t);
+    text->scope = r->pinfo->pool;
     text->buffer = wmem_strbuf_new(r->pinfo->pool, "");
     text->full = false;
     return text;
@@ -25,13 +26,22 @@ oxc_text_new(const oxc_read_t *r, const proto_tree *tree)
 void
 oxc_text_add(oxc_text_t *text, const char *format, ...)
 {
+    const char *added, *shown;
+    size_t before;
     va_list args;
 
     if (!text || text->full)
         return;
+    before = wmem_strbuf_get_len(text->buffer);
     va_start(args, format);
     wmem_strbuf_append_vprintf(text->buffer, format, args);
     va_end(args);
+    added = wmem_strbuf_get_str(text->buffer) + before;
+    shown = oxc_shown_text(text->scope, added);
+    if (shown != added) {
+        wmem_strbuf_truncate(text->buffer, before);
+        wmem_strbuf_append(text->buffer, shown);
+    }
     if (wmem_strbuf_get_len(text->buffer) > TEXT_MAX) {
         const char *start = wmem_strbuf_get_str(text->buffer);
         const char *cut = g_utf8_find_prev_char(start, start + TEXT_MAX);

@@ -11,6 +11,7 @@
 
 /* In pinfo->pool. */
 typedef struct {
+    wmem_allocator_t *scope;
     wmem_strbuf_t *buffer;
     bool full;
 } oxc_text_t;

@@ -14,6 +14,7 @@
 #include <epan/prefs.h>
 #include <epan/unit_strings.h>
 
+#include "foreign_text.h"
 #include "notify/notify.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
@@ -277,7 +278,7 @@ connect_request(oxc_rpc_t *rpc)
     show_version(rpc, hf_rgw_client_version);
 
     if (user && *user)
-        col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", %s", short_dn(user));
+        col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", %s", oxc_shown_text(rpc->pinfo->pool, short_dn(user)));
     if (!PINFO_FD_VISITED(rpc->pinfo)) {
         rpc->state->user = user ? wmem_strdup(wmem_file_scope(), user) : NULL;
         rpc->state->code_page = cpid;

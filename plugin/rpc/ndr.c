@@ -10,6 +10,8 @@
 
 #include <epan/expert.h>
 
+#include "foreign_text.h"
+
 static int hf_max_count = -1;
 static int hf_first = -1;
 static int hf_actual_count = -1;
@@ -238,19 +240,20 @@ const char *
 oxc_ndr_string(oxc_ndr_t *ndr, int hf, unsigned encoding, proto_item **item)
 {
     ndr_array_t array;
-    const uint8_t *text = NULL;
+    const char *text;
     proto_item *added;
 
     if (item)
         *item = NULL;
     if (!ndr_array_begin(ndr, hf, true, &array))
         return NULL;
-    added = proto_tree_add_item_ret_string(ndr->tree, hf, ndr->tvb, array.data, array.length, encoding | ENC_NA,
-                                           ndr->pinfo->pool, &text);
+    text = oxc_value_text(ndr->pinfo->pool, (const char *)tvb_get_string_enc(ndr->pinfo->pool, ndr->tvb, array.data,
+                                                                             array.length, encoding | ENC_NA));
+    added = proto_tree_add_string(ndr->tree, hf, ndr->tvb, array.data, array.length, text);
     ndr_array_end(ndr, &array, true, added);
     if (item)
         *item = added;
-    return (const char *)text;
+    return text;
 }
 
 const char *

@@ -6,6 +6,8 @@
 
 #include "session/code_page.h"
 
+#include "foreign_text.h"
+
 #define WINDOWS_1252 1252
 
 /* Code pages that converters do not know as "CP" and their number. */
@@ -59,5 +61,5 @@ oxc_code_page_text(wmem_allocator_t *scope, tvbuff_t *tvb, int offset, int size,
 
     if (code_page != 0 && code_page != WINDOWS_1252 && size > 0)
         text = converted(scope, tvb, offset, size, code_page);
-    return text ? text : (const char *)tvb_get_string_enc(scope, tvb, offset, size, ENC_WINDOWS_1252 | ENC_NA);
+    return text ? oxc_value_text(scope, text) : (const char *)tvb_get_string_enc(scope, tvb, offset, size, ENC_WINDOWS_1252 | ENC_NA);
 }

@@ -19,14 +19,12 @@ FOLDER = tools.REPOSITORY / "test-captures" / "field"
 EXPECTED_FAILURES: dict[tuple[str, str], str] = {
     ("d07_br", "not rejected"): "E",
     ("d10_tcp", "preference is named"): "C",
-    ("g01_escape", "no ESC byte in text output and tables"): "I",
     ("h02_rststream", "cuts"): "J",
     ("h04_mux", "sessions of wakes"): "J",
     ("h04_mux", "links"): "J",
     ("i04_bothsides", "wakes: three"): "K",
     ("i04_bothsides", "no false complaint"): "K",
     ("i12_mixed", "no RPC over HTTP here"): "RPC",
-    ("u_fffe", "pdml is well-formed"): "XML",
 }
 
 Check = dict[str, Any]
@@ -91,7 +89,7 @@ def test_field_case_shows_right_value(tshark, case: str, check: Check):
     elif "no_byte" in check:
         capture = FOLDER / f"{case}.pcap"
         byte = bytes.fromhex(check["no_byte"]).decode("ascii")
-        for args in ((), ("-V",), ("-q", "-z", "oxcnotif,sessions"), ("-q", "-z", "oxcnotif,wakeups,tree")):
+        for args in ((), ("-V",), ("-q", "-z", "oxcnotif,sessions"), ("-q", "-z", "oxcnotif,wakeups")):
             assert byte not in tools.text(capture, "oxcnotif" if "-q" not in args else None, args=args), args
     else:
         assert check["well_formed"]
