@@ -27,6 +27,7 @@ static const proto_plugin rooms[] = {
     { proto_register_oxc_call, NULL },
     { proto_register_oxc_rop, NULL },
     { proto_register_oxc_notify, proto_reg_handoff_oxc_notify },
+    { proto_register_oxc_listener, NULL },
     { proto_register_oxc_postdissector, NULL },
     { proto_register_oxc_reassembly_overrun, NULL },
     { proto_register_oxc_tls_undecrypted, NULL },

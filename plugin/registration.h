@@ -11,6 +11,7 @@ void proto_register_oxc_session(void);
 void proto_register_oxc_call(void);
 void proto_register_oxc_rop(void);
 void proto_register_oxc_notify(void);
+void proto_register_oxc_listener(void);
 void proto_reg_handoff_oxc_notify(void);
 void proto_reg_handoff_oxc_stats(void);
 void proto_reg_handoff_oxc_table_wakeups(void);

@@ -6,7 +6,7 @@
 
 #include "compat.h"
 
-#include "notify/notify.h"
+#include "session/event.h"
 #include "registration.h"
 #include "rop/buffer.h"
 #include "tcp/postdissector.h"
@@ -193,7 +193,7 @@ dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_h
         read_body(body_tvb, pinfo, tree, true, record, &body);
     oxc_mapihttp_settle(pinfo, record, message, &body, 0);
     if (record->pdu->call->kind == OXC_CALL_FETCH)
-        oxc_notify_fetch(tvb, pinfo, tree, record->pdu);
+        oxc_listener->fetch(tvb, pinfo, tree, record->pdu);
 }
 
 /* The client repeats a call that the server, or a device in front of it, did not carry out. */
@@ -254,13 +254,13 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
     if (!record->failure && known && is_refused(message, response_code, &body))
         record->failure = OXC_FAILURE_REFUSED;
     if (record->failure)
-        oxc_notify_call_failed(pinfo, record->pdu->call, (oxc_failure_t)record->failure);
+        oxc_listener->call_failed(pinfo, record->pdu->call, (oxc_failure_t)record->failure);
     if (record->pdu->call->kind == OXC_CALL_WAIT && known && record->failure != OXC_FAILURE_AUTHENTICATION)
-        oxc_notify_wakeup(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT,
+        oxc_listener->wakeup(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT,
                           wait_outcome(message, &preamble, response_code, &body), record->session,
                           record->pdu->call->bound, record->pdu->call->request);
     else if (record->pdu->call->kind == OXC_CALL_FETCH)
-        oxc_notify_fetch(tvb, pinfo, tree, record->pdu);
+        oxc_listener->fetch(tvb, pinfo, tree, record->pdu);
 }
 
 /* body_tvb is NULL for a message without a body of the protocol. */
@@ -309,10 +309,10 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
     /* Fetches and wake-ups show their session themselves. */
     if (record->pdu->call->kind != OXC_CALL_FETCH &&
         (record->pdu->call->kind != OXC_CALL_WAIT || message->is_request)) {
-        oxc_notify_session(tvb, pinfo, tree, record->session);
-        oxc_notify_call(pinfo, record->pdu);
+        oxc_listener->session(tvb, pinfo, tree, record->session);
+        oxc_listener->call(pinfo, record->pdu);
         if (record->pdu->call->kind == OXC_CALL_WAIT)
-            oxc_notify_wait(tvb, pinfo, tree, OXC_WAKEUP_HTTP_WAIT, record->pdu);
+            oxc_listener->wait(tvb, pinfo, tree, OXC_WAKEUP_HTTP_WAIT, record->pdu);
     }
 }
 
@@ -637,9 +637,9 @@ show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
                         call->request->frame);
         expert_add_info(pinfo, item, &ei_cut_off);
         proto_item_set_generated(proto_tree_add_uint(lost_tree, hf_unanswered, tvb, 0, 0, call->request->frame));
-        oxc_notify_call_failed(pinfo, call, OXC_FAILURE_CUT_OFF);
+        oxc_listener->call_failed(pinfo, call, OXC_FAILURE_CUT_OFF);
         if (call->kind == OXC_CALL_WAIT)
-            oxc_notify_wait_cut_off(tvb, pinfo, lost_tree, which, OXC_WAKEUP_HTTP_WAIT, call,
+            oxc_listener->wait_cut_off(tvb, pinfo, lost_tree, which, OXC_WAKEUP_HTTP_WAIT, call,
                                     oxc_mapihttp_closed_by(pinfo));
     }
 }

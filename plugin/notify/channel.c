@@ -147,7 +147,7 @@ oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, const address *cl
         return;
     inference = oxc_inference_of(session);
     inference->seen = nstime_to_sec(&pinfo->abs_ts);
-    inference->frame = pinfo->num;
+    session->latest_frame = pinfo->num;
     peers = oxc_peers_find(client, server, true);
     if (peers->sessions == 0) {
         peers->began = inference->seen;
@@ -161,12 +161,6 @@ oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, const address *cl
     }
     if (inference->peers == peers && peers->few[0] != session)
         to_front(peers, session);
-}
-
-uint32_t
-oxc_inference_latest_frame(const oxc_session_t *session)
-{
-    return session->inference ? session->inference->frame : 0;
 }
 
 void

@@ -37,7 +37,6 @@ typedef struct {
 typedef struct oxc_inference {
     peers_t *peers;
     double seen;                             /* its latest call, seconds */
-    uint32_t frame;                          /* of that */
     const void *channels[OXC_CHANNEL_KINDS]; /* the channel that is believed to be its own, or BY_KEY */
 } inference_t;
 

@@ -249,7 +249,7 @@ write_followup(const oxc_wakeup_t *wakeup)
     add_uint(&line, "attempts", oxc_matcher_attempts(wakeup));
     add_uint(&line, "match", wakeup->match);
     add_uint(&line, "confidence", wakeup->confidence);
-    add_uint(&line, "notifications", oxc_matcher_brought(wakeup->fetch->call->response));
+    add_uint(&line, "notifications", oxc_pdu_notifications(wakeup->fetch->call->response));
     end(&line);
 }
 

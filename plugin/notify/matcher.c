@@ -11,8 +11,6 @@
 #include "notify/followup.h"
 #include "notify/latency.h"
 #include "notify/polling.h"
-#include "notify/push_inference.h"
-#include "notify/session_index.h"
 #include "notify/session_inference.h"
 #include "session/rop_state.h"
 
@@ -342,7 +340,7 @@ fetch_decided(const oxc_call_t *call)
     if (call->failure)
         oxc_followup_failure(attempt);
     else
-        oxc_followup_answer(attempt, oxc_matcher_brought(call->response), fetches_orphaned > 0);
+        oxc_followup_answer(attempt, oxc_pdu_notifications(call->response), fetches_orphaned > 0);
     learn(attempt);
 }
 
@@ -399,16 +397,15 @@ fetch_answered_only(const oxc_pdu_t *pdu)
 }
 
 static void
-fetch_answered(packet_info *pinfo, const oxc_pdu_t *pdu)
+fetch_answered(const oxc_pdu_t *pdu)
 {
-    unsigned notifications = oxc_matcher_brought(pdu);
+    unsigned notifications = oxc_pdu_notifications(pdu);
     oxc_wakeup_t *wakeup;
     uint8_t confidence;
 
     wakeup = oxc_inference_answer(pdu, notifications, &confidence);
     if (wakeup && !wmem_map_contains(attempts, pdu->call) && !oxc_followup_is_certain(wakeup))
         add_attempt(wakeup, pdu->call->request, confidence);
-    oxc_index_answer(pinfo, pdu->call->session, notifications);
     oxc_polling_response(pdu, notifications);
     fetch_decided(pdu->call);
 }
@@ -430,13 +427,12 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
     if (!pdu->call->session)
         return;
     if (!pdu->is_response) {
-        oxc_push_inference_call(pinfo, pdu);
         oxc_polling_request(pdu);
         fetch_asked(pdu);
     } else if (!pdu->call->request) {
         fetch_answered_only(pdu);
     } else {
-        fetch_answered(pinfo, pdu);
+        fetch_answered(pdu);
     }
 }
 
@@ -520,17 +516,6 @@ oxc_matcher_followup(const oxc_wakeup_t *wakeup)
     return OXC_FOLLOWUP_OPEN;
 }
 
-unsigned
-oxc_matcher_brought(const oxc_pdu_t *pdu)
-{
-    unsigned count = 0;
-    const oxc_rop_t *rop;
-
-    for (unsigned n = 0; (rop = oxc_pdu_rop(pdu, n)) != NULL; n++)
-        count += rop->is_notification;
-    return count;
-}
-
 static void
 matcher_forget(void)
 {
@@ -545,8 +530,6 @@ oxc_matcher_register(void)
 {
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
-    oxc_index_register();
-    oxc_push_inference_register();
     oxc_polling_register();
     register_init_routine(matcher_forget);
 }

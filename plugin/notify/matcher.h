@@ -124,9 +124,6 @@ bool oxc_matcher_expired(const oxc_wakeup_t *wakeup);
 /* The same for a moment: does the capture go on for longer than the window? */
 bool oxc_matcher_is_past(const nstime_t *when);
 
-/* Number of RopNotify in a response. */
-unsigned oxc_matcher_brought(const oxc_pdu_t *pdu);
-
 /* Registers what lives from file to file. */
 void oxc_matcher_register(void);
 

@@ -10,6 +10,7 @@
 #include "notify/names.h"
 #include "notify/notification_check.h"
 #include "notify/polling.h"
+#include "notify/push_inference.h"
 #include "notify/session_index.h"
 #include "notify/session_inference.h"
 #include "notify/wakeup_outcome.h"
@@ -404,7 +405,12 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
                         .session = pdu->call->session, .pdu = pdu };
 
     note_call(pinfo, pdu);
+    /* Before the matcher: datagrams that the call shows to be wake-ups are older than it. */
+    if (!pdu->is_response)
+        oxc_push_inference_call(pinfo, pdu);
     oxc_matcher_fetch(pinfo, pdu);
+    if (pdu->is_response)
+        oxc_index_answer(pinfo, pdu);
     tell_late_wakeups(pinfo, pdu);
     if (pdu->is_response && pdu->rops)
         oxc_check_answer(pinfo, pdu->call->session);
@@ -418,7 +424,7 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
                                      "reaches it, or it does not act on them", period);
     wakeup = oxc_matcher_answered(pdu);
     if (pdu->is_response)
-        event.notifications = oxc_matcher_brought(pdu);
+        event.notifications = oxc_pdu_notifications(pdu);
     if (wakeup) {
         event.wakeup = !pdu->is_response || oxc_matcher_announced(wakeup) ? wakeup : NULL;
         item = add_generated_uint(tree, hf_wakeup_in, tvb, wakeup->frame);
@@ -634,6 +640,8 @@ proto_register_oxc_notify(void)
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
     register_fields();
     oxc_matcher_register();
+    oxc_index_register();
+    oxc_push_inference_register();
     oxc_check_register(proto_oxcnotif);
     oxc_inference_register();
     tap_oxcnotif = register_tap("oxcnotif");

@@ -10,23 +10,6 @@
 #include "compat.h"
 #include "session/call.h"
 
-/* oxcnotif.wakeup.method: how a client is told that notifications are waiting. */
-typedef enum {
-    OXC_WAKEUP_PUSH = 1,        /* UDP datagram (MS-OXCNOTIF 2.2.1.3.3) */
-    OXC_WAKEUP_ASYNC_WAIT = 2,  /* EcDoAsyncWaitEx completed (MS-OXCRPC 3.3.4.1) */
-    OXC_WAKEUP_HTTP_WAIT = 3,   /* NotificationWait completed (MS-OXCMAPIHTTP 2.2.4.4) */
-    OXC_WAKEUP_ROP_PENDING = 4  /* RopPending (MS-OXCROPS 2.2.14.3) */
-} oxc_wakeup_method_t;
-
-/* oxcnotif.wakeup.outcome */
-typedef enum {
-    OXC_OUTCOME_PENDING = 1,    /* there is something to fetch */
-    OXC_OUTCOME_TIMEOUT = 2,    /* the wait ended without an event: healthy */
-    OXC_OUTCOME_REJECTED = 3,   /* an error or rejection */
-    OXC_OUTCOME_CUT_OFF = 4,    /* the connection ended before the answer */
-    OXC_OUTCOME_ABANDONED = 5   /* nothing ended it, and the client went on without it */
-} oxc_wakeup_outcome_t;
-
 /*
  * Shows which session a PDU belongs to and, where the session ends without being asked to, what ends with it. NULL
  * shows nothing. The functions below show the session themselves.

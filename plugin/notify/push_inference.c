@@ -12,6 +12,7 @@
 
 #include "notify/followup.h"
 #include "notify/session_inference.h"
+#include "session/rop_state.h"
 
 /* So many chance ports a client may have that look like one for push datagrams. */
 #define EXPECTED_BY_CHANCE 0.002
@@ -309,7 +310,7 @@ is_followup(const datagram_t *datagram)
 {
     const oxc_call_t *call = datagram->call->call;
 
-    return !call->failure && (datagram->hit || (call->response && oxc_matcher_brought(call->response) > 0));
+    return !call->failure && (datagram->hit || (call->response && oxc_pdu_notifications(call->response) > 0));
 }
 
 static void
@@ -409,7 +410,8 @@ oxc_push_inference_call(packet_info *pinfo, const oxc_pdu_t *request)
     client_t *client = (client_t *)wmem_map_lookup(clients, &pinfo->src);
     bool bare;
 
-    if (!request->call->session || !request->call->session->inference)
+    if (PINFO_FD_VISITED(pinfo) || request->call->failure || !request->call->session ||
+        !request->call->session->inference)
         return;
     if (!client)
         client = get_client(pinfo, &pinfo->src);

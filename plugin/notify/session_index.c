@@ -6,6 +6,8 @@
 
 #include "notify/session_index.h"
 
+#include "session/rop_state.h"
+
 #include <epan/epan.h>
 #include <epan/to_str.h>
 
@@ -135,7 +137,7 @@ static bool
 learn_own(packet_info *pinfo, const oxc_pdu_t *response, uint16_t index)
 {
     const oxc_session_t *session = response->call->session;
-    bool with_notifications = oxc_matcher_brought(response) > 0;
+    bool with_notifications = oxc_pdu_notifications(response) > 0;
     carried_t *carried = carried_of(session);
     server_t *server = server_of(pinfo);
     bool always = server->pending >= server->answers;
@@ -153,7 +155,7 @@ oxc_index_meaning(packet_info *pinfo, const oxc_pdu_t *response, uint16_t index,
     oxc_session_t *own = response->call->session, *named;
     uint8_t key[OXC_INDEX_KEY_SIZE];
     size_t len = oxc_session_index_key(index, &pinfo->src, key);
-    bool is_own, with_notifications = oxc_matcher_brought(response) > 0;
+    bool is_own, with_notifications = oxc_pdu_notifications(response) > 0;
 
     named = oxc_session_find(pinfo, OXC_KEY_INDEX, key, len, false);
     if (named && !named->index_known)
@@ -173,9 +175,13 @@ oxc_index_meaning(packet_info *pinfo, const oxc_pdu_t *response, uint16_t index,
 }
 
 void
-oxc_index_answer(packet_info *pinfo, const oxc_session_t *session, unsigned notifications)
+oxc_index_answer(packet_info *pinfo, const oxc_pdu_t *response)
 {
-    if (notifications > 0 && session->inference)
+    const oxc_call_t *call = response->call;
+
+    if (PINFO_FD_VISITED(pinfo) || call->failure || !call->request || !call->session || !call->session->inference)
+        return;
+    if (oxc_pdu_notifications(response) > 0)
         server_of(pinfo)->answers++;
 }
 

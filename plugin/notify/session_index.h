@@ -30,8 +30,8 @@ typedef enum {
 oxc_index_meaning_t oxc_index_meaning(packet_info *pinfo, const oxc_pdu_t *response, uint16_t index,
                                       oxc_session_t **linked);
 
-/* A response of the session was read, with a number of RopNotify: what an index is learnt from. First visit only. */
-void oxc_index_answer(packet_info *pinfo, const oxc_session_t *session, unsigned notifications);
+/* The response of a fetch was read: what an index is learnt from. */
+void oxc_index_answer(packet_info *pinfo, const oxc_pdu_t *response);
 
 /* Registers what lives from file to file. */
 void oxc_index_register(void);

@@ -75,9 +75,6 @@ void oxc_channel_learn(oxc_channel_t *channel, oxc_session_t *session);
 /* Was a session met between them? First visit only. */
 bool oxc_inference_are_peers(const address *client, const address *server);
 
-/* Frame of the latest call of the session; 0 for none. First visit only. */
-uint32_t oxc_inference_latest_frame(const oxc_session_t *session);
-
 /* A key shows which channel of this kind the session has: it has no other. First visit only. */
 void oxc_inference_taken(oxc_session_t *session, oxc_channel_kind_t kind);
 

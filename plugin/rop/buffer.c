@@ -6,7 +6,7 @@
 
 #include "rop/buffer.h"
 
-#include "notify/notify.h"
+#include "session/event.h"
 #include "registration.h"
 #include "rop/boundary.h"
 #include "rop/budget.h"
@@ -121,7 +121,7 @@ show_notification(oxc_read_t *r, proto_tree *tree, int offset)
         if (lacks_message(r->rop, object))
             oxc_deviation(r, tree, offset, "A row of a contents table without M: its message is not named");
     }
-    oxc_notify_notification(r->tvb, r->pinfo, tree, r->pdu, r->rop,
+    oxc_listener->notification(r->tvb, r->pinfo, tree, r->pdu, r->rop,
                             oxc_folder_text(r, oxc_logon_of(r), r->rop ? r->rop->folder_id : 0));
 }
 
@@ -136,16 +136,16 @@ show_effects(oxc_read_t *r, proto_tree *tree, const ropdef_rop_t *def, int offse
     if (r->rop && r->rop->created) {
         oxc_object_show(r, tree, offset, next - offset, r->rop->created);
         if (r->rop->created->is_subscription)
-            oxc_notify_subscription(r->tvb, r->pinfo, tree, r->pdu, r->rop->created);
+            oxc_listener->subscription(r->tvb, r->pinfo, tree, r->pdu, r->rop->created);
         else if (r->rop->created->shows_messages)
-            oxc_notify_table(r->tvb, r->pinfo, tree, r->pdu->call->session, r->rop->created);
+            oxc_listener->table(r->tvb, r->pinfo, tree, r->pdu->call->session, r->rop->created);
     }
     if (def->does & ROPDEF_DOES_NOTIFY) {
         r->pdu->largest_notification = MAX(r->pdu->largest_notification, (uint32_t)(next - offset));
         show_notification(r, tree, offset);
     }
     if (def->does & ROPDEF_DOES_PENDING)
-        oxc_notify_rop_pending(r->tvb, r->pinfo, tree, r->pdu, r->rop);
+        oxc_listener->rop_pending(r->tvb, r->pinfo, tree, r->pdu, r->rop);
     if (r->return_value != 0)
         proto_tree_add_expert_format(tree, r->pinfo, &ei_failed, r->tvb, offset, next - offset, "%s failed: %s",
                                      def->name,

@@ -10,7 +10,7 @@
 #include <epan/conversation.h>
 #include <epan/proto_data.h>
 
-#include "notify/session_inference.h"
+#include "session/event.h"
 #include "tcp/tcp_close.h"
 
 /*
@@ -149,7 +149,7 @@ show_lost_waits(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         proto_item_set_generated(item);
         proto_item_append_text(item, ", EcDoAsyncWaitEx: the connection ends before the response");
         col_append_fstr(pinfo->cinfo, COL_INFO, " [EcDoAsyncWaitEx of frame %u cut off]", wait->request->frame);
-        oxc_notify_wait_cut_off(tvb, pinfo, proto_item_add_subtree(item, ett_cut_off), which, OXC_WAKEUP_ASYNC_WAIT,
+        oxc_listener->wait_cut_off(tvb, pinfo, proto_item_add_subtree(item, ett_cut_off), which, OXC_WAKEUP_ASYNC_WAIT,
                                 wait, closed_by);
     }
 }

@@ -8,7 +8,7 @@
 
 #include "registration.h"
 
-#include "notify/session_inference.h"
+#include "session/event.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
 #include "rpc/async_wait.h"
@@ -29,34 +29,21 @@ static int hf_return_value = -1;
 static int ett_asyncemsmdb = -1;
 static int ett_pul_flags_out = -1;
 
-static oxc_channel_t *
-channel_of_connection(const oxc_rpc_t *rpc)
-{
-    const packet_info *pinfo = rpc->pinfo;
-
-    return oxc_channel_find(OXC_CHANNEL_CONNECTION, &rpc->conversation, sizeof rpc->conversation,
-                            rpc->is_response ? &pinfo->dst : &pinfo->src, rpc->is_response ? &pinfo->src : &pinfo->dst);
-}
-
 static void
 note_begin(const oxc_rpc_t *rpc)
 {
-    const oxc_session_t *session = rpc->pdu->call->session;
-
     oxc_async_wait_begins(rpc->pinfo, rpc->pdu->call);
-    if (session && !PINFO_FD_VISITED(rpc->pinfo))
-        oxc_channel_wait_begins(channel_of_connection(rpc), session);
+    if (!PINFO_FD_VISITED(rpc->pinfo))
+        oxc_listener->wait_began_on(rpc->conversation, rpc->pdu->call, oxc_rpc_client(rpc), oxc_rpc_server(rpc));
 }
 
-/* A refused wait is one besides another one, which goes on. */
 static void
 note_end(const oxc_rpc_t *rpc, uint32_t result)
 {
-    oxc_session_t *session = rpc->pdu->call->session;
-
     oxc_async_wait_ends(rpc->pinfo, rpc->pdu->call);
-    if (session && result == 0 && !PINFO_FD_VISITED(rpc->pinfo))
-        oxc_channel_wait_ended(channel_of_connection(rpc), session);
+    if (!PINFO_FD_VISITED(rpc->pinfo))
+        oxc_listener->wait_ended_on(rpc->conversation, rpc->pdu->call, result != 0, oxc_rpc_client(rpc),
+                                    oxc_rpc_server(rpc));
 }
 
 static int
@@ -70,8 +57,8 @@ async_wait_ex_request(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree 
     note_begin(&rpc);
     oxc_ndr_u32(&rpc.ndr, hf_ul_flags_in, NULL);
     oxc_rpc_show_session(tvb, pinfo, tree, rpc.pdu->call);
-    oxc_notify_call(pinfo, rpc.pdu);
-    oxc_notify_wait(tvb, pinfo, tree, OXC_WAKEUP_ASYNC_WAIT, rpc.pdu);
+    oxc_listener->call(pinfo, rpc.pdu);
+    oxc_listener->wait(tvb, pinfo, tree, OXC_WAKEUP_ASYNC_WAIT, rpc.pdu);
     return oxc_rpc_end(&rpc, tvb);
 }
 
@@ -80,10 +67,10 @@ show_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discrimin
          const oxc_call_t *wait)
 {
     if (wait->channel)
-        oxc_notify_wakeup_through(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, wait->channel,
+        oxc_listener->wakeup_through(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, wait->channel,
                                   wait->request);
     else
-        oxc_notify_wakeup(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, wait->session, wait->bound,
+        oxc_listener->wakeup(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, wait->session, wait->bound,
                           wait->request);
 }
 
@@ -104,10 +91,6 @@ async_wait_ex_response(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree
     result = oxc_rpc_return_value(&rpc, hf_return_value);
 
     note_end(&rpc, result);
-    /* The response has no handle: without its request only the connection tells whose wait this was. */
-    if (!call->session && !call->channel && !PINFO_FD_VISITED(pinfo))
-        call->channel = channel_of_connection(&rpc);
-
     if (rpc.ndr.broken)
         return oxc_rpc_end(&rpc, tvb);
     if (result != 0)

@@ -15,7 +15,7 @@
 #include <epan/unit_strings.h>
 
 #include "foreign_text.h"
-#include "notify/notify.h"
+#include "session/event.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
 #include "payload/extended_buffer.h"
@@ -131,7 +131,7 @@ oxc_emsmdb_return_value(oxc_rpc_t *rpc)
     uint32_t value = oxc_rpc_return_value(rpc, hf_return_value);
 
     if (value != 0 && !rpc->ndr.broken && rpc->pdu->call->kind == OXC_CALL_FETCH)
-        oxc_notify_call_failed(rpc->pinfo, rpc->pdu->call, OXC_FAILURE_REFUSED);
+        oxc_listener->call_failed(rpc->pinfo, rpc->pdu->call, OXC_FAILURE_REFUSED);
     return value;
 }
 
@@ -377,7 +377,7 @@ show_rops(oxc_rpc_t *rpc, tvbuff_t *rops, wrapping_t wrapping)
         if (!oxc_pdu_rop(rpc->pdu, 0))
             col_append_str(rpc->pinfo->cinfo, COL_INFO, ", no ROP");
     }
-    oxc_notify_fetch(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu);
+    oxc_listener->fetch(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu);
 }
 
 void
@@ -584,7 +584,7 @@ dissect_call(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dc
         rpc.pdu->call->name = call->name;
     (rpc.is_response ? call->response : call->request)(&rpc);
     if (call->kind != OXC_CALL_FETCH)
-        oxc_notify_call(pinfo, rpc.pdu);
+        oxc_listener->call(pinfo, rpc.pdu);
     return oxc_rpc_end(&rpc, tvb);
 }
 
@@ -625,9 +625,9 @@ oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t d
     /* The server knows the context handle no more, or never did (C706 appendix N). */
     if (status == NCA_S_FAULT_CONTEXT_MISMATCH && call->session)
         oxc_session_end(pinfo, call->session, OXC_END_LOST);
-    oxc_notify_call_failed(pinfo, call, OXC_FAILURE_REFUSED);
+    oxc_listener->call_failed(pinfo, call, OXC_FAILURE_REFUSED);
     oxc_rpc_show_session(tvb, pinfo, tree, call);
-    oxc_notify_call(pinfo, pdu);
+    oxc_listener->call(pinfo, pdu);
 }
 
 static dcerpc_sub_dissector procs[array_length(calls) + 1];

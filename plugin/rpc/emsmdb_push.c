@@ -9,7 +9,7 @@
 #include <epan/expert.h>
 #include <epan/to_str.h>
 
-#include "notify/session_inference.h"
+#include "session/event.h"
 #include "udp/push.h"
 
 /* A Winsock address image (MS-OXCRPC 3.1.4.5): its numbers are Windows', but clients on other systems exist. */
@@ -135,7 +135,7 @@ oxc_emsmdb_register_push_response(oxc_rpc_t *rpc)
     if (!PINFO_FD_VISITED(rpc->pinfo) && !rpc->ndr.broken) {
         oxc_push_answer(rpc->pinfo, rpc->state->push, result == 0);
         if (result == 0 && !rpc->state->push && !rpc->pdu->call->request && rpc->pdu->call->session)
-            oxc_inference_expect_push(rpc->pdu->call->session);
+            oxc_listener->push_expected(rpc->pdu->call->session);
     }
     if (result == 0 && oxc_push_is_silent(rpc->pinfo, rpc->state->push))
         proto_tree_add_expert(rpc->tree, rpc->pinfo, &ei_silent, rpc->ndr.tvb, 0, 0);

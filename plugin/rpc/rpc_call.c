@@ -11,7 +11,7 @@
 #include <epan/address.h>
 #include <epan/expert.h>
 
-#include "notify/session_inference.h"
+#include "session/event.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
 
@@ -112,7 +112,7 @@ remember_ends(packet_info *pinfo, bool is_response, oxc_session_t *session)
     if (PINFO_FD_VISITED(pinfo))
         return;
     if (session)
-        oxc_inference_meet(pinfo, session, client, &probe.addr);
+        oxc_listener->session_met(pinfo, session, client, &probe.addr);
     if (!wmem_map_contains(servers, &probe)) {
         endpoint_t *server = endpoint_copy(&probe.addr, probe.port);
 
@@ -129,6 +129,18 @@ oxc_rpc_is_server(const address *server, uint32_t port)
 }
 
 /* ---- calls ---- */
+
+const address *
+oxc_rpc_client(const oxc_rpc_t *rpc)
+{
+    return rpc->is_response ? &rpc->pinfo->dst : &rpc->pinfo->src;
+}
+
+const address *
+oxc_rpc_server(const oxc_rpc_t *rpc)
+{
+    return rpc->is_response ? &rpc->pinfo->src : &rpc->pinfo->dst;
+}
 
 uint32_t
 oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id)
@@ -269,15 +281,6 @@ add_uuid(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle, oxc_session_t *se
     wmem_map_insert(sessions_by_uuid, wmem_memdup(wmem_file_scope(), &key, sizeof key), session);
 }
 
-static oxc_channel_t *
-channel_of_acxh(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *acxh)
-{
-    const packet_info *pinfo = rpc->pinfo;
-
-    return oxc_channel_find(OXC_CHANNEL_WAIT, acxh->bytes, sizeof acxh->bytes,
-                            rpc->is_response ? &pinfo->dst : &pinfo->src, rpc->is_response ? &pinfo->src : &pinfo->dst);
-}
-
 oxc_session_t *
 oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *handle)
 {
@@ -292,7 +295,8 @@ oxc_rpc_session(oxc_rpc_t *rpc, oxc_key_kind_t kind, const oxc_ndr_handle_t *han
         session = session_of_uuid(rpc, handle);
         bound = OXC_BOUND_BY_CONTEXT;
         if (!session) {
-            call->channel = channel_of_acxh(rpc, handle);
+            oxc_listener->wait_by_unknown_handle(call, handle->bytes, sizeof handle->bytes, oxc_rpc_client(rpc),
+                                                 oxc_rpc_server(rpc));
             return NULL;
         }
     }
@@ -349,13 +353,13 @@ oxc_rpc_bind_acxh(oxc_rpc_t *rpc, const oxc_ndr_handle_t *acxh)
     if (!session || PINFO_FD_VISITED(rpc->pinfo))
         return;
     add_handle(rpc, session, OXC_KEY_ACXH, acxh);
-    oxc_inference_taken(session, OXC_CHANNEL_WAIT);
+    oxc_listener->has_async_handle(session);
 }
 
 void
 oxc_rpc_show_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_call_t *call)
 {
-    oxc_notify_session(tvb, pinfo, tree, call->session);
+    oxc_listener->session(tvb, pinfo, tree, call->session);
 }
 
 /* ---- results ---- */

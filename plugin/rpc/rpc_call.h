@@ -60,6 +60,10 @@ oxc_rpc_t oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tre
 /* Where the stub that oxc_rpc_begin() was given was read to; its end if a parameter did not fit. */
 int oxc_rpc_end(const oxc_rpc_t *rpc, tvbuff_t *tvb);
 
+/* Between whom the PDU goes; the addresses are those of the frame. */
+const address *oxc_rpc_client(const oxc_rpc_t *rpc);
+const address *oxc_rpc_server(const oxc_rpc_t *rpc);
+
 /* The same number for the same call of the same connection on every visit, another for others in the frame. */
 uint32_t oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id);
 

@@ -10,7 +10,7 @@
 
 #include <epan/conversation.h>
 
-#include "notify/session_inference.h"
+#include "session/event.h"
 #include "rop/buffer.h"
 #include "rpc/async_wait.h"
 
@@ -108,7 +108,7 @@ oxc_rpc_encrypted_request(packet_info *pinfo, conversation_t *conversation, oxc_
     call = sealed->pdu->call;
     call->name = interface == OXC_RPC_EMSMDB ? oxc_emsmdb_call_name(pdu->opnum) : "EcDoAsyncWaitEx";
     oxc_call_bind(pinfo, call, association->session, OXC_BOUND_BY_ORDER);
-    oxc_inference_meet(pinfo, association->session, &pinfo->src, &pinfo->dst);
+    oxc_listener->session_met(pinfo, association->session, &pinfo->src, &pinfo->dst);
     if (call->kind == OXC_CALL_FETCH)
         association->latest_fetch = nstime_to_sec(&pinfo->abs_ts);
     if (call->kind == OXC_CALL_DISCONNECT)
@@ -157,7 +157,7 @@ oxc_rpc_encrypted_response(packet_info *pinfo, const oxc_rpc_encrypted_t *reques
         association->channels++;
         break;
     case OXC_CALL_REGISTER_PUSH:
-        oxc_inference_expect_push(association->session);
+        oxc_listener->push_expected(association->session);
         break;
     case OXC_CALL_WAIT:
         if (association->waits > 0)
@@ -199,13 +199,13 @@ oxc_rpc_encrypted_show(packet_info *pinfo, proto_tree *tree, const oxc_rpc_pdu_t
     tree = add_tree(stub, tree, sealed, what);
     oxc_show_call_links(stub, pinfo, tree, sealed->pdu);
     if (call->kind == OXC_CALL_FETCH) {
-        oxc_notify_fetch(stub, pinfo, tree, sealed->pdu);
+        oxc_listener->fetch(stub, pinfo, tree, sealed->pdu);
     } else if (call->kind == OXC_CALL_WAIT && sealed->pdu->is_response) {
-        oxc_notify_wakeup(stub, pinfo, tree, sealed->discriminator, OXC_WAKEUP_ASYNC_WAIT, sealed->outcome,
+        oxc_listener->wakeup(stub, pinfo, tree, sealed->discriminator, OXC_WAKEUP_ASYNC_WAIT, sealed->outcome,
                           call->session, call->bound, call->request);
     } else {
         oxc_rpc_show_session(stub, pinfo, tree, call);
-        oxc_notify_call(pinfo, sealed->pdu);
+        oxc_listener->call(pinfo, sealed->pdu);
     }
 }
 

@@ -35,3 +35,14 @@ oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n)
         return NULL;
     return *(oxc_rop_t **)wmem_array_index(pdu->rops, n);
 }
+
+unsigned
+oxc_pdu_notifications(const oxc_pdu_t *pdu)
+{
+    unsigned count = 0;
+    const oxc_rop_t *rop;
+
+    for (unsigned n = 0; (rop = oxc_pdu_rop(pdu, n)) != NULL; n++)
+        count += rop->is_notification;
+    return count;
+}

@@ -52,6 +52,9 @@ struct oxc_rop {
  */
 oxc_rop_t *oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu);
 
+/* Number of RopNotify in a PDU. */
+unsigned oxc_pdu_notifications(const oxc_pdu_t *pdu);
+
 /* The n-th ROP of a PDU; NULL when there are not so many, or pdu is NULL. */
 oxc_rop_t *oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n);
 

@@ -76,6 +76,7 @@ struct oxc_session {
     oxc_session_t *replaces;    /* the session that ended because this one began; NULL for none */
     uint32_t pending_period;    /* X-PendingPeriod in ms; 0 while not known; first pass */
     nstime_t latest_call;       /* when a call of the session was seen last */
+    uint32_t latest_frame;      /* in which it was met last; set by notify/channel.c; 0 for none */
     uint32_t polls_max;         /* PollsMax in ms; 0 while not known; first pass */
     bool index_known;           /* a Connect showed its piCxr */
     uint32_t code_page;         /* of 8-bit text, as the Connect call said; 0 when not captured */

@@ -16,8 +16,7 @@
 #include <epan/proto_data.h>
 #include <epan/to_str.h>
 
-#include "notify/push_inference.h"
-#include "notify/session_inference.h"
+#include "session/event.h"
 #include "rpc/rpc_call.h"
 
 /*
@@ -188,7 +187,7 @@ oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback
     add_place(push, BY_BYTES, NULL);
     add_place(push, BY_ADDRESS, &push->callback);
     if (session)
-        oxc_inference_taken(session, OXC_CHANNEL_PUSH);
+        oxc_listener->push_registered(session);
     if (len == 0)
         empty_contexts++;
     claim(pinfo, callback, port);
@@ -214,7 +213,7 @@ oxc_push_answer(packet_info *pinfo, oxc_push_t *push, bool accepted)
 bool
 oxc_push_is_silent(const packet_info *pinfo, const oxc_push_t *push)
 {
-    return PINFO_FD_VISITED(pinfo) && push && !push->refused && !push->came && oxc_matcher_is_past(&push->asked);
+    return PINFO_FD_VISITED(pinfo) && push && !push->refused && !push->came && oxc_listener->is_past(&push->asked);
 }
 
 void
@@ -232,16 +231,6 @@ static bool
 is_over(const oxc_push_t *push)
 {
     return push->replaced_in || (push->session && push->session->ended_in);
-}
-
-/* What is known of a wake-up when its registration does not tell the session. */
-static oxc_channel_t *
-push_channel(packet_info *pinfo, const uint8_t *context, size_t len)
-{
-    wmem_array_t *key = oxc_push_channel_key(pinfo->pool, &pinfo->dst, (uint16_t)pinfo->destport, context, len);
-
-    return oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key), wmem_array_get_count(key), &pinfo->dst,
-                            &pinfo->src);
 }
 
 /* A snapshot length may have cut some of the datagram off. */
@@ -266,7 +255,7 @@ is_used_besides(const oxc_push_t *older, const oxc_push_t *newer)
         return false;
     if (user && newer->session && newer->session->user && strcmp(user, newer->session->user) != 0)
         return true;
-    return oxc_inference_latest_frame(older->session) > newer->asked_in;
+    return older->session->latest_frame > newer->asked_in;
 }
 
 /*
@@ -305,11 +294,11 @@ share_channel(verdict_t *verdict, packet_info *pinfo, place_t place)
 {
     const oxc_push_t *push = verdict->push;
 
-    verdict->channel = push_channel(pinfo, push->context, push->len);
+    verdict->channel = oxc_listener->push_channel(pinfo, push->context, push->len);
     for (unsigned i = 0; push && i < LATEST; i++, push = push->older[place])
         if (!push->refused && !is_over(push) && push->session &&
             (push == verdict->push || is_used_besides(push, verdict->push)))
-            oxc_channel_share(verdict->channel, push->session);
+            oxc_listener->push_shared(verdict->channel, push->session);
 }
 
 /* The registration that explains a datagram best. */
@@ -323,7 +312,7 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
 
     for (place = BY_CALLBACK; place < BY_ADDRESS && !cut; place++) {
         if (place == BY_BYTES &&
-            (tvb_reported_length(tvb) == 0 || oxc_inference_are_peers(&pinfo->dst, &pinfo->src)))
+            (tvb_reported_length(tvb) == 0 || oxc_listener->are_peers(&pinfo->dst, &pinfo->src)))
             continue;           /* a client that has its own */
         verdict->push = find_in_force(pinfo, tvb, place, &count, place == BY_CALLBACK ? &over : &ignored);
         if (!verdict->push)
@@ -355,13 +344,10 @@ looks_like_push(packet_info *pinfo, tvbuff_t *tvb)
 
     if (pinfo->flags.in_error_pkt)
         return false;
-    oxc_push_inference_sent(pinfo);
+    oxc_listener->datagram_sent(pinfo);
     if (!small || pinfo->destport < 1024 || oxc_datagram_copy_of(pinfo, tvb))
         return false;
-    if (oxc_push_inference_received(pinfo, tvb_get_ptr(tvb, 0, (int)len), len))
-        return true;
-    return oxc_inference_are_peers(&pinfo->dst, &pinfo->src) &&
-           oxc_inference_is_push(push_channel(pinfo, tvb_get_ptr(tvb, 0, (int)len), len));
+    return oxc_listener->is_push(pinfo, tvb_get_ptr(tvb, 0, (int)len), len);
 }
 
 /* The wake-up that a later frame has shown this one to be. */
@@ -371,11 +357,11 @@ find_late_verdict(packet_info *pinfo, tvbuff_t *tvb)
     verdict_t *verdict;
     unsigned len = tvb_captured_length(tvb);
 
-    if (pinfo->flags.in_error_pkt || !oxc_matcher_known(pinfo, pinfo->destport))
+    if (pinfo->flags.in_error_pkt || !oxc_listener->is_wakeup(pinfo, pinfo->destport))
         return NULL;
     verdict = wmem_new0(pinfo->pool, verdict_t);
     verdict->kind = LIKELY;
-    verdict->channel = push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+    verdict->channel = oxc_listener->push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
     return verdict;
 }
 
@@ -404,7 +390,7 @@ get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
     else if (!verdict->channel && (!verdict->push || !verdict->push->session)) {
         unsigned len = tvb_captured_length(tvb);
 
-        verdict->channel = push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+        verdict->channel = oxc_listener->push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
     }
     if (verdict->push)
         verdict->push->came = true;
@@ -478,10 +464,10 @@ dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verd
         if (wakes)
             expert_add_info(pinfo, item, &ei_undelivered);
     } else if (wakes && verdict->channel) {
-        oxc_notify_wakeup_through(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
+        oxc_listener->wakeup_through(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
                                   verdict->channel, NULL);
     } else if (wakes) {
-        oxc_notify_wakeup(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
+        oxc_listener->wakeup(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
                           verdict->push->session, verdict->kind == REGISTERED ? OXC_BOUND_BY_KEY : OXC_BOUND_BY_CONTEXT,
                           NULL);
     }
