@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import json
 import pathlib
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 import jsonschema
 import pytest
 
+import lab
+import truth
 import tshark as tools
 
 CAPTURES = sorted((tools.REPOSITORY / "test-captures").glob("*.pcap*")) + \
@@ -26,18 +30,44 @@ def validator() -> Any:
     return jsonschema.Draft202012Validator(SCHEMA)
 
 
-def events(path: pathlib.Path, display_filter: str = "", two_pass: bool = False) -> list[dict[str, Any]]:
+OUTCOMES = {1: "pending", 2: "timeout", 3: "refused", 4: "cut_off"}
+
+
+def events(path: pathlib.Path, display_filter: str = "", two_pass: bool = False, args: Sequence[str] = ()) -> list[dict[str, Any]]:
     name = "oxcnotif,events" + (f",{display_filter}" if display_filter else "")
-    output = tools.run([*(["-2"] if two_pass else []), "-r", str(tools.readable(path)), "-q", "-z", name]).stdout
+    output = tools.run([*(["-2"] if two_pass else []), *args, "-r", str(tools.readable(path)), "-q", "-z", name]).stdout
     return [json.loads(line) for line in output.splitlines()]
+
+
+def compare_with_lab(found: list[dict[str, Any]], name: str) -> None:
+    """Notifications by number, wake-ups one by one."""
+    facts = lab.truth(name)
+    assert sum(line["event"] == "notification" for line in found) == len(facts["notifications"])
+    assert collections.Counter((line["frame"], line["method"], line["outcome"]) for line in found if line["event"] == "wakeup") == \
+        collections.Counter((wakeup["frame"], wakeup["method"], OUTCOMES[wakeup["outcome"]]) for wakeup in facts["wakeups"])
+
+
+def compare_with_truth(found: list[dict[str, Any]], name: str) -> None:
+    """Notifications by number; waits that were answered, and with an event or without."""
+    facts = truth.load(name)
+    assert sum(line["event"] == "notification" for line in found) == sum(response.is_notify for _, response in facts.notifications())
+    answered = [call for call in facts.calls if call.is_wait and call.resp_frame is not None]
+    ended = [line["outcome"] for line in found if line["event"] == "wakeup" and line["method"] in (2, 3)]
+    assert len(ended) - ended.count("cut_off") == len(answered)
+    assert ended.count("pending") == sum(bool(call.event_pending or call.flags_out) for call in answered)
 
 
 @pytest.mark.parametrize("path", [pytest.param(path, id=path.name) for path in CAPTURES])
 def test_every_line_fits_the_schema_and_the_fields(tshark, path: pathlib.Path):
-    found = events(path)
+    keys = lab.preferences(path.stem) if path.stem in lab.names("") and path.parent == lab.CAPTURES else []
+    found = events(path, args=keys)
     for line in found:
         validator().validate(line)
-    rows = tshark.fields(path, ["oxcnotif.notification_handle"], "oxcnotif.notification_handle")
+    if path.stem in truth.CAPTURES:
+        compare_with_truth(found, path.stem)
+    elif path.parent == lab.CAPTURES:
+        compare_with_lab(found, path.stem)
+    rows = tshark.fields(path, ["oxcnotif.notification_handle"], "oxcnotif.notification_handle", args=keys)
     assert sum(line["event"] == "notification" for line in found) == \
         sum(len(row["oxcnotif.notification_handle"]) for row in rows)
     followed = {line["frame"] for line in found if line["event"] == "wakeup" and line.get("followup") == "followed"}
