@@ -132,6 +132,20 @@ def _check(arguments: argparse.Namespace) -> Status:
     return Status.OK if all(result.passed for result in results) else Status.FAILED
 
 
+def _report(arguments: argparse.Namespace) -> Status:
+    from .report import page
+
+    logs = sources.load_all([pathlib.Path(name) for name in arguments.captures], _reading_options(arguments))
+    for log in logs:
+        _warn(arguments, log.warnings)
+    found = page.render(logs)
+    output = pathlib.Path(arguments.output)
+    with whole_file(output) as stream:
+        stream.write(found.text.encode())
+    print(f"{output}: {found.headline}")
+    return Status.OK
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="oxcnotif", description="Answers about Exchange notifications, from captures and traces."
@@ -147,6 +161,16 @@ def _parser() -> argparse.ArgumentParser:
     importing.add_argument("-o", "--output", required=True, metavar="CAPTURE", help="the capture (pcapng)")
     _add_trace_options(importing, "--format")
     importing.set_defaults(run=_import, quiet=False)
+
+    reporting = commands.add_parser(
+        "report",
+        help="make a page that says what went wrong",
+        description="One file of HTML: findings, sessions, time lines, times, rates. Exit statuses: docs/guide/command.md.",
+    )
+    _add_reading_options(reporting)
+    reporting.add_argument("-o", "--output", required=True, metavar="FILE", help="the page (HTML)")
+    _add_trace_options(reporting)
+    reporting.set_defaults(run=_report)
 
     checking = commands.add_parser(
         "check",
@@ -171,6 +195,9 @@ def main(words: Sequence[str] | None = None) -> int:
     except Problem as problem:
         print(f"oxcnotif: {problem}", file=sys.stderr)
         return int(problem.status)
+    except ImportError as error:
+        print(f"oxcnotif: {error.name} of Python is not installed: scripts/install-packages tools", file=sys.stderr)
+        return int(Status.NO_PLUGIN)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
