@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include "rpc/emsmdb.h"
+#include "rpc/emsmdb_call.h"
+
+#include "rpc/emsmdb_push.h"
 
 #include "registration.h"
 
@@ -31,9 +33,7 @@
 static int proto_emsmdb = -1;
 
 static int hf_opnum = -1;
-static int hf_cxh = -1;
 static int hf_acxh = -1;
-static int hf_return_value = -1;
 static int hf_sz_user_dn = -1;
 static int hf_ul_flags = -1;
 static int hf_ul_con_mod = -1;
@@ -77,7 +77,6 @@ static int hf_reserved1 = -1;
 static int ett_emsmdb = -1;
 static int ett_parameter = -1;
 
-static expert_field ei_session_lost = EI_INIT;
 static expert_field ei_range = EI_INIT;
 
 /* units_milliseconds is in another DLL on Windows, where its address is no constant. */
@@ -91,49 +90,6 @@ static const value_string ul_flags_vals[] = {
 };
 
 /* ---- parts ---- */
-
-void
-oxc_emsmdb_request_cxh(oxc_rpc_t *rpc)
-{
-    oxc_ndr_handle_t cxh;
-
-    if (oxc_ndr_handle(&rpc->ndr, hf_cxh, &cxh))
-        oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
-}
-
-static void
-end_session(oxc_rpc_t *rpc)
-{
-    oxc_call_t *call = rpc->pdu->call;
-
-    if (call->session)
-        oxc_session_end(rpc->pinfo, call->session,
-                        call->kind == OXC_CALL_DISCONNECT ? OXC_END_DISCONNECTED : OXC_END_LOST);
-}
-
-bool
-oxc_emsmdb_response_cxh(oxc_rpc_t *rpc)
-{
-    oxc_ndr_handle_t cxh;
-
-    if (!oxc_ndr_handle(&rpc->ndr, hf_cxh, &cxh))
-        return false;
-    oxc_rpc_session(rpc, OXC_KEY_CXH, &cxh);
-    /* At once: whatever shows the session in this frame then says so. */
-    if (cxh.is_null)
-        end_session(rpc);
-    return cxh.is_null;
-}
-
-uint32_t
-oxc_emsmdb_return_value(oxc_rpc_t *rpc)
-{
-    uint32_t value = oxc_rpc_return_value(rpc, hf_return_value);
-
-    if (value != 0 && !rpc->ndr.broken && rpc->pdu->call->kind == OXC_CALL_FETCH)
-        oxc_listener->call_failed(rpc->pinfo, rpc->pdu->call, OXC_FAILURE_REFUSED);
-    return value;
-}
 
 static void
 show_pul_flags(oxc_rpc_t *rpc)
@@ -296,7 +252,7 @@ connect_response(oxc_rpc_t *rpc)
     uint16_t session_index;
     uint32_t polls_max;
 
-    if (oxc_ndr_handle(&rpc->ndr, hf_cxh, &cxh))
+    if (oxc_emsmdb_read_cxh(rpc, &cxh))
         session = oxc_rpc_new_session(rpc, &cxh);
     polls_max = oxc_ndr_u32(&rpc->ndr, hf_pcms_polls_max, NULL);
     oxc_ndr_u32(&rpc->ndr, hf_pc_retry, NULL);
@@ -380,15 +336,6 @@ show_rops(oxc_rpc_t *rpc, tvbuff_t *rops, wrapping_t wrapping)
     oxc_listener->fetch(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu);
 }
 
-void
-oxc_emsmdb_check_lost(oxc_rpc_t *rpc, bool lost)
-{
-    if (!lost)
-        return;
-    proto_tree_add_expert(rpc->tree, rpc->pinfo, &ei_session_lost, rpc->ndr.tvb, 0,
-                          MIN(OXC_NDR_HANDLE_SIZE, (int)tvb_reported_length(rpc->ndr.tvb)));
-}
-
 static void
 rpc_ext2_request(oxc_rpc_t *rpc)
 {
@@ -455,15 +402,6 @@ legacy_rpc_ext_response(oxc_rpc_t *rpc)
     oxc_emsmdb_return_value(rpc);
     show_rops(rpc, rops, CHAIN);
     oxc_emsmdb_check_lost(rpc, lost);
-}
-
-void
-oxc_emsmdb_length16(oxc_rpc_t *rpc, int hf, const tvbuff_t *array)
-{
-    proto_item *item;
-    uint16_t length = oxc_ndr_u16(&rpc->ndr, hf, &item);
-
-    oxc_ndr_check_length(&rpc->ndr, item, length, array);
 }
 
 static void
@@ -731,14 +669,9 @@ proto_register_emsmdb(void)
 {
     static hf_register_info hf[] = {
         { &hf_opnum, { "Operation", "emsmdb.opnum", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_cxh,
-          { "CXH", "emsmdb.cxh", FT_BYTES, BASE_NONE, NULL, 0, "Session context handle, little-endian", HFILL } },
         { &hf_acxh,
           { "ACXH", "emsmdb.acxh", FT_BYTES, BASE_NONE, NULL, 0, "Asynchronous context handle, little-endian",
             HFILL } },
-        { &hf_return_value,
-          { "Return value", "emsmdb.return_value", FT_UINT32, BASE_HEX | BASE_EXT_STRING, &ropdef_error_vals_ext, 0,
-            NULL, HFILL } },
         { &hf_sz_user_dn, { "szUserDN", "emsmdb.sz_user_dn", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_ul_flags, { "ulFlags", "emsmdb.ul_flags", FT_UINT32, BASE_HEX, VALS(ul_flags_vals), 0, NULL, HFILL } },
         { &hf_ul_con_mod, { "ulConMod", "emsmdb.ul_con_mod", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
@@ -797,9 +730,6 @@ proto_register_emsmdb(void)
     };
     static int *ett[] = { &ett_emsmdb, &ett_parameter };
     static ei_register_info ei[] = {
-        { &ei_session_lost,
-          { "emsmdb.session_lost", PI_RESPONSE_CODE, PI_WARN,
-            "The server took the session away: null context handle", EXPFILL } },
         { &ei_range, { "emsmdb.range", PI_PROTOCOL, PI_NOTE, "A size is above what the interface allows", EXPFILL } },
     };
     expert_module_t *expert;
@@ -811,6 +741,7 @@ proto_register_emsmdb(void)
     expert = expert_register_protocol(proto_emsmdb);
     expert_register_field_array(expert, ei, array_length(ei));
     oxc_rpc_register(proto_emsmdb);
+    oxc_emsmdb_call_register(proto_emsmdb);
     oxc_emsmdb_register_push(proto_emsmdb);
 
     module = prefs_register_protocol(proto_emsmdb, apply_preferences);

@@ -4,7 +4,9 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include "rpc/emsmdb.h"
+#include "rpc/emsmdb_push.h"
+
+#include "rpc/emsmdb_call.h"
 
 #include <epan/expert.h>
 #include <epan/to_str.h>

@@ -17,6 +17,8 @@
 
 static expert_field ei_return_value = EI_INIT;
 
+static void (*watch_stub)(uint32_t call_id, oxc_rpc_state_t *state);
+
 static wmem_map_t *servers;             /* address with port -> itself */
 static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH, with the server -> oxc_session_t */
 static wmem_map_t *servers_of;          /* conversation -> address of its server */
@@ -149,6 +151,12 @@ oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id)
     return call_id + (conversation ? conversation->conv_index : 0) * UINT32_C(2654435761);
 }
 
+void
+oxc_rpc_watch_stubs(void (*fn)(uint32_t call_id, oxc_rpc_state_t *state))
+{
+    watch_stub = fn;
+}
+
 oxc_rpc_t
 oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, const uint8_t *drep,
               oxc_rpc_interface_t interface, oxc_call_kind_t kind)
@@ -175,7 +183,8 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
                               : oxc_pdu_request(pinfo, rpc.discriminator, kind);
     if (!rpc.state->call)
         rpc.state->call = rpc.pdu->call;
-    oxc_rpc_handed(di->call_id, rpc.state);
+    if (watch_stub)
+        watch_stub(di->call_id, rpc.state);
     oxc_show_call_links(tvb, pinfo, tree, rpc.pdu);
     if (!rpc.pdu->call->session)
         remember_ends(pinfo, rpc.is_response, NULL);

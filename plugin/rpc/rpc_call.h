@@ -10,21 +10,11 @@
 #include "compat.h"
 #include "session/call.h"
 #include "rpc/ndr.h"
+#include "rpc/rpc_pdu.h"
 
 /* The well-known endpoints of Exchange's RPC services (MS-OXCRPC 2.1): mailbox, directory, referral. */
 #define OXC_RPC_FIRST_PORT 6001
 #define OXC_RPC_LAST_PORT 6004
-
-#define OXC_MAX_PUSH_CONTEXT 16 /* bytes of rgbContext (MS-OXCRPC 3.1.4.5) */
-
-#define OXC_EMSMDB_UUID { 0xa4f1db00, 0xca47, 0x1067, { 0xb3, 0x1f, 0x00, 0xdd, 0x01, 0x06, 0x62, 0xda } }
-#define OXC_ASYNCEMSMDB_UUID { 0x5261574a, 0x4572, 0x206e, { 0xb2, 0x68, 0x6b, 0x19, 0x92, 0x13, 0xb4, 0xe4 } }
-
-typedef enum {
-    OXC_RPC_NEITHER,
-    OXC_RPC_EMSMDB,
-    OXC_RPC_ASYNCEMSMDB
-} oxc_rpc_interface_t;
 
 /* What a request leaves behind for its answer; lives in wmem_file_scope(). */
 typedef struct {
@@ -111,18 +101,13 @@ void oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint3
 void oxc_asyncemsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator,
                            const oxc_rpc_state_t *state);
 
-/* ---- connections ---- */
-
-/* Is the frame's TCP connection known to carry one of our interfaces? */
-bool oxc_rpc_is_connection(packet_info *pinfo);
-
-/* Dissects the whole PDUs in the tvb as if its connection had brought them here. */
-void oxc_rpc_dissect_pdus(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree);
-
 /* The stub of a fragmented PDU without the padding that was between the fragments' stubs; mostly stub itself. */
 tvbuff_t *oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype);
 
-/* To be told of every stub that DCE/RPC hands out, by oxc_rpc_begin(). */
-void oxc_rpc_handed(uint32_t call_id, oxc_rpc_state_t *state);
+/*
+ * Whoever has to know which stubs DCE/RPC hands out: fn is called for each of them by oxc_rpc_begin(). To be called once,
+ * at registration.
+ */
+void oxc_rpc_watch_stubs(void (*fn)(uint32_t call_id, oxc_rpc_state_t *state));
 
 #endif /* OXCNOTIF_RPC_CALL_H */

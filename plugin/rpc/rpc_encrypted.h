@@ -7,7 +7,7 @@
 #ifndef OXCNOTIF_RPC_ENCRYPTED_H
 #define OXCNOTIF_RPC_ENCRYPTED_H
 
-#include "rpc/rpc_pdu.h"
+#include "rpc/rpc_call.h"
 
 /*
  * The header of a request says which call it is, and binds which interface; the context handle is inside the stub. So

@@ -4,8 +4,10 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#include "rpc/port_owner.h"
+#include "rpc/rpc_fallback.h"
+
 #include "rpc/rpc_encrypted.h"
+#include "rpc/rpc_inference.h"
 #include "tcp/postdissector.h"
 
 #include "registration.h"
@@ -29,7 +31,8 @@
  */
 static heur_dtbl_entry_t *dcerpc_over_tcp;
 
-static int proto_ports = -1;    /* key of what is remembered with a frame; see port_owner.h */
+static int proto_emsmdb = -1;
+static dissector_handle_t rpc_connection_handle;
 
 static expert_field ei_inferred = EI_INIT;
 static expert_field ei_sealed = EI_INIT;
@@ -106,8 +109,8 @@ padding_key(uint32_t discriminator, uint8_t ptype)
     return ~finding_key(discriminator, ptype);
 }
 
-void
-oxc_rpc_handed(uint32_t call_id, oxc_rpc_state_t *state)
+static void
+note_handed(uint32_t call_id, oxc_rpc_state_t *state)
 {
     handed_t one = { call_id, state };
 
@@ -132,7 +135,7 @@ oxc_rpc_is_connection(packet_info *pinfo)
 {
     conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
     const connection_t *connection =
-        conversation ? (const connection_t *)conversation_get_proto_data(conversation, proto_ports) : NULL;
+        conversation ? (const connection_t *)conversation_get_proto_data(conversation, proto_emsmdb) : NULL;
 
     return connection && connection->ours;
 }
@@ -140,7 +143,7 @@ oxc_rpc_is_connection(packet_info *pinfo)
 static connection_t *
 get_connection(conversation_t *conversation)
 {
-    connection_t *connection = (connection_t *)conversation_get_proto_data(conversation, proto_ports);
+    connection_t *connection = (connection_t *)conversation_get_proto_data(conversation, proto_emsmdb);
 
     if (!connection) {
         connection = wmem_new0(wmem_file_scope(), connection_t);
@@ -150,7 +153,7 @@ get_connection(conversation_t *conversation)
             connection->fragments[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
             connection->gathered[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         }
-        conversation_add_proto_data(conversation, proto_ports, connection);
+        conversation_add_proto_data(conversation, proto_emsmdb, connection);
         oxc_postdissector_expect();
     }
     return connection;
@@ -203,7 +206,7 @@ note_padding(packet_info *pinfo, conversation_t *conversation, const oxc_rpc_pdu
     fragments->total += (uint32_t)(pdu->stub_end - pdu->stub);
     if (pdu->flags & RPC_FLAG_LAST) {
         if (fragments->gaps)
-            p_add_proto_data(wmem_file_scope(), pinfo, proto_ports,
+            p_add_proto_data(wmem_file_scope(), pinfo, proto_emsmdb,
                              padding_key(oxc_rpc_discriminator(conversation, pdu->call_id), pdu->ptype), fragments);
         wmem_map_remove(map, GUINT_TO_POINTER(pdu->call_id));
         return;
@@ -221,7 +224,7 @@ note_padding(packet_info *pinfo, conversation_t *conversation, const oxc_rpc_pdu
 tvbuff_t *
 oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype)
 {
-    const fragments_t *fragments = (const fragments_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_ports,
+    const fragments_t *fragments = (const fragments_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_emsmdb,
                                                                          padding_key(discriminator, ptype));
     uint32_t length, from = 0, to = 0;
     uint8_t *bytes;
@@ -259,7 +262,7 @@ add_finding(packet_info *pinfo, uint32_t key, finding_kind_t kind, oxc_rpc_inter
 
     finding->kind = kind;
     finding->interface = interface;
-    p_add_proto_data(wmem_file_scope(), pinfo, proto_ports, key, finding);
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_emsmdb, key, finding);
     return finding;
 }
 
@@ -568,7 +571,7 @@ look_at_pdu(packet_info *pinfo, proto_tree *tree, oxc_rpc_pdu_t *pdu, wmem_array
     key = finding_key(discriminator, pdu->ptype);
     if (!PINFO_FD_VISITED(pinfo) && !pinfo->flags.in_error_pkt)
         learn(pinfo, conversation, key, pdu, list);
-    finding = (const finding_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_ports, key);
+    finding = (const finding_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_emsmdb, key);
     if (!finding || !(finding->interface == OXC_RPC_EMSMDB ? oxc_emsmdb_is_ours() : oxc_asyncemsmdb_is_ours()))
         return;
     /* As DCE/RPC does: what is wrong with one PDU does not hide the next. */
@@ -650,12 +653,18 @@ dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
 }
 
 /* A connection that was claimed: whatever is no PDU in it is at least not another protocol's. */
-static int
-dissect_rpc_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+int
+oxc_rpc_dissect_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     if (!dissect_stream(tvb, pinfo, tree, data))
         call_data_dissector(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
+}
+
+dissector_handle_t
+oxc_rpc_connection_handle(void)
+{
+    return rpc_connection_handle;
 }
 
 void
@@ -668,7 +677,7 @@ proto_reg_handoff_oxc_rpc_fallback(void)
         return;
     heur_dissector_add("tcp", dissect_rpc_heur, "Exchange RPC in DCE/RPC over TCP", "emsmdb_tcp", proto_dcerpc,
                        HEURISTIC_ENABLE);
-    oxc_port_owner_handoff(create_dissector_handle(dissect_rpc_connection, proto_dcerpc));
+    rpc_connection_handle = create_dissector_handle(oxc_rpc_dissect_connection, proto_dcerpc);
 }
 
 void
@@ -683,9 +692,9 @@ proto_register_oxc_rpc_fallback(void)
           { "emsmdb.unknown_call", PI_UNDECODED, PI_NOTE, "It is not known which call this stub belongs to",
             EXPFILL } },
     };
-    int proto_emsmdb = proto_get_id_by_filter_name("emsmdb");
 
-    proto_ports = oxc_port_owner_register(proto_emsmdb);
+    proto_emsmdb = proto_get_id_by_filter_name("emsmdb");
     oxc_rpc_encrypted_register();
+    oxc_rpc_watch_stubs(note_handed);
     expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));
 }

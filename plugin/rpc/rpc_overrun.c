@@ -1,4 +1,4 @@
-/* rpc-reassembly_overrun.c
+/* rpc_overrun.c
  * PDUs of Exchange RPC that TCP took for the rest of an earlier one, see reassembly_overrun.h
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
@@ -8,8 +8,9 @@
 
 #include "registration.h"
 #include "tcp/postdissector.h"
-#include "rpch/rpch_connection.h"
-#include "rpc/rpc_pdu.h"
+#include "rpc/rpc_fallback.h"
+#include "rpc/rpc_inference.h"
+#include "rpc/rpc_overrun.h"
 #include "tcp/reassembly_overrun.h"
 
 #include <epan/expert.h>
@@ -17,15 +18,21 @@
 static int proto_emsmdb = -1;
 static expert_field ei_swallowed = EI_INIT;
 
+static bool (*is_elsewhere)(packet_info *pinfo);
+
+void
+oxc_rpc_overrun_leave(bool (*fn)(packet_info *pinfo))
+{
+    is_elsewhere = fn;
+}
+
 static bool
 pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by _U_)
 {
-    const rpch_connection_t *http = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
     oxc_rpc_pdu_t pdu;
     bool ndr64;
 
-    /* RPC over HTTP looks after its own. */
-    if ((http && http->claimed) || !oxc_rpc_read_pdu(data, 0, &pdu) ||
+    if ((is_elsewhere && is_elsewhere(pinfo)) || !oxc_rpc_read_pdu(data, 0, &pdu) ||
         (!oxc_emsmdb_is_ours() && !oxc_asyncemsmdb_is_ours()))
         return false;
     /* It may be the bind that has the wrong length. */

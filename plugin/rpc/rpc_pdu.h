@@ -1,5 +1,5 @@
 /* rpc_pdu.h
- * DCE/RPC PDUs (C706 12.6) and calls that are recognized by their stub
+ * DCE/RPC PDUs (C706 12.6)
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -7,7 +7,16 @@
 #ifndef OXCNOTIF_RPC_PDU_H
 #define OXCNOTIF_RPC_PDU_H
 
-#include "rpc/rpc_call.h"
+#include "rpc/ndr.h"
+
+#define OXC_EMSMDB_UUID { 0xa4f1db00, 0xca47, 0x1067, { 0xb3, 0x1f, 0x00, 0xdd, 0x01, 0x06, 0x62, 0xda } }
+#define OXC_ASYNCEMSMDB_UUID { 0x5261574a, 0x4572, 0x206e, { 0xb2, 0x68, 0x6b, 0x19, 0x92, 0x13, 0xb4, 0xe4 } }
+
+typedef enum {
+    OXC_RPC_NEITHER,
+    OXC_RPC_EMSMDB,
+    OXC_RPC_ASYNCEMSMDB
+} oxc_rpc_interface_t;
 
 #define RPC_HEADER_SIZE 16      /* of a PDU (C706 12.6.3.1) */
 #define RPC_BODY_SIZE 24        /* header and body of a request or response, up to the stub */
@@ -51,17 +60,14 @@ tvbuff_t *oxc_rpc_stub(const oxc_rpc_pdu_t *pdu);
 bool oxc_rpc_read_bind(const oxc_rpc_pdu_t *pdu,
                        void (*found)(void *data, uint16_t id, oxc_rpc_interface_t interface, bool ndr64), void *data);
 
-/* Could the first fragment of a stub be that of EcDoRpcExt2 or EcDoRpc, the calls that are long enough for fragments? */
-bool oxc_rpc_may_carry_rops(const oxc_rpc_pdu_t *pdu);
-
-/* The interface of a request on a connection whose bind was not captured. First visit only. */
-oxc_rpc_interface_t oxc_rpc_infer_request(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, bool *ndr64);
-
 /*
- * The call of a response whose request was not captured; interface and ndr64 are what is known and become what was
- * found. OXC_RPC_NO_OPNUM if it cannot be told. First visit only.
+ * The length of the PDU at offset, if nothing but the bytes tells that there is one: 0 if it is none that a connection
+ * can carry. An RTS PDU, the surest sign, has call_id 0, no verifier and both fragment flags ([MS-RPCH] 2.2.3.6); the
+ * others are those of connections, long enough for their type (C706 12.6.4).
  */
-#define OXC_RPC_NO_OPNUM (-1)
-int oxc_rpc_infer_response(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t *interface, bool *ndr64);
+uint16_t oxc_rpc_sure_length(tvbuff_t *tvb, int offset);
+
+/* The length of the PDU that begins at offset, or 0 if none does or its header is not whole (C706 12.6.3.1). */
+uint16_t oxc_rpc_pdu_length(tvbuff_t *tvb, int offset);
 
 #endif /* OXCNOTIF_RPC_PDU_H */

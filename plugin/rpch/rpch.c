@@ -38,6 +38,7 @@
 #include "rpc/async_wait.h"
 #include "tcp/postdissector.h"
 #include "rpch/rpch_stream.h"
+#include "rpc/rpc_overrun.h"
 #include "rpc/rpc_pdu.h"
 #include "tcp/reassembly_overrun.h"
 #include "tcp/tcp_payload.h"
@@ -101,7 +102,7 @@ static bool
 may_be_pdu(tvbuff_t *tvb)
 {
     if (tvb_reported_length(tvb) >= RPC_HEADER_SIZE)
-        return rpch_pdu_length(tvb, 0) != 0;
+        return oxc_rpc_pdu_length(tvb, 0) != 0;
     return tvb_get_uint8(tvb, 0) == 5 && (tvb_reported_length(tvb) < 3 || tvb_get_uint8(tvb, 2) <= PDU_RTS);
 }
 
@@ -128,7 +129,7 @@ dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
             connection = rpch_get_connection(conversation);
             connection->claimed = true;
             rpch_set_use(connection, pinfo->num, channel, NULL);
-        } else if (!compat_http_request_method(http) && rpch_sure_pdu_length(tvb, 0)) {
+        } else if (!compat_http_request_method(http) && oxc_rpc_sure_length(tvb, 0)) {
             rpch_get_connection(conversation)->suspected = RPCH_CHANNEL_OUT;
         } else {
             return false;
@@ -210,11 +211,11 @@ pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by)
 
     if (!connection || !connection->claimed || conversation_get_dissector(conversation, by) != rpch_tcp_handle)
         return false;
-    if (rpch_sure_pdu_length(data, 0))
+    if (oxc_rpc_sure_length(data, 0))
         return true;
     if (rpch_get_chunk_size(data, 0, &size, &next) != RPCH_GO_ON)
         return false;
-    length = rpch_sure_pdu_length(data, next);
+    length = oxc_rpc_sure_length(data, next);
     return length != 0 && length <= size;
 }
 
@@ -358,4 +359,5 @@ proto_reg_handoff_rpch(void)
     heur_dissector_add("tls", dissect_rpch_tls_heur, "RPC over HTTP over TLS", "rpch_tls", proto_rpch,
                        HEURISTIC_ENABLE);
     oxc_postdissector_add(watch_http);
+    oxc_rpc_overrun_leave(is_channel);
 }

@@ -10,48 +10,6 @@
 
 #define MAX_CHUNK_LINE 1024
 
-uint16_t
-rpch_pdu_length(tvbuff_t *tvb, int offset)
-{
-    oxc_rpc_pdu_t pdu;
-
-    /* More than DCE/RPC asks: the reserved bytes, and a verifier that fits in (C706 12.6.3.1). */
-    if (!oxc_rpc_read_header(tvb, offset, &pdu) || pdu.drep[2] || pdu.drep[3]
-        || tvb_get_uint16(tvb, offset + 10, pdu.encoding) > pdu.length - RPC_HEADER_SIZE)
-        return 0;
-    return pdu.length;
-}
-
-uint16_t
-rpch_sure_pdu_length(tvbuff_t *tvb, int offset)
-{
-    oxc_rpc_pdu_t pdu;
-    uint16_t length = rpch_pdu_length(tvb, offset);
-
-    if (!length || !oxc_rpc_read_header(tvb, offset, &pdu))
-        return 0;
-    switch (pdu.ptype) {
-    case PDU_RTS:
-        return length >= RPC_HEADER_SIZE + 4 && pdu.call_id == 0 && pdu.flags == (RPC_FLAG_FIRST | RPC_FLAG_LAST) &&
-               tvb_get_uint16(tvb, offset + 10, pdu.encoding) == 0 ? length : 0;
-    case PDU_REQ:
-    case PDU_RESP:
-    case PDU_FAULT:
-    case PDU_BIND:
-    case PDU_BIND_ACK:
-    case PDU_ALTER:
-    case PDU_ALTER_ACK:
-        return length >= RPC_BODY_SIZE ? length : 0;
-    case PDU_BIND_NAK:
-    case PDU_AUTH3:
-    case PDU_SHUTDOWN:
-    case PDU_CO_CANCEL:
-    case PDU_ORPHANED:
-        return length;
-    }
-    return 0;
-}
-
 /*
  * A line of at most limit bytes from offset on: its length without its end, and where the next one begins.
  * RPCH_NEED_MORE if its end is not there, RPCH_GIVE_UP if it cannot come any more.

@@ -61,16 +61,6 @@ typedef struct {
     bool rpc_type;
 } rpch_head_t;
 
-/* The length of the PDU that begins at offset, or 0 if none does or its header is not whole (C706 12.6.3.1). */
-uint16_t rpch_pdu_length(tvbuff_t *tvb, int offset);
-
-/*
- * The same, if nothing but the bytes tells that there is a channel: of a PDU that one can carry. An RTS PDU, the surest
- * sign, has call_id 0, no verifier and both fragment flags ([MS-RPCH] 2.2.3.6); the others are those of connections,
- * long enough for their type (C706 12.6.4).
- */
-uint16_t rpch_sure_pdu_length(tvbuff_t *tvb, int offset);
-
 /*
  * The line before a chunk (RFC 9112 7.1): its size, and where its data begin. RPCH_NEED_MORE if the line's end is not
  * there, RPCH_GIVE_UP if it cannot come any more.

@@ -249,7 +249,7 @@ claim(rpch_call_t *call)
 static uint16_t
 recognize_pdu(const rpch_call_t *call, int offset)
 {
-    return call->position.suspected ? rpch_sure_pdu_length(call->tvb, offset) : rpch_pdu_length(call->tvb, offset);
+    return call->position.suspected ? oxc_rpc_sure_length(call->tvb, offset) : oxc_rpc_pdu_length(call->tvb, offset);
 }
 
 /* Goes to the next byte of the body, or to the message after it, and shows the chunks. */
@@ -285,7 +285,7 @@ dissect_message(rpch_call_t *call)
     }
     if (result != RPCH_GO_ON) {
         if (rpch_current_use(call->connection, call->pinfo->num)->channel != RPCH_CHANNEL_UNKNOWN ||
-            rpch_sure_pdu_length(call->tvb, call->offset)) {
+            oxc_rpc_sure_length(call->tvb, call->offset)) {
             at->mode = RPCH_LOST;
             return RPCH_GO_ON;
         }
@@ -381,8 +381,8 @@ dissect_body(rpch_call_t *call)
     after = *at;
     result = rpch_gather(call->tvb, &end, &after, RPC_HEADER_SIZE, NULL, &contiguous, &missing);
     if (result == RPCH_GO_ON)
-        length = contiguous ? rpch_pdu_length(call->tvb, call->offset)
-            : rpch_pdu_length(dechunk(call, RPC_HEADER_SIZE), 0);
+        length = contiguous ? oxc_rpc_pdu_length(call->tvb, call->offset)
+            : oxc_rpc_pdu_length(dechunk(call, RPC_HEADER_SIZE), 0);
     if (length) {
         end = call->offset;
         after = *at;
@@ -503,7 +503,7 @@ keep_or_show_rest(rpch_call_t *call, bool keep)
 {
     rpch_position_t *at = &call->position;
     int left = tvb_reported_length_remaining(call->tvb, call->offset);
-    uint16_t length = rpch_pdu_length(call->tvb, call->offset);
+    uint16_t length = oxc_rpc_pdu_length(call->tvb, call->offset);
 
     if (keep && tvb_bytes_exist(call->tvb, call->offset, left)) {
         at->carry = (const uint8_t *)tvb_memdup(wmem_file_scope(), call->tvb, call->offset, left);

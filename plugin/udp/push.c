@@ -17,7 +17,6 @@
 #include <epan/to_str.h>
 
 #include "session/event.h"
-#include "rpc/rpc_call.h"
 
 /*
  * A datagram consists of the client's own context bytes and nothing else, so only a registration tells that it is one.

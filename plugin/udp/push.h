@@ -10,6 +10,8 @@
 #include "compat.h"
 #include "session/session.h"
 
+#define OXC_MAX_PUSH_CONTEXT 16 /* bytes of rgbContext (MS-OXCRPC 3.1.4.5) */
+
 typedef struct oxc_push oxc_push_t;
 
 /*

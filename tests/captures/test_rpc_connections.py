@@ -3,7 +3,12 @@
 the middle, ports of other protocols; and who serves the interface."""
 
 import lab
+import struct
+
 import pytest
+
+import carrier
+import rpc_streams
 
 SEALED = [name for name in lab.names("rpc-") if lab.truth(name).get("sealed")]
 
@@ -54,6 +59,31 @@ def test_ports_of_x11(tshark):
     for call in lab.truth("rpc-ports")["calls"]:
         for frame in (call["frame_req"], call["frame_resp"]):
             assert "x11" not in protocols[frame] and "dcerpc" in protocols[frame], frame
+
+
+def test_x11_stays_x11(tshark):
+    """Neither a connection whose beginning was captured nor one from its middle is touched; a bind is (X11 Protocol, 8)."""
+    capture = carrier.Capture()
+    setup = struct.pack("<BxHHHHxx", ord("l"), 11, 0, 0, 0)
+    requests = struct.pack("<BBHI", 5, 0, 2, 0x200001) + struct.pack("<BBH", 98, 0, 5) + struct.pack("<HH", 10, 0) + b"BIG-REQUES" + b"  "
+    x11, ours = [], []
+    for port, opened in ((6001, True), (6002, False)):
+        stream = rpc_streams.Stream(capture, port=port)
+        if opened:
+            stream.up(b"")
+        x11 += [stream.up(setup), stream.up(requests)]
+    stream = rpc_streams.Stream(capture, port=6003)
+    stream.up(b"")
+    ours += [stream.up(rpc_streams.bind(1, rpc_streams.EMSMDB)), stream.down(rpc_streams.bind_ack(1)), *stream.connect()]
+    rows = {row["frame"]: row["frame.protocols"][0]
+            for row in tshark.fields(capture.write("x11.pcap"), ["frame.protocols"])}
+    plain = {row["frame"]: row["frame.protocols"][0]
+             for row in tshark.fields(capture.write("x11.pcap"), ["frame.protocols"], args=["--disable-protocol", "emsmdb",
+                                                                                          "--disable-heuristic", "emsmdb_tcp",
+                                                                                          "--disable-heuristic", "dcerpc_tcp"])}
+    assert [rows[frame] for frame in x11] == [plain[frame] for frame in x11]
+    assert all(rows[frame].endswith("x11") for frame in x11)
+    assert all("x11" not in rows[frame] and "dcerpc" in rows[frame] for frame in ours)
 
 
 @pytest.mark.parametrize("name", SEALED)

@@ -1,13 +1,16 @@
-/* emsmdb.h
- * Parts of EMSMDB's calls, for the files that describe them (MS-OXCRPC 3.1.4)
+/* emsmdb_call.h
+ * What the calls of EMSMDB have in common (MS-OXCRPC 3.1.4)
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
-#ifndef OXCNOTIF_EMSMDB_H
-#define OXCNOTIF_EMSMDB_H
+#ifndef OXCNOTIF_EMSMDB_CALL_H
+#define OXCNOTIF_EMSMDB_CALL_H
 
 #include "rpc/rpc_call.h"
+
+/* pcxh, shown and nothing else; false if it does not fit. */
+bool oxc_emsmdb_read_cxh(oxc_rpc_t *rpc, oxc_ndr_handle_t *cxh);
 
 /* pcxh of a request: names the session of the call. */
 void oxc_emsmdb_request_cxh(oxc_rpc_t *rpc);
@@ -23,11 +26,7 @@ void oxc_emsmdb_length16(oxc_rpc_t *rpc, int hf, const tvbuff_t *array);
 
 uint32_t oxc_emsmdb_return_value(oxc_rpc_t *rpc);
 
-/* EcRRegisterPushNotification (MS-OXCRPC 3.1.4.5) and its legacy counterpart. */
-void oxc_emsmdb_register_push(int proto);
-void oxc_emsmdb_register_push_request(oxc_rpc_t *rpc);
-void oxc_emsmdb_register_push_response(oxc_rpc_t *rpc);
-void oxc_emsmdb_unregister_push_request(oxc_rpc_t *rpc);
-void oxc_emsmdb_unregister_push_response(oxc_rpc_t *rpc);
+/* Registers what they show; proto is EMSMDB. */
+void oxc_emsmdb_call_register(int proto);
 
-#endif /* OXCNOTIF_EMSMDB_H */
+#endif /* OXCNOTIF_EMSMDB_CALL_H */
