@@ -63,7 +63,7 @@ def test_links_lead_somewhere():
 
 
 def test_filters_exist(tshark):
-    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    text = re.sub(r"\S+\.(pcapng|pcap|toml)\b", "", "\n".join(page.read_text(encoding="utf-8") for page in PAGES))
     named = set(re.findall(r"\b(?:oxcnotif|mapihttp|emsmdb|asyncemsmdb|rop)\.[a-z0-9_.]*[a-z0-9_]", text))
     assert named - tshark.registered() == set()
 
@@ -73,3 +73,15 @@ def test_exit_statuses_are_those_of_the_command():
 
     documented = re.findall(r"^\| (\d) \|", (GUIDE / "command.md").read_text(encoding="utf-8"), flags=re.M)
     assert [int(number) for number in documented] == [int(status) for status in Status]
+
+
+def test_every_complaint_has_an_answer():
+    """The table of what people say links to a section of its own, each with real output."""
+    text = (GUIDE / "README.md").read_text(encoding="utf-8")
+    sections = re.findall(r"^## (\d+)\. (.*)\n((?:(?!## ).*\n)*)", text, flags=re.M)
+    listed = re.findall(r"^\| (.*) \| \[(\d+)\]\(#(.*)\) \|", text, flags=re.M)
+    assert [(number, said) for said, number, _ in listed] == [(number, said) for number, said, _ in sections] and len(listed) >= 5
+    for _, _, body in sections:
+        assert "```console" in body
+    for said, number, anchor in listed:
+        assert anchor == re.sub(r"[^a-z0-9 -]", "", f"{number}. {said}".lower()).replace(" ", "-")

@@ -26,7 +26,7 @@ class Browser:
         self.profile.chmod(0o777)
         (to_read, self._out), (self._in, to_write) = os.pipe(), os.pipe()
         words = [
-            str(PROGRAM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
+            str(PROGRAM), "--headless", "--no-sandbox", "--hide-scrollbars", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-background-networking", "--remote-debugging-pipe", f"--user-data-dir={self.profile}", "about:blank",
         ]
         # The protocol's pipes are descriptors 3 and 4: the shell moves them there.

@@ -137,6 +137,16 @@ def test_sessions_and_subscriptions_are_those_of_the_capture(tshark, tmp_path: p
     assert "Alice Lab (session 1) 0 46 whole store" in text and "NewMail Inbox 2 2" in text
 
 
+def test_text_for_a_terminal(tshark, tmp_path: pathlib.Path):
+    """The same findings as on the page; nothing in it moves the cursor."""
+    done = run("report", events_of("mapihttp-cut"))
+    assert done.returncode == 0
+    assert done.stdout.startswith("Fault    Anna Lab's long poll (session 1) was cut off 7 times")
+    assert "frames 95, 121, 127, 139, 149, 158, 169; filter: oxcnotif.wait.cut_off" in done.stdout
+    lines = [session(user="\x1b[2J"), event("diagnosis", 3, name="rop.\x1b[2J", severity="Warning", group="Protocol", text="\x1b[2J\n")]
+    assert "\x1b" not in run("report", written(tmp_path, *lines)).stdout
+
+
 def test_several_captures_are_told_apart(tshark, tmp_path: pathlib.Path):
     page = page_of(tmp_path, events_of("mapihttp-cut"), events_of("push"))
     assert headline(page).startswith("Anna Lab's long poll (session 1) was cut off 7 times")

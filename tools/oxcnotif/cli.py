@@ -133,11 +133,17 @@ def _check(arguments: argparse.Namespace) -> Status:
 
 
 def _report(arguments: argparse.Namespace) -> Status:
-    from .report import page
-
     logs = sources.load_all([pathlib.Path(name) for name in arguments.captures], _reading_options(arguments))
     for log in logs:
         _warn(arguments, log.warnings)
+    if not arguments.output:
+        from .report import text
+
+        sys.stdout.write(text.render(logs))
+        sys.stdout.flush()
+        return Status.OK
+    from .report import page
+
     found = page.render(logs)
     output = pathlib.Path(arguments.output)
     with whole_file(output) as stream:
@@ -164,11 +170,12 @@ def _parser() -> argparse.ArgumentParser:
 
     reporting = commands.add_parser(
         "report",
-        help="make a page that says what went wrong",
-        description="One file of HTML: findings, sessions, time lines, times, rates. Exit statuses: docs/guide/command.md.",
+        help="say what went wrong, as a page or as text",
+        description="One file of HTML: findings, sessions, time lines, times, rates. Without -o the findings as text. "
+        "Exit statuses: docs/guide/command.md.",
     )
     _add_reading_options(reporting)
-    reporting.add_argument("-o", "--output", required=True, metavar="FILE", help="the page (HTML)")
+    reporting.add_argument("-o", "--output", metavar="FILE", help="the page (HTML); none: text on standard output")
     _add_trace_options(reporting)
     reporting.set_defaults(run=_report)
 

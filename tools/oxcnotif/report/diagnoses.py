@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from ..check import is_deviation, is_malformed
 from ..events import Diagnosis, EventLog
 from .finding import Finding, Level, unique
-from .wording import be, listed, number, rounded, seconds, sessions, times
+from .wording import be, listed, number, rounded, seconds, sentence_start, sessions, times
 
 # Said by another finding, or by the part about what the capture cannot answer.
 SAID_ELSEWHERE = {
@@ -158,7 +158,7 @@ def ended_sessions(log: EventLog) -> Iterator[Finding]:
         yield Finding(
             level,
             rank,
-            f"{who[0].upper()}{who[1:]} {be(len(gone))} {text}.",
+            f"{sentence_start(who)} {be(len(gone))} {text}.",
             unique(session.ended_in for session in gone),
             tuple(f"Frame {s.ended_in}: {told.get(s.ended_in, s.label)}" for s in gone[:10]),
             "Servers forget sessions when they restart or fail over, or when a load balancer sends the client to another server.",
@@ -183,7 +183,7 @@ def without_wakeups(log: EventLog) -> Iterator[Finding]:
         yield Finding(
             Level.NOTE,
             0,
-            f"{who[0].upper()}{who[1:]} subscribed, but no wait and no push datagram ended or came within {seconds(longest)}: "
+            f"{sentence_start(who)} subscribed, but no wait and no push datagram ended or came within {seconds(longest)}: "
             "events come with the client's own calls only.",
             unique(session.frame for session in silent),
             (),

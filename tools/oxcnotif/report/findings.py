@@ -33,6 +33,13 @@ def is_clean(found: Sequence[Finding]) -> bool:
     return all(finding.level is Level.NOTE for finding in found)
 
 
+def headline(logs: Sequence[EventLog], found: Sequence[Finding]) -> str:
+    """The page in one sentence."""
+    if not is_clean(found):
+        return found[0].sentence
+    return "No fault found." if not any(gaps.of(log) for log in logs) else "No fault found in what the capture shows."
+
+
 @dataclass(frozen=True)
 class Looked:
     """Something that was looked for, and how often it was there."""

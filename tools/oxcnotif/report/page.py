@@ -18,7 +18,6 @@ import jinja2
 
 from ..events import EventLog
 from . import charts, findings, gaps, tables, timeline
-from .finding import Finding
 from .wording import number, seconds
 
 MAX_TIMELINES = 25
@@ -61,13 +60,6 @@ def _timelines(logs: Sequence[EventLog], rows: Sequence[tables.SessionRow]) -> l
     return drawn
 
 
-def headline(logs: Sequence[EventLog], found: Sequence[Finding]) -> str:
-    """The page in one sentence."""
-    if not findings.is_clean(found):
-        return found[0].sentence
-    return "No fault found." if not any(gaps.of(log) for log in logs) else "No fault found in what the capture shows."
-
-
 def _totals(logs: Sequence[EventLog]) -> str:
     frames = sum(log.capture.frames for log in logs if log.capture)
     parts = [
@@ -90,7 +82,7 @@ def _context(logs: Sequence[EventLog]) -> dict[str, Any]:
         "title": ", ".join(log.name for log in logs[:3]) + (f" and {len(logs) - 3} more" if len(logs) > 3 else ""),
         "several": len(logs) > 1,
         "logs": logs,
-        "headline": headline(logs, found),
+        "headline": findings.headline(logs, found),
         "clean": findings.is_clean(found),
         "totals": _totals(logs),
         "findings": found[:MAX_FINDINGS],

@@ -153,7 +153,8 @@ def refused(log: EventLog) -> Iterator[Finding]:
     for wait in waits:
         for text in said.get(wait.frame, []):
             reasons[text] = reasons.get(text, 0) + 1
-    why = f" ({listed([f'{text}: {times(count)}' for text, count in reasons.items()], 4)})" if reasons else ""
+    causes = [text if len(reasons) == 1 else f"{text}, {times(count)}" for text, count in reasons.items()]
+    why = f" ({'; '.join(causes[:6])})" if causes else ""
     subject = sessions_of(log, (w.session for w in waits), wait_noun(waits))
     yield Finding(
         Level.WARNING,

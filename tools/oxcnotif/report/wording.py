@@ -77,3 +77,8 @@ def wait_noun(waits: Sequence[Wakeup]) -> str:
 def rounded(text: str) -> str:
     """Seconds in an expert item's text, which has them with nine decimals, as in sentences."""
     return re.sub(r"(\d+\.\d{3,}) s\b", lambda match: seconds(float(match[1])), text)
+
+
+def sentence_start(text: str) -> str:
+    """Begins with a capital letter, unless it begins with somebody's name."""
+    return text[0].upper() + text[1:] if text.startswith(("session ", "an unknown ")) else text
