@@ -28,6 +28,7 @@ set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS "python3, python3-defusedxml, python3-dpkt, python3-libarchive-c")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "wireshark, tshark")
+set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3-distributed, python3-numpy")    # oxcnotif fleet
 set(CPACK_DEBIAN_PACKAGE_ENHANCES "wireshark, tshark")
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION TRUE)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_EXTRA ${PROJECT_SOURCE_DIR}/packaging/postinst ${MADE}/triggers)

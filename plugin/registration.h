@@ -18,6 +18,7 @@ void proto_reg_handoff_oxc_table_wakeups(void);
 void proto_reg_handoff_oxc_table_sessions(void);
 void proto_reg_handoff_oxc_srt(void);
 void proto_reg_handoff_oxc_events(void);
+void proto_reg_handoff_oxc_link_lines(void);
 void proto_reg_handoff_oxc_flow(void);
 void proto_register_oxc_postdissector(void);
 void proto_register_oxc_reassembly_overrun(void);

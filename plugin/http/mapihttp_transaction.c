@@ -16,6 +16,7 @@
 #include "tcp/postdissector.h"
 #include "http/mapihttp_keepalive.h"
 #include "http/mapihttp_session.h"
+#include "session/links.h"
 #include "tcp/tcp_close.h"
 
 /* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
@@ -466,6 +467,7 @@ oxc_mapihttp_authenticate(packet_info *pinfo, mapihttp_record_t *record, unsigne
     record->failure = OXC_FAILURE_AUTHENTICATION;
     if (!id)
         return;
+    oxc_link(pinfo, "authentication", id, strlen(id), true);
     legs = GPOINTER_TO_UINT(wmem_map_lookup(authentications, id)) + 1;
     wmem_map_insert(authentications, id, GUINT_TO_POINTER(legs));
     record->credentials_refused = legs == AUTHENTICATION_LEGS + 1;

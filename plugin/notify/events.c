@@ -10,6 +10,7 @@
 #include "notify/events_capture.h"
 #include "notify/names.h"
 #include "notify/wakeup_outcome.h"
+#include "session/links.h"
 #include "session/rop_state.h"
 #include "registration.h"
 
@@ -177,6 +178,15 @@ write_capture(const oxc_capture_counter_t *counter)
     add_uint(&line, "exchange_connections", facts.exchange_connections);
     add_uint(&line, "one_direction", facts.one_direction);
     end(&line);
+}
+
+/* Of a part of a capture: what the line of the whole is made of. */
+static void
+write_connection(const oxc_capture_facts_t *facts, uint32_t frame, void *user _U_)
+{
+    printf("{\"link\":\"connection\",\"frame\":%u,\"tls_connections\":%u,\"tls_undecrypted\":%u,"
+           "\"exchange_connections\":%u,\"one_direction\":%u}\n", frame, facts->tls_connections,
+           facts->tls_undecrypted, facts->exchange_connections, facts->one_direction);
 }
 
 static void
@@ -480,6 +490,7 @@ events_draw(void *tapdata)
     events_t *events = (events_t *)tapdata;
     GPtrArray *found = sorted_values(events->open, by_key);
 
+    oxc_matcher_end();
     for (unsigned i = 0; i < found->len; i++) {
         const oxc_wakeup_t *wakeup = (const oxc_wakeup_t *)found->pdata[i];
 
@@ -495,6 +506,8 @@ events_draw(void *tapdata)
         write_session((const met_session_t *)found->pdata[i]);
     g_ptr_array_free(found, TRUE);
     write_capture(events->counter);
+    if (oxc_links_recorded())
+        oxc_capture_counter_each(events->counter, write_connection, NULL);
     fflush(stdout);
 }
 

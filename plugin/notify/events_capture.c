@@ -23,8 +23,13 @@ enum {
 
 struct oxc_capture_counter {
     oxc_capture_facts_t facts;
-    GHashTable *connections;    /* index of a conversation -> SEEN_… */
+    GHashTable *connections;    /* index of a conversation -> connection_t */
 };
+
+typedef struct {
+    unsigned seen;              /* SEEN_… */
+    uint32_t frame;             /* the first one */
+} connection_t;
 
 static bool
 is_exchange(const char *layer)
@@ -64,16 +69,19 @@ static void
 count_connection(oxc_capture_counter_t *counter, packet_info *pinfo)
 {
     conversation_t *conversation = pinfo->ptype == PT_TCP ? find_conversation_pinfo(pinfo, 0) : NULL;
-    unsigned before, seen;
+    connection_t *connection;
     void *key;
 
     if (!conversation)
         return;
     key = GUINT_TO_POINTER(conversation->conv_index);
-    before = GPOINTER_TO_UINT(g_hash_table_lookup(counter->connections, key));
-    seen = before | direction_of(pinfo) | seen_in(pinfo);
-    if (seen != before)
-        g_hash_table_insert(counter->connections, key, GUINT_TO_POINTER(seen));
+    connection = (connection_t *)g_hash_table_lookup(counter->connections, key);
+    if (!connection) {
+        connection = g_new0(connection_t, 1);
+        connection->frame = pinfo->num;
+        g_hash_table_insert(counter->connections, key, connection);
+    }
+    connection->seen |= direction_of(pinfo) | seen_in(pinfo);
 }
 
 static tap_packet_status
@@ -115,13 +123,22 @@ oxc_capture_counter_new(GString **error)
 {
     oxc_capture_counter_t *counter = g_new0(oxc_capture_counter_t, 1);
 
-    counter->connections = g_hash_table_new(g_direct_hash, g_direct_equal);
+    counter->connections = g_hash_table_new_full(g_direct_hash, g_direct_equal, NULL, g_free);
     *error = register_tap_listener("frame", counter, NULL, TL_REQUIRES_NOTHING, reset, count_frame, NULL, finish);
     if (*error) {
         finish(counter);
         return NULL;
     }
     return counter;
+}
+
+static void
+add_connection(oxc_capture_facts_t *facts, unsigned seen)
+{
+    facts->tls_connections += (seen & SEEN_TLS) != 0;
+    facts->tls_undecrypted += (seen & (SEEN_TLS | SEEN_INSIDE_TLS)) == SEEN_TLS;
+    facts->exchange_connections += (seen & SEEN_EXCHANGE) != 0;
+    facts->one_direction += (seen & SEEN_EXCHANGE) && (seen & (SEEN_UP | SEEN_DOWN)) != (SEEN_UP | SEEN_DOWN);
 }
 
 void
@@ -132,12 +149,23 @@ oxc_capture_counter_read(const oxc_capture_counter_t *counter, oxc_capture_facts
 
     *facts = counter->facts;
     g_hash_table_iter_init(&iter, counter->connections);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        unsigned seen = GPOINTER_TO_UINT(value);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        add_connection(facts, ((const connection_t *)value)->seen);
+}
 
-        facts->tls_connections += (seen & SEEN_TLS) != 0;
-        facts->tls_undecrypted += (seen & (SEEN_TLS | SEEN_INSIDE_TLS)) == SEEN_TLS;
-        facts->exchange_connections += (seen & SEEN_EXCHANGE) != 0;
-        facts->one_direction += (seen & SEEN_EXCHANGE) && (seen & (SEEN_UP | SEEN_DOWN)) != (SEEN_UP | SEEN_DOWN);
+void
+oxc_capture_counter_each(const oxc_capture_counter_t *counter,
+                         void (*function)(const oxc_capture_facts_t *facts, uint32_t frame, void *user), void *user)
+{
+    GHashTableIter iter;
+    void *value;
+
+    g_hash_table_iter_init(&iter, counter->connections);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const connection_t *connection = (const connection_t *)value;
+        oxc_capture_facts_t facts = { 0 };
+
+        add_connection(&facts, connection->seen);
+        function(&facts, connection->frame, user);
     }
 }

@@ -31,4 +31,8 @@ oxc_capture_counter_t *oxc_capture_counter_new(GString **error);
 /* What was counted up to now. */
 void oxc_capture_counter_read(const oxc_capture_counter_t *counter, oxc_capture_facts_t *facts);
 
+/* What one connection adds to that, for each connection, with the frame that it begins in. */
+void oxc_capture_counter_each(const oxc_capture_counter_t *counter,
+                              void (*function)(const oxc_capture_facts_t *facts, uint32_t frame, void *user), void *user);
+
 #endif /* OXCNOTIF_EVENTS_CAPTURE_H */

@@ -13,6 +13,7 @@
 #include "notify/polling.h"
 #include "notify/session_inference.h"
 #include "session/rop_state.h"
+#include "tcp/postdissector.h"
 
 /* What the matcher knows of a session; bounded, one for each session. */
 typedef struct oxc_notify_state {
@@ -27,9 +28,11 @@ typedef struct oxc_notify_state {
 static wmem_map_t *wakeups;  /* frame and which -> oxc_wakeup_t */
 static wmem_map_t *attempts; /* oxc_call_t -> oxc_attempt_t */
 static wmem_list_t *late;    /* wake-ups of earlier frames that the frame seen now has shown */
-static nstime_t latest;      /* time of the latest event */
+static nstime_t latest;      /* time of the latest frame */
+static nstime_t end_of_capture; /* of which the file is a part; zero if it is all */
 static unsigned window_seconds = 60;
 static bool complete;        /* the first pass is over */
+static bool ended;           /* so is the last one */
 static unsigned fetches_answered; /* responses of fetches, and those of them whose request was not captured */
 static unsigned fetches_orphaned;
 static unsigned woken_twice; /* fetches after the end of a wait and a datagram, and those of them before which the */
@@ -473,16 +476,23 @@ oxc_matcher_attempts(const oxc_wakeup_t *wakeup)
     return oxc_followup_attempts(wakeup);
 }
 
+/* Until when the capture goes on, as far as that is known now. */
+static const nstime_t *
+known_end(void)
+{
+    return (complete || ended) && nstime_cmp(&end_of_capture, &latest) > 0 ? &end_of_capture : &latest;
+}
+
 bool
 oxc_matcher_is_past(const nstime_t *when)
 {
-    return !within_window(when, &latest);
+    return !within_window(when, known_end());
 }
 
 bool
 oxc_matcher_expired(const oxc_wakeup_t *wakeup)
 {
-    return !within_window(&wakeup->time, &latest);
+    return !within_window(&wakeup->time, known_end());
 }
 
 bool
@@ -516,18 +526,40 @@ oxc_matcher_followup(const oxc_wakeup_t *wakeup)
     return OXC_FOLLOWUP_OPEN;
 }
 
+void
+oxc_matcher_set_end(const nstime_t *when)
+{
+    end_of_capture = *when;
+}
+
+void
+oxc_matcher_end(void)
+{
+    ended = true;
+}
+
 static void
 matcher_forget(void)
 {
     nstime_set_zero(&latest);
     late = wmem_list_new(wmem_file_scope());
-    complete = false;
+    complete = ended = false;
     fetches_answered = fetches_orphaned = woken_twice = push_last = 0;
+}
+
+/* Windows are measured by the capture, of which a frame without an event is a part, too. */
+static int
+watch_time(tvbuff_t *tvb _U_, packet_info *pinfo, proto_tree *tree _U_, void *data _U_)
+{
+    if (!PINFO_FD_VISITED(pinfo))
+        note_time(pinfo);
+    return 0;
 }
 
 void
 oxc_matcher_register(void)
 {
+    oxc_postdissector_add(watch_time);
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_polling_register();

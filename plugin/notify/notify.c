@@ -662,5 +662,6 @@ proto_reg_handoff_oxc_notify(void)
     proto_reg_handoff_oxc_table_sessions();
     proto_reg_handoff_oxc_srt();
     proto_reg_handoff_oxc_events();
+    proto_reg_handoff_oxc_link_lines();
     proto_reg_handoff_oxc_flow();
 }

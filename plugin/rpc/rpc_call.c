@@ -14,6 +14,7 @@
 #include "session/event.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
+#include "session/links.h"
 
 static expert_field ei_return_value = EI_INIT;
 
@@ -119,15 +120,19 @@ remember_ends(packet_info *pinfo, bool is_response, oxc_session_t *session)
         endpoint_t *server = endpoint_copy(&probe.addr, probe.port);
 
         wmem_map_insert(servers, server, server);
+        oxc_link_endpoint(pinfo, "server", &probe.addr, probe.port, true);
     }
 }
 
 bool
-oxc_rpc_is_server(const address *server, uint32_t port)
+oxc_rpc_is_server(const packet_info *pinfo, const address *server, uint32_t port)
 {
     endpoint_t probe = { *server, port };
+    bool known = wmem_map_contains(servers, &probe);
 
-    return wmem_map_contains(servers, &probe);
+    if (!known)
+        oxc_link_endpoint(pinfo, "server", server, port, false);
+    return known;
 }
 
 /* ---- calls ---- */
@@ -279,6 +284,7 @@ session_of_uuid(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle)
 {
     uuid_key_t key = uuid_key(rpc, handle);
 
+    oxc_link(rpc->pinfo, "uuid", &key, sizeof key, false);
     return (oxc_session_t *)wmem_map_lookup(sessions_by_uuid, &key);
 }
 
@@ -287,6 +293,7 @@ add_uuid(const oxc_rpc_t *rpc, const oxc_ndr_handle_t *handle, oxc_session_t *se
 {
     uuid_key_t key = uuid_key(rpc, handle);
 
+    oxc_link(rpc->pinfo, "uuid", &key, sizeof key, true);
     wmem_map_insert(sessions_by_uuid, wmem_memdup(wmem_file_scope(), &key, sizeof key), session);
 }
 

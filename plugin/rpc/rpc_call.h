@@ -79,7 +79,7 @@ uint32_t oxc_rpc_return_value(oxc_rpc_t *rpc, int hf);
 void oxc_rpc_show_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_call_t *call);
 
 /* Was an RPC server of Exchange seen at this address and port? First visit only. */
-bool oxc_rpc_is_server(const address *server, uint32_t port);
+bool oxc_rpc_is_server(const packet_info *pinfo, const address *server, uint32_t port);
 
 /* Are we to show the interface? Protocols can be disabled, and EMSMDB given back to Wireshark's own dissector. */
 bool oxc_emsmdb_is_ours(void);

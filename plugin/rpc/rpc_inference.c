@@ -176,7 +176,7 @@ oxc_rpc_infer_request(packet_info *pinfo, const oxc_rpc_pdu_t *pdu, bool *ndr64)
         return is_known_handle(pinfo, stub, pdu, OXC_KEY_CXH) ? OXC_RPC_EMSMDB : OXC_RPC_NEITHER;
     if (pdu->opnum == 0 && length == OXC_NDR_HANDLE_SIZE + 4 && is_handle(stub, pdu->encoding) &&
         tvb_get_uint32(stub, OXC_NDR_HANDLE_SIZE, pdu->encoding) == 0 &&
-        (is_known_handle(pinfo, stub, pdu, OXC_KEY_ACXH) || oxc_rpc_is_server(&pinfo->dst, pinfo->destport)))
+        (is_known_handle(pinfo, stub, pdu, OXC_KEY_ACXH) || oxc_rpc_is_server(pinfo, &pinfo->dst, pinfo->destport)))
         return OXC_RPC_ASYNCEMSMDB;
     return OXC_RPC_NEITHER;
 }
@@ -191,7 +191,7 @@ is_wait_response(packet_info *pinfo, tvbuff_t *stub, const oxc_rpc_pdu_t *pdu, b
         return false;
     result = tvb_get_uint32(stub, 4, pdu->encoding);
     return known_interface || ((result == 0 || result == 0x7EE || result == 0x3ED) &&
-                               oxc_rpc_is_server(&pinfo->src, pinfo->srcport));
+                               oxc_rpc_is_server(pinfo, &pinfo->src, pinfo->srcport));
 }
 
 int

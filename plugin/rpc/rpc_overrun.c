@@ -36,8 +36,8 @@ pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by _U_)
         (!oxc_emsmdb_is_ours() && !oxc_asyncemsmdb_is_ours()))
         return false;
     /* It may be the bind that has the wrong length. */
-    return oxc_rpc_is_connection(pinfo) || oxc_rpc_is_server(&pinfo->dst, pinfo->destport) ||
-           oxc_rpc_is_server(&pinfo->src, pinfo->srcport) ||
+    return oxc_rpc_is_connection(pinfo) || oxc_rpc_is_server(pinfo, &pinfo->dst, pinfo->destport) ||
+           oxc_rpc_is_server(pinfo, &pinfo->src, pinfo->srcport) ||
            (pdu.ptype == PDU_REQ && pdu.length >= RPC_BODY_SIZE &&
             oxc_rpc_infer_request(pinfo, &pdu, &ndr64) != OXC_RPC_NEITHER);
 }

@@ -11,6 +11,7 @@
 #include "tcp/postdissector.h"
 #include "tcp/tcp_close.h"
 #include "rpc/rpc_pdu.h"
+#include "session/links.h"
 
 /* [MS-RPCH] 2.2.3.5, 2.2.3.6 */
 #define RTS_FLAG_RECYCLE_CHANNEL 0x0004
@@ -70,6 +71,7 @@ find_virtual(const packet_info *pinfo, const e_guid_t *cookie, rpch_channel_t ch
 {
     rpch_virtual_t *first = (rpch_virtual_t *)wmem_map_lookup(virtual_connections, cookie), *found = NULL;
 
+    oxc_link(pinfo, "virtual_connection", cookie, sizeof *cookie, true);
     for (rpch_virtual_t *v = first; v; v = v->next) {
         bool same_server = addresses_equal(&v->server, &pinfo->dst) && v->port == pinfo->destport;
 

@@ -7,6 +7,7 @@
 #include "session/object.h"
 
 #include "registration.h"
+#include "session/links.h"
 
 #include <string.h>
 
@@ -56,6 +57,19 @@ name_key_equal(const void *a, const void *b)
     return memcmp(a, b, sizeof(name_key_t)) == 0;
 }
 
+/* How links name the kinds of keys. */
+static const char *const key_kinds[] = { [OXC_KEY_CXH] = "cxh", [OXC_KEY_ACXH] = "acxh", [OXC_KEY_COOKIE] = "cookie",
+                                         [OXC_KEY_REQUEST_ID] = "request_id", [OXC_KEY_ASSOCIATION] = "association",
+                                         [OXC_KEY_INDEX] = "index" };
+
+/* A cookie that begins with a line feed is none of the capture: a session has it that is to be found by no key. */
+static void
+link_key(const packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, size_t len, bool defines)
+{
+    if (kind != OXC_KEY_COOKIE || len == 0 || key[0] != '\n')
+        oxc_link(pinfo, key_kinds[kind], key, len, defines);
+}
+
 void
 oxc_session_add_key(packet_info *pinfo, oxc_session_t *session, oxc_key_kind_t kind, const uint8_t *key, size_t len)
 {
@@ -68,6 +82,7 @@ oxc_session_add_key(packet_info *pinfo, oxc_session_t *session, oxc_key_kind_t k
     k->len = (uint32_t)len;
     k->bytes = (const uint8_t *)wmem_memdup(wmem_file_scope(), key, len);
     wmem_map_insert(sessions_by_key, k, session);
+    link_key(pinfo, kind, key, len, true);
     if (kind == OXC_KEY_INDEX)
         session->index_known = true;
 }
@@ -78,12 +93,15 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     session_key_t probe = { (uint8_t)kind, (uint32_t)len, key };
     oxc_session_t *session = (oxc_session_t *)wmem_map_lookup(sessions_by_key, &probe);
 
+    if (session || !create)
+        link_key(pinfo, kind, key, len, false);
     if (session || !create || PINFO_FD_VISITED(pinfo))
         return session;
 
     session = wmem_new0(wmem_file_scope(), oxc_session_t);
     session->number = ++session_count;
     session->first_frame = pinfo->num;
+    oxc_link_session(pinfo, session->number);
     session->objects = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     session->by_handle = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
     session->changed_folders = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);

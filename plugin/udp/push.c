@@ -17,6 +17,7 @@
 #include <epan/to_str.h>
 
 #include "session/event.h"
+#include "session/links.h"
 
 /*
  * A datagram consists of the client's own context bytes and nothing else, so only a registration tells that it is one.
@@ -158,6 +159,18 @@ add_place(oxc_push_t *push, place_t place, const address *addr)
     wmem_map_insert(by_key, key, push);
 }
 
+/* A datagram to an address that nobody registered is known by its port and bytes. */
+static void
+link_context(const packet_info *pinfo, uint16_t port, const uint8_t *context, size_t len, bool defines)
+{
+    uint8_t key[2 + OXC_MAX_PUSH_CONTEXT] = { (uint8_t)(port >> 8), (uint8_t)port };
+
+    len = MIN(len, OXC_MAX_PUSH_CONTEXT);
+    if (len)
+        memcpy(key + 2, context, len);
+    oxc_link(pinfo, "context", key, 2 + len, defines);
+}
+
 oxc_push_t *
 oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback, uint16_t port, const uint8_t *context,
              size_t len)
@@ -189,6 +202,8 @@ oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback
         oxc_listener->push_registered(session);
     if (len == 0)
         empty_contexts++;
+    oxc_link(pinfo, "callback", callback->data, (size_t)MAX(callback->len, 0), true);
+    link_context(pinfo, port, context, len, true);
     claim(pinfo, callback, port);
     /* The address that the client has in this capture: where datagrams go behind address translation. */
     if (!addresses_equal(callback, &pinfo->src) && callback->type == pinfo->src.type)
@@ -313,6 +328,8 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
         if (place == BY_BYTES &&
             (tvb_reported_length(tvb) == 0 || oxc_listener->are_peers(&pinfo->dst, &pinfo->src)))
             continue;           /* a client that has its own */
+        if (place == BY_BYTES)
+            link_context(pinfo, (uint16_t)pinfo->destport, tvb_get_ptr(tvb, 0, -1), tvb_captured_length(tvb), false);
         verdict->push = find_in_force(pinfo, tvb, place, &count, place == BY_CALLBACK ? &over : &ignored);
         if (!verdict->push)
             continue;

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from . import sources, tshark
 from .errors import Problem, Status, bad_input
 from .events import EventLog
+from .fleet import command as fleet
 from .output import whole_file
 
 
@@ -190,6 +191,7 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("-o", "--output", metavar="FILE", help="for the results (default: standard output)")
     _add_trace_options(checking)
     checking.set_defaults(run=_check)
+    fleet.add(commands)
     return parser
 
 

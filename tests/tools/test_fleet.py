@@ -1,0 +1,265 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""`oxcnotif fleet`: the events of captures decoded apart are those of one tshark over one merged capture."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+
+import pytest
+
+import fleet_traffic
+import tshark as tools
+
+pytest.importorskip("numpy")
+pytest.importorskip("distributed")
+
+COMMAND = tools.REPOSITORY / "scripts" / "oxcnotif"
+sys.path.insert(0, str(tools.REPOSITORY / "tools"))
+
+from oxcnotif.fleet import clients, decode, headers, links, packets, plan  # noqa: E402  (after the path is set)
+
+
+def start(*words: object, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen([str(COMMAND), "fleet", *map(str, words), "--workers", "2"], text=True, stdout=subprocess.PIPE,
+                            stderr=subprocess.PIPE, env=tools.environment() | environment, cwd=tools.scratch() / "home",
+                            **tools.identity())
+
+
+def events(text: str) -> list[dict]:
+    return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+
+
+def canonical(found: list[dict]) -> list[str]:
+    """Without what only the merged result has, in one order."""
+    return sorted(json.dumps({name: value for name, value in event.items() if name not in ("file", "file_frame")},
+                             sort_keys=True) for event in found)
+
+
+def children(process: int) -> dict[int, str]:
+    """All descendants: their names by number."""
+    parents: dict[int, int] = {}
+    names: dict[int, str] = {}
+    for entry in pathlib.Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit():
+                name, _, rest = (entry / "stat").read_text().partition("(")[2].rpartition(")")
+                parents[int(entry.name)], names[int(entry.name)] = int(rest.split()[1]), name
+        except OSError:
+            continue
+    found = {process}
+    while more := {one for one, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {one: names[one] for one in found if one in names} | {-1: json.dumps(parents)}
+
+
+def kill_a_worker(process: subprocess.Popen[str]) -> int:
+    """Kills a worker while its tshark runs on a part."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and process.poll() is None:
+        found = children(process.pid)
+        parents = {int(one): parent for one, parent in json.loads(found.pop(-1)).items()}
+        for one, name in found.items():
+            with contextlib.suppress(OSError):
+                if name == "tshark" and b"oxcnotif,links" in pathlib.Path(f"/proc/{one}/cmdline").read_bytes():
+                    os.kill(parents[one], signal.SIGKILL)
+                    return parents[one]
+        time.sleep(0.01)
+    raise AssertionError(f"no worker ran tshark: {process.communicate()}")
+
+
+@pytest.fixture(scope="module")
+def traffic(tshark) -> fleet_traffic.Traffic:
+    folder = tools.folder()
+    made = fleet_traffic.make(folder, 60, 6, seed=3, events=3)
+    for path in [folder, *folder.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    yield made
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def merged(traffic) -> list[dict]:
+    """What one tshark tells of one merged capture."""
+    path = traffic.files[0].parent.parent / "merged.pcapng"
+    subprocess.run(["mergecap", "-w", str(path), *map(str, sorted(traffic.files))], check=True, capture_output=True)
+    path.chmod(0o644)
+    found = events(tools.run(["-2", "-n", "-q", "-r", str(path), "-z", "oxcnotif,events"]).stdout)
+    path.unlink()
+    return found
+
+
+def output() -> pathlib.Path:
+    path = tools.folder()
+    path.chmod(0o777)
+    return path / "out"
+
+
+def wrapped(script: str) -> str:
+    """A tshark that first runs this for the parts."""
+    path = tools.folder() / "tshark"
+    path.parent.chmod(0o777)
+    path.write_text(f'#!/bin/sh\ncase "$*" in *links*) {script};; esac\nexec tshark "$@"\n')
+    path.chmod(0o755)
+    return str(path)
+
+
+def check_places(traffic: fleet_traffic.Traffic, found: list[dict]) -> None:
+    """Each event names the file of its frame, and the frame in it."""
+    files = {path.name: path for path in traffic.files}
+    wanted: dict[str, list[dict]] = {}
+    for event in found:
+        if event["event"] == "subscription":
+            wanted.setdefault(event["file"], []).append(event)
+    assert len(wanted) > 1
+    name, of_file = max(wanted.items(), key=lambda one: len(one[1]))
+    times = {row["frame"]: row["frame.time_epoch"][0] for row in tools.fields(files[name], ["frame.time_epoch"])}
+    assert all(abs(float(times[event["file_frame"]]) - event["time"]) < 1e-5 for event in of_file)
+
+
+def test_events_equal_those_of_one_tshark_though_a_worker_is_killed(traffic, merged):
+    folder = output()
+    process = start(traffic.files[0].parent.parent, "-o", folder)
+    kill_a_worker(process)
+    printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    found = events((folder / "events.jsonl").read_text())
+    assert len(merged) > 1000
+    assert canonical(found) == canonical(merged)
+    frames = [event["frame"] for event in found if "frame" in event]
+    assert frames == sorted(frames)
+    check_places(traffic, found)
+    assert f"{traffic.frames}" in printed
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["failed"] == [] and summary["frames"] == traffic.frames
+    # Both sides of the proxy, and those who went on from another address, are tied by what they send.
+    assert summary["joined_by"]["request_id"] >= len(traffic.proxied)
+    assert set(summary["largest_component"]["addresses"]) >= {"198.51.100.200", traffic.proxied[0]}
+    assert 10 < summary["components"] < summary["clients"] - len(traffic.proxied)
+
+
+def test_part_that_fails_is_reported_and_the_next_run_goes_on_and_tries_again(traffic, merged):
+    folder, captures = output(), traffic.files[0].parent.parent
+    # One part is decoded, no other.
+    process = start(captures, "-o", folder, OXCNOTIF_TSHARK=wrapped('mkdir "$0.done" || { echo "tshark: no" >&2; exit 2; }'))
+    printed, errors = process.communicate(timeout=300)
+    assert process.returncode == 4, errors
+    failed = json.loads((folder / "summary.json").read_text())["failed"]
+    assert failed and {one["step"] for one in failed} == {"decode"}
+    assert "tshark ended with 2" in failed[0]["reason"] and "tshark: no" in failed[0]["reason"]
+    assert set(failed[0]["files"]) <= {path.name for path in traffic.files} and failed[0]["clients"]
+    assert "NOT DECODED" in printed
+    decoded = list((folder / "work" / "parts").glob("*.events"))
+    assert len(decoded) == 1
+    # The others are, the second time that they are tried.
+    process = start(captures, "-o", folder, OXCNOTIF_TSHARK=wrapped('mkdir "$0.tried" && exit 1'))
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    summary = json.loads((folder / "summary.json").read_text())
+    assert summary["failed"] == [] and summary["cost"]["index"]["tshark"] == 0
+    assert canonical(events((folder / "events.jsonl").read_text())) == canonical(merged)
+
+
+# ---- without tshark ----
+
+
+def pcap(path: pathlib.Path, records: list[tuple[int, bytes]]) -> pathlib.Path:
+    head = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    path.write_bytes(head + b"".join(struct.pack("<IIII", time, 0, len(data), len(data)) + data for time, data in records))
+    path.chmod(0o644)
+    return path
+
+
+def named(*names: str) -> list[bytes]:
+    return [bytes(12) + b"\x88\xb5" + name.encode() for name in names]
+
+
+def test_order_is_that_of_mergecap_where_times_are_equal_or_go_back():
+    folder = tools.folder()
+    files = [pcap(folder / "a.pcap", list(zip((1, 5, 5, 4, 6), named("a1", "a2", "a3", "a4", "a5")))),
+             pcap(folder / "b.pcap", list(zip((5, 3, 5, 6), named("b1", "b2", "b3", "b4")))),
+             pcap(folder / "c.pcap", list(zip((5, 6), named("c1", "c2"))))]
+    merged, cut = folder / "merged.pcapng", folder / "cut.pcapng"
+    subprocess.run(["mergecap", "-w", str(merged), *map(str, files)], check=True, capture_output=True)
+    indexes = [packets.scan(path) for path in files]
+    numbers = plan.merged_numbers([index.time for index in indexes])
+    order = sorted((place, file, packet) for file, places in enumerate(numbers) for packet, place in enumerate(places))
+    import numpy
+    with cut.open("wb") as stream:
+        packets.Cutter(indexes).write(numpy.array([file for _, file, _ in order]),
+                                      numpy.array([packet for _, _, packet in order]), stream)
+    by_mergecap, ours = packets.scan(merged), packets.scan(cut)
+    assert [data(merged, by_mergecap, at) for at in range(11)] == [data(cut, ours, at) for at in range(11)]
+    assert by_mergecap.time.tolist() == ours.time.tolist()
+
+
+def data(path: pathlib.Path, index: packets.Index, number: int) -> bytes:
+    content = path.read_bytes()
+    at = int(index.offset[number])
+    return content[at + 28:at + 44]
+
+
+def ip4(source: str, target: str, protocol: int, payload: bytes) -> bytes:
+    import ipaddress
+    ends = ipaddress.ip_address(source).packed + ipaddress.ip_address(target).packed
+    return struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(payload), 0, 0, 64, protocol, 0) + ends + payload
+
+
+def test_addresses_are_the_inner_ones_of_a_tunnel(tshark):
+    inner = ip4("10.0.0.1", "10.0.0.2", 6, struct.pack(">HHIIBBHHH", 50000, 80, 0, 0, 0x50, 2, 0, 0, 0))
+    ethernet = bytes(12) + b"\x08\x00"
+    tagged = bytes(12) + b"\x81\x00\x00\x05\x08\x00" + inner
+    tunnel = ethernet + ip4("192.0.2.1", "192.0.2.2", 47, b"\0\0\x08\0" + inner)
+    folder = tools.folder()
+    folder.chmod(0o777)
+    capture = pcap(folder / "tunnel.pcap", [(1, tunnel), (2, tagged), (3, bytes(12) + b"\x08\x06" + bytes(28))])
+    assert decode.index_file(decode.Tool(), str(capture), str(folder / "index.npz")) == 3
+    index = packets.load(folder / "index.npz")
+    flows = [headers.flow(index.keys[number]) for number in index.flow]
+    assert flows[0] == flows[1] == headers.Flow(6, 2, bytes((10, 0, 0, 1)), bytes((10, 0, 0, 2)), 50000, 80)
+    assert flows[2] is None
+
+
+def test_client_is_the_end_that_opens_a_connection_or_has_fewer():
+    def key(source: str, source_port: int, target: str, target_port: int, protocol: int = 6, flags: int = 0) -> bytes:
+        return headers.key_of(protocol, flags, source, target, (source_port, target_port))
+
+    opened = key("10.0.0.1", 1000, "10.0.0.9", 80, flags=2)
+    answer = key("10.0.0.9", 80, "10.0.0.1", 1000)
+    late = [key("10.0.0.2", port, "10.0.0.9", 443) for port in (1001, 1002)]
+    datagram = key("10.0.0.9", 5000, "10.0.0.1", 2500, protocol=17)
+    strangers = key("10.0.0.7", 5000, "10.0.0.8", 6000, protocol=17)
+    found = clients.assign([opened, answer, *late, datagram, strangers, b"", b"?"])
+    address = {key: found.addresses[unit] if unit >= 0 else None for key, unit in found.flows.items()}
+    assert address[opened] == address[answer] == address[datagram] == bytes((10, 0, 0, 1))
+    assert address[late[0]] == address[late[1]] == bytes((10, 0, 0, 2))
+    assert address[b""] is None and found.guessed == 2
+    assert [sorted(found.addresses[unit][3] for unit in pair) for pair in found.joined] == [[7, 8]]
+
+
+@pytest.mark.parametrize(("found", "joined"), [
+    ([("cookie", "aa", 1, 0, True), ("cookie", "aa", 9, 1, False)], True),
+    ([("cookie", "aa", 1, 0, True), ("cxh", "aa", 9, 1, False)], False),
+    # Servers count sessions anew, clients register equal bytes: only who looks the key up meets another's.
+    ([("index", "aa", 1, 0, True), ("index", "aa", 9, 1, True)], False),
+    ([("index", "aa", 1, 0, True), ("index", "aa", 9, 1, False)], True),
+    # A server is known from then on when a connection shows it.
+    ([("server", "aa", 5, 0, True), ("server", "aa", 9, 1, False)], True),
+    ([("server", "aa", 5, 0, True), ("server", "aa", 2, 1, False)], False),
+    ([("callback", "0a000001", 5, 0, True)], True),
+    ([("callback", "0a000002", 5, 0, True)], False),
+])
+def test_what_keys_tie_together(found, joined):
+    union = clients.Union()
+    for _ in range(2):
+        union.add()
+    links.join([links.Link(*one) for one in found], union, lambda address: 1 if address == bytes((10, 0, 0, 1)) else None)
+    assert (union.find(0) == union.find(1)) is joined

@@ -1,0 +1,278 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The tasks of a worker: the index of a file, and the events of a part by one tshark with the plugin."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import pathlib
+import pwd
+import re
+import resource
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from typing import IO, Any
+
+import numpy
+
+from ..tshark import plugin_folder
+from . import headers, packets
+
+NO_PART = -1
+
+
+class Failed(Exception):
+    """tshark did not read a part, with what it printed."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Tool:
+    """How tshark is run."""
+
+    tshark: str = "tshark"
+    options: tuple[str, ...] = ()
+    memory: int = 0             # bytes of data at most; 0: no limit
+    one_pass: bool = False      # half the time; what only later frames show is missing
+
+    @staticmethod
+    def environment() -> dict[str, str]:
+        """The plugin of the tree's build, if this is the tree and nothing else was asked for."""
+        built = plugin_folder()
+        found = {} if "WIRESHARK_PLUGIN_DIR" in os.environ or not built else {"WIRESHARK_PLUGIN_DIR": str(built)}
+        return found | ({"HOME": "/nonexistent", "XDG_CONFIG_HOME": "/nonexistent"} if os.geteuid() == 0 else {})
+
+    @staticmethod
+    def identity() -> dict[str, Any]:
+        """Wireshark loads no plugin of this kind for root: who is root becomes nobody."""
+        if os.geteuid() != 0:
+            return {}
+        user = pwd.getpwnam("nobody")
+        return {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+    def has_plugin(self) -> bool:
+        """Whether this tshark knows the plugin. Raises OSError if it cannot be started."""
+        with tempfile.TemporaryFile() as errors:
+            process = self.start(["-G", "plugins"], subprocess.DEVNULL, subprocess.PIPE, errors)
+            return b"oxcnotif" in process.communicate()[0]
+
+    def start(self, words: list[str], stdin: int, stdout: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen([self.tshark, *words], stdin=stdin, stdout=stdout, stderr=stderr,
+                                   env=dict(os.environ) | self.environment(), **self.identity())
+        if self.memory:
+            with contextlib.suppress(ProcessLookupError):
+                resource.prlimit(process.pid, resource.RLIMIT_DATA, (self.memory, self.memory))
+        return process
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[IO[bytes]]:
+    """A file that has its name only when it is whole."""
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            yield stream
+        os.replace(name, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(name)
+
+
+def _complain(status: int, errors: IO[bytes]) -> None:
+    errors.seek(0)
+    said = [line for line in errors.read().decode("utf-8", "replace").splitlines() if "could be dangerous" not in line]
+    how = f"was ended by signal {-status}" if status < 0 else f"ended with {status}"
+    raise Failed(f"tshark {how}: {' '.join(said[-3:]) or 'it printed no reason'}")
+
+
+def _run_twice_over(tool: Tool, words: list[str], indexes: list[packets.Index], files: numpy.ndarray,
+                    chosen: numpy.ndarray, take: Callable[[bytes], None]) -> None:
+    """Gives the packets to tshark in a temporary file, which it reads twice, and each line that it prints to `take`."""
+    with tempfile.NamedTemporaryFile(suffix=".pcapng") as part, tempfile.TemporaryFile() as errors:
+        packets.Cutter(indexes).write(files, chosen, part)
+        part.flush()
+        os.chmod(part.name, 0o644 if os.geteuid() == 0 else 0o600)
+        process = tool.start(["-n", *tool.options, "-2", "-r", part.name, *words], subprocess.DEVNULL, subprocess.PIPE, errors)
+        assert process.stdout
+        try:
+            for line in process.stdout:
+                take(line)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.stdout.close()
+            status = process.wait()
+        if status:
+            _complain(status, errors)
+
+
+def _run_over(tool: Tool, words: list[str], indexes: list[packets.Index], files: numpy.ndarray, chosen: numpy.ndarray,
+              take: Callable[[bytes], None]) -> None:
+    """Gives the packets to tshark through a pipe, and each line that it prints to `take`."""
+    with tempfile.TemporaryFile() as errors:
+        process = tool.start(["-n", *tool.options, "-r", "-", *words], subprocess.PIPE, subprocess.PIPE, errors)
+        assert process.stdin and process.stdout
+        broken: list[Exception] = []
+
+        def feed() -> None:
+            try:
+                packets.Cutter(indexes).write(files, chosen, process.stdin)
+            except BrokenPipeError:
+                pass            # its exit status says why it does not read on
+            except Exception as error:
+                broken.append(error)
+                process.kill()
+            finally:
+                with contextlib.suppress(OSError):
+                    process.stdin.close()
+
+        feeder = threading.Thread(target=feed)
+        feeder.start()
+        try:
+            for line in process.stdout:
+                take(line)
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            process.stdout.close()
+            feeder.join()
+            status = process.wait()
+        if broken:
+            raise Failed(f"the packets cannot be read: {broken[0]}") from broken[0]
+        if status:
+            _complain(status, errors)
+
+
+_ASKED = ("frame.number", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "ip.proto", "ipv6.nxt", "tcp.srcport", "tcp.dstport",
+          "udp.srcport", "udp.dstport", "tcp.flags")
+
+
+def _uncover(tool: Tool, index: packets.Index) -> None:
+    """Asks tshark for the innermost addresses of the frames whose headers hide them."""
+    chosen = numpy.flatnonzero(index.flow == index.keys.index(headers.HIDDEN))
+    numbers = {key: number for number, key in enumerate(index.keys)}
+    numbers.setdefault(headers.NOTHING, len(numbers))
+    found = numpy.full(len(chosen), numbers[headers.NOTHING], dtype=numpy.uint32)
+
+    def take(line: bytes) -> None:
+        row = dict(zip(_ASKED, line.decode("ascii", "replace").rstrip("\n").split("\t")))
+        version = 6 if row["ipv6.src"] else 4
+        source, target = (row["ipv6.src"], row["ipv6.dst"]) if version == 6 else (row["ip.src"], row["ip.dst"])
+        if not source or not target:
+            return
+        ports = None
+        protocol = int(row["ip.proto"] or row["ipv6.nxt"] or 0)
+        for name, number in (("udp", headers.UDP), ("tcp", headers.TCP)):
+            if row[f"{name}.srcport"]:
+                ports, protocol = (int(row[f"{name}.srcport"]), int(row[f"{name}.dstport"])), number
+        key = headers.key_of(protocol, int(row["tcp.flags"] or "0", 16), source, target, ports)
+        found[int(row["frame.number"]) - 1] = numbers.setdefault(key, len(numbers))
+
+    words = ["-T", "fields", "-E", "occurrence=l", *(word for name in _ASKED for word in ("-e", name))]
+    _run_over(tool, words, [index], numpy.zeros(len(chosen), dtype=numpy.int64), chosen, take)
+    index.flow[chosen] = found
+    index.keys = list(numbers)
+
+
+def index_file(tool: Tool, path: str, result: str) -> int:
+    """Writes the index of a capture; how many packets it has."""
+    target = pathlib.Path(result)
+    try:
+        index = packets.scan(pathlib.Path(path))
+    except packets.NeedsConversion:
+        converted = target.with_suffix(".pcapng")
+        done = subprocess.run(["editcap", "-F", "pcapng", path, str(converted)], capture_output=True, text=True, check=False)
+        if done.returncode and not converted.exists():
+            raise Failed(f"{path} is no capture that editcap can read: {done.stderr.strip()}") from None
+        index = packets.scan(converted)
+    if headers.HIDDEN in index.keys:
+        _uncover(tool, index)
+    with replacing(target) as stream:
+        packets.save(index, stream)
+    return len(index)
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """What is decoded together. Everything but the number is a path in the output folder."""
+
+    number: int
+    indexes: tuple[str, ...]
+    places: tuple[str, ...]     # of each file: the number of each packet in the merged capture
+    parts: tuple[str, ...]      # of each file: the part of each flow
+    names: tuple[str, ...]      # of each file, as events name it
+    until: str                  # the last time of the merged capture
+    result: str
+
+
+_FRAMES = re.compile(rb'("(?:frame|[a-z_]+_in)":)(\d+)')
+_TEXT = re.compile(rb'("text":")((?:[^"\\]|\\.)*)')
+_IN_TEXT = re.compile(rb"\b(frame|frames) (\d+)")
+_FRAME = re.compile(rb'"frame":(\d+)')
+
+
+class _Lines:
+    """Puts the numbers of the merged capture into lines, and the file and its frame."""
+
+    def __init__(self, merged: numpy.ndarray, names: list[bytes], files: numpy.ndarray, chosen: numpy.ndarray) -> None:
+        self.merged: list[int] = merged.tolist()
+        self.names, self.files, self.chosen = names, files, chosen
+
+    def _number(self, match: re.Match[bytes]) -> bytes:
+        return b"%s%d" % (match[1], self.merged[int(match[2]) - 1])
+
+    def _in_text(self, match: re.Match[bytes]) -> bytes:
+        number = int(match[2])
+        return b"%s %d" % (match[1], self.merged[number - 1] if 0 < number <= len(self.merged) else number)
+
+    def translate(self, line: bytes) -> bytes:
+        line = _FRAMES.sub(self._number, line)
+        if b'"text":"' in line:
+            line = _TEXT.sub(lambda match: match[1] + _IN_TEXT.sub(self._in_text, match[2]), line)
+        return line
+
+    def place(self, line: bytes) -> tuple[int, bytes]:
+        """The frame in the merged capture, and the line with the file and the frame in it added."""
+        found = _FRAME.search(line)
+        assert found, line
+        at = int(found[1]) - 1
+        name, frame = self.names[self.files[at]], int(self.chosen[at]) + 1
+        return self.merged[at], b'%s,"file":%s,"file_frame":%d}' % (self.translate(line)[:-1], name, frame)
+
+
+def decode_part(tool: Tool, part: Part) -> tuple[int, int]:
+    """Writes the events and links of a part; how many frames and events."""
+    indexes = [packets.load(path) for path in part.indexes]
+    files, chosen, merged = [], [], []
+    for number, (index, places, flows) in enumerate(zip(indexes, part.places, part.parts)):
+        mine = numpy.flatnonzero(numpy.load(flows)[index.flow] == part.number)
+        files.append(numpy.full(len(mine), number, dtype=numpy.int64))
+        chosen.append(mine)
+        merged.append(numpy.load(places, mmap_mode="r")[mine])
+    order = numpy.argsort(all_merged := numpy.concatenate(merged), kind="stable")
+    file_of, packet_of = numpy.concatenate(files)[order], numpy.concatenate(chosen)[order]
+    lines = _Lines(all_merged[order], [json.dumps(name).encode() for name in part.names], file_of, packet_of)
+    for index in indexes:       # what the cutter does not need
+        index.time = index.flow = index.time[:0]
+    events: list[tuple[int, bytes]] = []
+    target = pathlib.Path(part.result)
+    with replacing(target.with_suffix(".links")) as links:
+
+        def take(line: bytes) -> None:
+            line = line.rstrip(b"\n")
+            if line.startswith(b'{"link":'):
+                links.write((lines.translate(line)) + b"\n")
+            elif line.startswith(b"{") and b'"event":"capture"' not in line:
+                events.append(lines.place(line))
+
+        words = ["-q", "-z", "oxcnotif,events", "-z", f"oxcnotif,links,{part.until}"]
+        (_run_over if tool.one_pass else _run_twice_over)(tool, words, indexes, file_of, packet_of, take)
+    events.sort(key=lambda event: event[0])
+    with replacing(target) as stream:
+        stream.writelines(b"%d\t%s\n" % event for event in events)
+    return len(file_of), len(events)
