@@ -19,14 +19,15 @@ each notification: who subscribed, how the client was woken, which call
 fetched it, and what went wrong on the way.
 .
 With a configuration profile for Wireshark, and the command oxcnotif, which
-holds captures against rules and makes captures of proxies' traces.")
+reports what went wrong in captures, holds them against rules and makes
+captures of proxies' traces.")
 set(CPACK_PACKAGE_VERSION ${PROJECT_VERSION})
 set(CPACK_DEBIAN_PACKAGE_RELEASE 1+ws${WIRESHARK_RELEASE})      # an upgrade of Wireshark is one of the plugin, too
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION net)
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_DEPENDS "python3, python3-defusedxml, python3-dpkt, python3-libarchive-c")
+set(CPACK_DEBIAN_PACKAGE_DEPENDS "python3, python3-defusedxml, python3-dpkt, python3-jinja2, python3-libarchive-c")
 set(CPACK_DEBIAN_PACKAGE_RECOMMENDS "wireshark, tshark")
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "python3-distributed, python3-numpy")    # oxcnotif fleet
 set(CPACK_DEBIAN_PACKAGE_ENHANCES "wireshark, tshark")
@@ -49,5 +50,5 @@ install(DIRECTORY docs DESTINATION ${DOC})
 install(FILES ${MADE}/oxcnotif.1.gz DESTINATION share/man/man1)
 install(PROGRAMS packaging/oxcnotif DESTINATION bin)
 install(PROGRAMS scripts/check-plugin DESTINATION share/${PACKAGE})
-install(DIRECTORY tools/oxcnotif DESTINATION share/${PACKAGE} FILES_MATCHING PATTERN "*.py")
+install(DIRECTORY tools/oxcnotif DESTINATION share/${PACKAGE} FILES_MATCHING REGEX "\\.(py|j2|css|js)$")
 include(CPack)

@@ -172,6 +172,53 @@ def test_text_of_a_capture_is_never_markup(tmp_path: pathlib.Path):
     assert page.count("<script>") == 1
 
 
+def test_odd_events_are_reported_or_refused(tmp_path: pathlib.Path):
+    """Values of the right type that make no sense: never a traceback (command.run lets it through)."""
+    chance = random.Random(18)
+    schema = json.loads((tools.REPOSITORY / "docs" / "events.schema.json").read_text(encoding="utf-8"))
+
+    def value(member: dict[str, object]) -> object:
+        if "const" in member:
+            return member["const"]
+        odd = {"integer": [0, 1, 2, 3, -1, 2**32, 2**63], "number": [0, -1.5, 1e-9, 1.7e9, 1e18], "boolean": [True, False]}
+        if 1 in member.get("enum", []):
+            return chance.choice(member["enum"])
+        texts = [*member.get("enum", []), "", " ", "x" * 3000, "/o=a/cn=", "NewMail", "cut_off", "TableModified, ,", "\ud800", EVIL]
+        return chance.choice(odd.get(str(member.get("type")), texts))
+
+    for round_ in range(12):
+        lines = []
+        for _ in range(40):
+            kind = chance.choice(schema["oneOf"])
+            lines.append({name: value(member) for name, member in kind["properties"].items()
+                          if name in kind["required"] or chance.random() < 0.8})
+        path = tmp_path / "odd.jsonl"
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        for words in (["report", path], ["report", path, "-o", tmp_path / "r.html"], ["check", path]):
+            done = run(*words)
+            assert done.returncode in (0, 1), (round_, done.stderr)
+    for number in ("NaN", "Infinity", "1e999", "9" * 5000):
+        path.write_text('{"version":1,"event":"capture","frames":1,"first":%s}\n' % number)
+        assert run("report", path).returncode == 3
+
+
+def test_files_of_one_name_are_told_apart(tmp_path: pathlib.Path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    paths = [written(tmp_path / folder, session(), wait(10, "cut_off", 60.0, closed_by="server")) for folder in "ab"]
+    text = text_of(page_of(tmp_path, *paths))
+    assert "made.jsonl (1)" in text and "made.jsonl (2)" in text
+
+
+def test_progress_on_a_long_capture(tshark, monkeypatch, tmp_path: pathlib.Path):
+    events = events_of("push")
+    events.chmod(0o644)
+    stub_tshark(monkeypatch, f"sleep 2.5; cat {events}")
+    done = run("report", CAPTURES / "push.pcapng", "--progress", "-o", tmp_path / "r.html")
+    assert done.returncode == 0 and re.fullmatch(r"(oxcnotif: push\.pcapng: \d+ %\n)+", done.stderr), done.stderr
+    assert run("report", events, "--progress").stderr == ""
+
+
 def test_page_is_whole_or_not_there(tshark, monkeypatch, tmp_path: pathlib.Path):
     folder = tmp_path / "out"
     folder.mkdir()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import bisect
 import dataclasses
 import json
+import re
 import typing
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 from .errors import bad_input
 
 VERSION = 1
+_SURROGATE = re.compile("[\ud800-\udfff]")  # half a character, which no file can hold
 
 
 @dataclass(slots=True)
@@ -158,6 +160,11 @@ def _members(kind: type) -> list[tuple[str, tuple[type, ...], bool]]:
 _MEMBERS = {name: _members(kind) for name, kind in KINDS.items()}
 
 
+def _is_sane(value: object) -> bool:
+    """A number is one that Wireshark can have: neither infinite nor of hundreds of digits."""
+    return not isinstance(value, (int, float)) or -(2**64) < value < 2**64
+
+
 def _parsed(line: str, where: str) -> Any:
     """The event of a line; None for a kind that this version does not know."""
     try:
@@ -178,9 +185,9 @@ def _parsed(line: str, where: str) -> Any:
             if needed:
                 raise bad_input(f"{where} lacks {name!r}, which an event of this kind has")
             continue
-        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types) or not _is_sane(value):
             raise bad_input(f"{where}: {name!r} is not of the type that docs/events.schema.json asks for")
-        values[name] = value
+        values[name] = _SURROGATE.sub("�", value) if isinstance(value, str) else value
     return kind(**values)
 
 

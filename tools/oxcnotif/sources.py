@@ -112,6 +112,10 @@ def load_all(paths: list[pathlib.Path], options: Options) -> list[events.EventLo
     Raises Problem if one cannot be read, or none has Exchange traffic.
     """
     logs = [load(path, options) for path in paths]
+    names = [log.name for log in logs]
+    for number, log in enumerate(logs, 1):
+        if names.count(log.name) > 1:
+            log.name += f" ({number})"  # files of the same name in several folders
     if all(log.empty for log in logs):
         raise Problem(Status.NOTHING, "; ".join(why_nothing(log) for log in logs[:3]))
     return logs

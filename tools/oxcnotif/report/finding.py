@@ -33,6 +33,7 @@ class Finding:
     filter: str = ""  # a filter by name; a filter by frames is always there
     sessions: frozenset[int] = frozenset()
     capture: str = ""
+    who: str = ""  # the sessions, if the sentence does not name them
 
     @property
     def frame_filter(self) -> str:

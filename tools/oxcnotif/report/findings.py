@@ -10,7 +10,7 @@ from ..check import is_deviation, is_malformed
 from ..events import EventLog
 from . import diagnoses, gaps, waits
 from .finding import Finding, Level
-from .wording import number
+from .wording import listed, number
 
 
 def of(log: EventLog) -> list[Finding]:
@@ -21,7 +21,14 @@ def of(log: EventLog) -> list[Finding]:
     for finder in (diagnoses.ended_sessions, diagnoses.without_wakeups, diagnoses.other_mailboxes):
         found += finder(log)
     found += diagnoses.expert_items(log, gaps.NAMES)
-    return [replace(finding, capture=log.name) for finding in found]
+    return [replace(finding, capture=log.name, who=_who(log, finding)) for finding in found]
+
+
+def _who(log: EventLog, finding: Finding) -> str:
+    """The sessions of a finding; "" if its sentence names them."""
+    known = [log.label(number) for number in sorted(finding.sessions - {0})]
+    named = any(label in finding.sentence or f"(session {number})" in finding.sentence for number, label in zip(sorted(finding.sessions - {0}), known))
+    return "" if named or not known else listed(known, 5)
 
 
 def of_all(logs: Sequence[EventLog]) -> list[Finding]:

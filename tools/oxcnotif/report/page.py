@@ -9,6 +9,7 @@ by keyboard.
 from __future__ import annotations
 
 import datetime
+import functools
 import pathlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ MAX_FINDINGS = 200
 MAX_FRAMES = 100  # listed of a finding
 
 
+@functools.lru_cache(maxsize=None)
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(pathlib.Path(__file__).parent),

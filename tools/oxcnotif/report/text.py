@@ -29,7 +29,8 @@ def _finding(finding: Finding, several: bool) -> list[str]:
     more = f" and {len(finding.frames) - MAX_FRAMES} more" if len(finding.frames) > MAX_FRAMES else ""
     lines = [_paragraph(where + finding.sentence, f"{finding.level.text:<9}")]
     frames = "frames" if len(finding.frames) > 1 else "frame"
-    where = f"         {frames} {shown}{more}; filter: {finding.filter or finding.frame_filter}"
+    who = f" of {finding.who}" if finding.who else ""
+    where = f"         {frames} {shown}{more}{who}; filter: {finding.filter or finding.frame_filter}"
     return [*lines, _CONTROL.sub("�", where)]
 
 
