@@ -7,7 +7,6 @@ import collections
 import functools
 import json
 import pathlib
-import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +14,12 @@ import jsonschema
 import pytest
 
 import lab
+import secrets_block
 import truth
 import tshark as tools
 
 CAPTURES = sorted((tools.REPOSITORY / "test-captures").glob("*.pcap*")) + \
     sorted((tools.REPOSITORY / "test-captures" / "field").glob("*.pcap"))
-DECRYPTION_SECRETS = 10         # type of a block of pcapng
 SCHEMA = json.loads((tools.REPOSITORY / "docs" / "events.schema.json").read_text(encoding="utf-8"))
 
 
@@ -121,22 +120,9 @@ def edited(path: pathlib.Path, *options: str, program: str = "editcap") -> pathl
     return target
 
 
-def without_keys(path: pathlib.Path) -> pathlib.Path:
-    """The capture without its blocks of decryption secrets; editcap of 4.0 cannot write such a file at all."""
-    data, kept, offset = path.read_bytes(), b"", 0
-    while offset < len(data):
-        kind, length = struct.unpack_from("<II", data, offset)
-        kept += b"" if kind == DECRYPTION_SECRETS else data[offset:offset + length]
-        offset += length
-    target = tools.folder() / f"keyless-{path.name}"
-    target.write_bytes(kept)
-    target.chmod(0o644)
-    return target
-
-
 def test_tls_without_keys_is_counted(tshark):
     path = tools.REPOSITORY / "test-captures" / "hermex-2-mapihttp-tls.pcapng"
-    with_keys, without = capture_line(path), capture_line(without_keys(path))
+    with_keys, without = capture_line(path), capture_line(secrets_block.without(path))
     assert with_keys["tls_connections"] == without["tls_connections"] > 0
     assert with_keys["tls_undecrypted"] == 0
     assert without["tls_undecrypted"] == without["tls_connections"]

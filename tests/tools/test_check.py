@@ -11,6 +11,7 @@ import xml.etree.ElementTree
 import pytest
 
 import lab
+import secrets_block
 import tshark as tools
 from command import CAPTURES, events_of, one_sentence, run, stub_tshark
 
@@ -153,6 +154,23 @@ def test_capture_without_exchange(tshark, tmp_path: pathlib.Path):
     tools.run(["-r", str(tools.readable(truth)), "-Y", "frame.number == 1", "-w", str(tools.scratch() / "home" / "other.pcapng")])
     shutil.copyfile(tools.scratch() / "home" / "other.pcapng", other)
     one_sentence(run("check", other), 6, "holds no Exchange traffic")
+
+
+def test_tls_needs_its_keys(tshark, tmp_path: pathlib.Path):
+    """hermex-2-mapihttp-tls: alice's wait is cut off and one is refused, if its key log is given."""
+    capture = secrets_block.without(CAPTURES / "hermex-2-mapihttp-tls.pcapng")
+    one_sentence(run("check", capture), 6, "7 TLS connections could not be decrypted", "--key-log FILE")
+    done = run("check", capture, "--key-log", CAPTURES / "hermex-2-mapihttp-tls.keylog")
+    assert done.returncode == 1 and "waits cut off: 1 (limit 0)" in done.stdout and "waits refused: 1 (limit 0)" in done.stdout
+    one_sentence(run("check", capture, "--key-log", tmp_path / "none"), 3, "cannot be read")
+
+
+def test_trace_is_checked_directly(tshark, tmp_path: pathlib.Path):
+    import http_traces
+
+    http_traces.write_har(http_traces.exchanges(CAPTURES / "gromox-mapihttp-wait-timeout.pcapng"), tmp_path / "trace.har")
+    done = run("check", tmp_path / "trace.har", "--format", "tap")
+    assert done.returncode == 0 and "ok 1 - trace.har: complete" in done.stdout, done.stdout + done.stderr
 
 
 def test_capture_that_ends_in_a_packet(tshark, tmp_path: pathlib.Path):

@@ -117,6 +117,12 @@ def test_gaps_of_the_capture(tmp_path: pathlib.Path, facts: dict[str, int], part
     assert all(part in text for part in parts)
 
 
+def test_capture_that_ends_in_a_packet_is_reported(tshark, tmp_path: pathlib.Path):
+    whole = (CAPTURES / "push.pcapng").read_bytes()
+    (tmp_path / "cut.pcapng").write_bytes(whole[: len(whole) // 2])
+    assert "The file ends in the middle of a packet." in text_of(page_of(tmp_path, tmp_path / "cut.pcapng"))
+
+
 def test_gaps_of_bundled_captures(tshark, tmp_path: pathlib.Path):
     assert "Sessions or connections began before the capture." in text_of(page_of(tmp_path, events_of("rpc-late")))
     assert "The stubs of its RPC calls are encrypted." in text_of(page_of(tmp_path, events_of("rpc-ntlm-privacy")))
