@@ -5,6 +5,8 @@
  */
 
 #include "notify/notification_check.h"
+
+#include "oxcnotif_item.h"
 #include "session/rop_state.h"
 
 #include <string.h>
@@ -212,7 +214,7 @@ show_passed_over(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_
             continue;
         item = proto_tree_add_uint(tree, hf_passed_over, tvb, 0, 0, check->due[i]->opened_in);
         proto_item_set_generated(item);
-        expert_add_info_format(pinfo, item, &ei_passed_over,
+        oxc_explain(tvb, pinfo, item, &ei_passed_over,
                                "The subscription of frame %u (handle 0x%08x) covers this event, too, but the server "
                                "sent no notification to it", check->due[i]->opened_in, check->due[i]->handle);
     }
@@ -235,7 +237,7 @@ oxc_check_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, cons
     if (!check)
         return;
     if (check->exchanged)
-        proto_tree_add_expert_format(tree, pinfo, &ei_exchanged, tvb, 0, 0,
+        oxc_explain_in(tvb, pinfo, tree, &ei_exchanged,
                                      "MessageId is the id of a folder, and FolderId is of no known folder: the server "
                                      "exchanged them. Message 0x%016" PRIx64 " is in folder 0x%016" PRIx64,
                                      rop->folder_id, rop->message_id);

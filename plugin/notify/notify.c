@@ -7,6 +7,7 @@
 #include "notify/notify.h"
 
 #include "foreign_text.h"
+#include "oxcnotif_item.h"
 #include "notify/names.h"
 #include "notify/notification_check.h"
 #include "notify/polling.h"
@@ -113,17 +114,17 @@ add_generated_uint(proto_tree *tree, int hf, tvbuff_t *tvb, uint32_t value)
 }
 
 static void
-show_end(packet_info *pinfo, proto_item *item, const oxc_session_t *session)
+show_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session)
 {
     if (session->ended_in == pinfo->num && session->end == OXC_END_LOST)
-        expert_add_info_format(
-            pinfo, item, &ei_session_lost,
+        oxc_explain_in(
+            tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Session lost"), &ei_session_lost,
             "The server does not know the session any more: %u subscriptions and %u tables are gone, and "
             "nothing is notified until the client has connected and subscribed again",
             session->lost_subscriptions, session->lost_tables);
     if (session->replaces && session->replaces->ended_in == pinfo->num)
-        expert_add_info_format(
-            pinfo, item, &ei_session_replaced,
+        oxc_explain_in(
+            tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Session replaced by a new one"), &ei_session_replaced,
             "The client connected again: %u subscriptions and %u tables of session %u are gone and must be made "
             "again (MS-OXCMAPIHTTP 3.2.5.6)",
             session->replaces->lost_subscriptions, session->replaces->lost_tables, session->replaces->number);
@@ -141,7 +142,7 @@ oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const ox
         proto_item_append_text(item, " (%s)", oxc_shown_text(pinfo->pool, session->user));
         proto_item_set_generated(proto_tree_add_string(tree, hf_user, tvb, 0, 0, oxc_user_name(session)));
     }
-    show_end(pinfo, item, session);
+    show_end(tvb, pinfo, tree, session);
 }
 
 static void
@@ -170,27 +171,27 @@ show_fate(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item,
     } else if (wakeup->superseded_in) {
         add_generated_uint(tree, hf_superseded_in, tvb, wakeup->superseded_in);
     } else if (wakeup->late_fetch) {
-        expert_add_info_format(
-            pinfo, item, &ei_never_followed,
+        oxc_explain(
+            tvb, pinfo, item, &ei_never_followed,
             "No call of the session fetched the notifications within %u s; the next one is in frame %u",
             oxc_matcher_window(), wakeup->late_fetch->frame);
     } else if (PINFO_FD_VISITED(pinfo) && wakeup->outcome == OXC_OUTCOME_PENDING &&
                oxc_matcher_followup(wakeup) == OXC_FOLLOWUP_MISSED) {
-        expert_add_info_format(
-            pinfo, item, &ei_never_followed,
+        oxc_explain(
+            tvb, pinfo, item, &ei_never_followed,
             "No call of the session fetched the notifications; the capture goes on for more than %u s",
             oxc_matcher_window());
     }
 }
 
 static void
-show_outcome(packet_info *pinfo, proto_item *item, const oxc_wakeup_t *wakeup)
+show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wakeup_t *wakeup)
 {
     const char *waited = wakeup->request_frame ? rel_time_to_secs_str(pinfo->pool, &wakeup->waited) : NULL;
 
     if (wakeup->outcome == OXC_OUTCOME_CUT_OFF)
-        expert_add_info_format(
-            pinfo, item, &ei_cut_off,
+        oxc_explain(
+            tvb, pinfo, item, &ei_cut_off,
             "%s the connection %s%s%sbefore the wait was answered. Servers answer a wait; load balancers and proxies "
             "often end connections after 60 or 120 s without traffic",
             wakeup->closed_by == OXC_CLOSED_BY_CLIENT   ? "The client ended"
@@ -198,19 +199,26 @@ show_outcome(packet_info *pinfo, proto_item *item, const oxc_wakeup_t *wakeup)
                                                         : "Something ended",
             waited ? waited : "", waited ? " s after the request, " : "", "");
     if (wakeup->outcome == OXC_OUTCOME_REJECTED)
-        expert_add_info_format(
-            pinfo, item, &ei_rejected,
-            "The wait was refused or failed: the client learns of events by other means only until it waits again");
+        oxc_explain(
+            tvb, pinfo, item, &ei_rejected,
+            "%s", "The wait was refused or failed: the client learns of events by other means only until it waits again");
     if (wakeup->repeats > 0) {
         nstime_t since;
 
         nstime_delta(&since, &wakeup->time, &wakeup->first_time);
-        expert_add_info_format(
-            pinfo, item, &ei_repeated,
+        oxc_explain(
+            tvb, pinfo, item, &ei_repeated,
             "The datagram was sent %u times since frame %u, %s s ago, and nothing was fetched: it does not reach the "
             "client, or the client does not act on it",
             wakeup->repeats + 1, wakeup->first_frame, rel_time_to_secs_str(pinfo->pool, &since));
     }
+}
+
+static const char *
+wakeup_summary(packet_info *pinfo, unsigned method, unsigned outcome)
+{
+    return wmem_strdup_printf(pinfo->pool, "%s: %s", val_to_str_const(outcome, outcome_vals, "?"),
+                              val_to_str_const(method, method_vals, "?"));
 }
 
 static void
@@ -223,6 +231,7 @@ show_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_wakeu
     if (!wakeup)
         return;
     event.session = wakeup->session;
+    tree = oxc_item_tree(tvb, pinfo, tree, wakeup_summary(pinfo, wakeup->method, wakeup->outcome));
     item = proto_tree_add_item(tree, hf_wakeup, tvb, 0, 0, ENC_NA);
     proto_item_set_generated(item);
     proto_item_append_text(item, ": %s, %s", val_to_str_const(wakeup->method, method_vals, "?"),
@@ -240,7 +249,7 @@ show_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_wakeu
     if (wakeup->repeats)
         add_generated_uint(sub, hf_repeats, tvb, wakeup->repeats);
     show_fate(tvb, pinfo, sub, item, wakeup);
-    show_outcome(pinfo, item, wakeup);
+    show_outcome(tvb, pinfo, item, wakeup);
     tell_tap(pinfo, &event);
 }
 
@@ -289,9 +298,8 @@ oxc_notify_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
                           pdu->call->bound ? pdu->call->bound : OXC_BOUND_BY_KEY, NULL);
     wakeup = oxc_matcher_known(pinfo, oxc_pdu_which(pdu));
     if (wakeup && wakeup->session && wakeup->session != own)
-        proto_tree_add_expert_format(tree, pinfo, &ei_other_session, tvb, 0, 0,
-                                     "The notifications wait for session %u, which is linked to this one",
-                                     wakeup->session->number);
+        oxc_explain_in(tvb, pinfo, tree, &ei_other_session,
+                       "The notifications wait for session %u, which is linked to this one", wakeup->session->number);
 }
 
 void
@@ -346,6 +354,7 @@ oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_
 
     if (!PINFO_FD_VISITED(pinfo) || !is_abandoned(wait))
         return;
+    tree = oxc_item_tree(tvb, pinfo, tree, wakeup_summary(pinfo, method, OXC_OUTCOME_ABANDONED));
     item = proto_tree_add_item(tree, hf_wakeup, tvb, 0, 0, ENC_NA);
     proto_item_set_generated(item);
     proto_item_append_text(item, ": %s, %s", val_to_str_const(method, method_vals, "?"),
@@ -354,12 +363,12 @@ oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_
     add_generated_uint(sub, hf_method, tvb, method);
     add_generated_uint(sub, hf_outcome, tvb, OXC_OUTCOME_ABANDONED);
     if (wait->next_wait && wait->next_wait->request)
-        expert_add_info_format(pinfo, item, &ei_abandoned,
+        oxc_explain(tvb, pinfo, item, &ei_abandoned,
                                "No answer and no end of the connection was seen; the client waits again in frame %u. "
                                "Devices that drop idle connections without a word cause this",
                                wait->next_wait->request->frame);
     else
-        expert_add_info(pinfo, item, &ei_abandoned);
+        oxc_explain(tvb, pinfo, item, &ei_abandoned, "%s", "The session went on while the server sent nothing more");
 }
 
 /* ---- fetches ---- */
@@ -417,9 +426,10 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     note_late_start(pinfo, pdu);
     oxc_notify_session(tvb, pinfo, tree, pdu->call->session);
     if (pdu->call->session && pdu->is_response && pdu->call->session->answered_in == pinfo->num)
-        proto_tree_add_expert(tree, pinfo, &ei_session_before, tvb, 0, 0);
+        proto_tree_add_expert(oxc_item_tree(tvb, pinfo, tree, "Session began before the capture"), pinfo,
+                              &ei_session_before, tvb, 0, 0);
     if (pdu->is_response && oxc_polling_is_shown_by(pdu, &period))
-        proto_tree_add_expert_format(tree, pinfo, &ei_polling, tvb, 0, 0,
+        oxc_explain_in(tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Client polls"), &ei_polling,
                                      "The client polls every %.0f s, and a poll brings notifications: no push datagram "
                                      "reaches it, or it does not act on them", period);
     wakeup = oxc_matcher_answered(pdu);
@@ -427,15 +437,17 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
         event.notifications = oxc_pdu_notifications(pdu);
     if (wakeup) {
         event.wakeup = !pdu->is_response || oxc_matcher_announced(wakeup) ? wakeup : NULL;
+        tree = oxc_item_tree(tvb, pinfo, tree, wmem_strdup_printf(pinfo->pool, "Fetch for the wake-up of frame %u",
+                                                                  wakeup->frame));
         item = add_generated_uint(tree, hf_wakeup_in, tvb, wakeup->frame);
         show_link(tvb, tree, wakeup);
         nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
         if (!pdu->is_response && nstime_to_msec(&took) > pref_slow)
-            expert_add_info_format(pinfo, item, &ei_slow, "The client fetched %s s after it was woken",
+            oxc_explain(tvb, pinfo, item, &ei_slow, "The client fetched %s s after it was woken",
                                    rel_time_to_secs_str(pinfo->pool, &took));
         /* A later call may turn out to be the follow-up. */
         if (pdu->is_response && event.notifications == 0 && !pdu->call->session->sealed && PINFO_FD_VISITED(pinfo))
-            expert_add_info(pinfo, item, &ei_empty);
+            oxc_explain(tvb, pinfo, item, &ei_empty, "%s", "Another call had fetched them, or there were none");
     }
     tell_tap(pinfo, &event);
 }
@@ -486,7 +498,7 @@ oxc_notify_table(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_
     released_in = oxc_object_released_in(session, object);
     changed_in = oxc_session_folder_changed_in(session, object->logon, object->folder_id);
     if (changed_in > pinfo->num && (released_in == 0 || released_in > changed_in))
-        proto_tree_add_expert_format(tree, pinfo, &ei_no_event, tvb, 0, 0,
+        oxc_explain_in(tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Table without a notification"), &ei_no_event,
                                      "No notification of this table in the capture, although frame %u tells that a "
                                      "message of the folder came or went", changed_in);
 }
@@ -517,17 +529,17 @@ oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
     if (rop && tells_of_message(rop))
         oxc_session_folder_changed(pinfo, pdu->call->session, rop->logon, rop->folder_id);
     if (!object)
-        proto_tree_add_expert_format(tree, pinfo, &ei_unknown_handle, tvb, 0, 0, "%s",
+        oxc_explain_in(tvb, pinfo, tree, &ei_unknown_handle, "%s",
                                      session && session->user
                                          ? "No subscription and no table with this handle was opened in the session"
                                          : "The subscription or table was opened before the capture began");
     else if (object->logon_id != rop->logon_id)
-        proto_tree_add_expert_format(tree, pinfo, &ei_other_logon, tvb, 0, 0,
+        oxc_explain_in(tvb, pinfo, tree, &ei_other_logon,
                                      "LogonId is %u, but the handle was opened with LogonId %u", rop->logon_id,
                                      object->logon_id);
     else if (released_in && released_in <= pinfo->num)
-        proto_tree_add_expert_format(
-            tree, pinfo, &ei_released_handle, tvb, 0, 0,
+        oxc_explain_in(
+            tvb, pinfo, tree, &ei_released_handle,
             "The handle was released in frame %u: the client must ignore this (MS-OXCNOTIF 3.2.5.7)",
             released_in);
     oxc_check_notification(tvb, pinfo, tree, session, rop);
@@ -597,32 +609,32 @@ register_fields(void)
         { &ei_slow, { "oxcnotif.followup.slow", PI_SEQUENCE, PI_NOTE, "Slow follow-up", EXPFILL } },
         { &ei_empty,
           { "oxcnotif.followup.empty", PI_SEQUENCE, PI_NOTE,
-            "The follow-up brought no notification: another call had fetched them, or there were none", EXPFILL } },
+            "Follow-up without a notification", EXPFILL } },
         { &ei_polling,
-          { "oxcnotif.push.polling", PI_SEQUENCE, PI_WARN, "Client polls, although it registered for datagrams",
+          { "oxcnotif.push.polling", PI_SEQUENCE, PI_WARN, "Client polls although it registered for datagrams",
             EXPFILL } },
         { &ei_repeated, { "oxcnotif.push.repeated", PI_SEQUENCE, PI_WARN, "Push datagram repeated", EXPFILL } },
         { &ei_abandoned,
-          { "oxcnotif.wait.abandoned", PI_SEQUENCE, PI_WARN, "The client went on without an answer to its wait",
+          { "oxcnotif.wait.abandoned", PI_SEQUENCE, PI_WARN, "Wait abandoned by the client",
             EXPFILL } },
         { &ei_cut_off, { "oxcnotif.wait.cut_off", PI_SEQUENCE, PI_WARN, "Wait cut off", EXPFILL } },
-        { &ei_rejected, { "oxcnotif.wait.rejected", PI_RESPONSE_CODE, PI_WARN, "Wait rejected", EXPFILL } },
+        { &ei_rejected, { "oxcnotif.wait.rejected", PI_RESPONSE_CODE, PI_WARN, "Wait refused", EXPFILL } },
         { &ei_unknown_handle,
           { "oxcnotif.handle.unknown", PI_SEQUENCE, PI_NOTE, "Notification on an unknown handle", EXPFILL } },
         { &ei_released_handle,
           { "oxcnotif.handle.released", PI_SEQUENCE, PI_NOTE, "Notification on a released handle", EXPFILL } },
         { &ei_other_logon,
           { "oxcnotif.handle.other_logon", PI_PROTOCOL, PI_NOTE,
-            "Notification with another LogonId than its handle was opened with", EXPFILL } },
+            "LogonId is not that of the handle", EXPFILL } },
         { &ei_session_lost, { "oxcnotif.session.lost", PI_SEQUENCE, PI_WARN, "Session lost", EXPFILL } },
         { &ei_session_replaced,
           { "oxcnotif.session.replaced", PI_SEQUENCE, PI_WARN, "Session replaced by a new one", EXPFILL } },
         { &ei_session_before,
           { "oxcnotif.session.before_capture", PI_SEQUENCE, PI_NOTE,
-            "The session began before the capture: its subscriptions, columns and user are not known", EXPFILL } },
+            "Session began before the capture", EXPFILL } },
         { &ei_no_event,
           { "oxcnotif.subscription.no_event", PI_SEQUENCE, PI_CHAT,
-            "No notification for this subscription in the capture", EXPFILL } },
+            "Subscription without a notification", EXPFILL } },
         { &ei_other_session,
           { "oxcnotif.pending.other_session", PI_SEQUENCE, PI_CHAT, "RopPending for a linked session", EXPFILL } },
     };
@@ -642,6 +654,7 @@ proto_register_oxc_notify(void)
     oxc_matcher_register();
     oxc_index_register();
     oxc_push_inference_register();
+    oxc_item_register(proto_oxcnotif);
     oxc_check_register(proto_oxcnotif);
     oxc_inference_register();
     tap_oxcnotif = register_tap("oxcnotif");

@@ -6,6 +6,7 @@
 
 #include "rop/buffer.h"
 
+#include "oxcnotif_item.h"
 #include "session/event.h"
 #include "registration.h"
 #include "rop/boundary.h"
@@ -46,11 +47,12 @@ static expert_field ei_failed;
 
 /* ---- one ROP ---- */
 
-typedef struct {
+typedef struct summary {
     wmem_strbuf_t *text;        /* of the Info column */
     const char *last;
     unsigned repeated;
     unsigned shown;
+    struct summary *notifications;      /* the same of ROPs that are part of a notification's way alone */
 } summary_t;
 
 #define SUMMARY_LIMIT 24        /* a column is no place for more */
@@ -159,6 +161,7 @@ read_rop(oxc_rop_list_t *l, proto_tree *tree, int offset, const ropdef_rop_t *de
     bool response = l->pdu->is_response;
     proto_item *item = NULL;
     proto_tree *sub = NULL;
+    const char *text;
     oxc_read_t r;
     int next;
 
@@ -205,7 +208,10 @@ read_rop(oxc_rop_list_t *l, proto_tree *tree, int offset, const ropdef_rop_t *de
             proto_item_append_text(item, " (%s)",
                                    val_to_str_ext_const(r.return_value, &ropdef_error_vals_ext, "failed"));
     }
-    summary_add(summary, rop_text(&r, def));
+    text = rop_text(&r, def);
+    summary_add(summary, text);
+    if (def->is_notification)
+        summary_add(summary->notifications, text);
     if (next >= 0)
         show_effects(&r, sub, def, offset, next);
     return next;
@@ -321,7 +327,8 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
 {
     int length = tvb_reported_length(tvb);
     oxc_rop_list_t *l = wmem_new0(pinfo->pool, oxc_rop_list_t);
-    summary_t summary = { wmem_strbuf_new(pinfo->pool, ""), NULL, 0, 0 };
+    summary_t notifications = { wmem_strbuf_new(pinfo->pool, ""), NULL, 0, 0, NULL };
+    summary_t summary = { wmem_strbuf_new(pinfo->pool, ""), NULL, 0, 0, &notifications };
     proto_item *item;
     proto_tree *sub;
     oxc_read_t r;
@@ -358,6 +365,9 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
     summary_flush(&summary);
     if (wmem_strbuf_get_len(summary.text) > 0)
         col_append_str(pinfo->cinfo, COL_INFO, wmem_strbuf_get_str(summary.text));
+    summary_flush(&notifications);
+    if (wmem_strbuf_get_len(notifications.text) > 0)
+        oxc_item_tree(tvb, pinfo, tree, wmem_strbuf_get_str(notifications.text) + strlen(", "));
 }
 
 void

@@ -16,6 +16,7 @@
 #include <epan/proto_data.h>
 #include <epan/to_str.h>
 
+#include "oxcnotif_item.h"
 #include "session/event.h"
 #include "session/links.h"
 
@@ -416,40 +417,40 @@ get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
 }
 
 static void
-explain(packet_info *pinfo, proto_item *item, const verdict_t *verdict)
+explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const verdict_t *verdict)
 {
     const oxc_push_t *push = verdict->push;
 
     switch (verdict->kind) {
     case OTHER_ADDRESS:
-        expert_add_info_format(pinfo, item, &ei_other_address,
+        oxc_explain(tvb, pinfo, item, &ei_other_address,
                                "Port and context are those of frame %u, but the address registered there is %s",
                                push->asked_in, address_to_str(pinfo->pool, &push->callback));
         break;
     case OUTDATED:
         if (push->replaced_in)
-            expert_add_info_format(pinfo, item, &ei_outdated,
+            oxc_explain(tvb, pinfo, item, &ei_outdated,
                                    "The registration of frame %u was given up or replaced in frame %u", push->asked_in,
                                    push->replaced_in);
         else
-            expert_add_info_format(pinfo, item, &ei_outdated, "The session of the registration of frame %u has ended",
+            oxc_explain(tvb, pinfo, item, &ei_outdated, "The session of the registration of frame %u has ended",
                                    push->asked_in);
         break;
     case FOREIGN_BYTES:
-        expert_add_info_format(pinfo, item, &ei_foreign,
+        oxc_explain(tvb, pinfo, item, &ei_foreign,
                                "To the address registered in frame %u, but not with its context: the client ignores it",
                                push->asked_in);
         break;
     case COPY:
-        expert_add_info_format(pinfo, item, &ei_copy, "The same packet as frame %u, captured twice", verdict->copy_of);
+        oxc_explain(tvb, pinfo, item, &ei_copy, "The same packet as frame %u, captured twice", verdict->copy_of);
         break;
     case UNREGISTERED:
-        expert_add_info(pinfo, item, &ei_unregistered);
+        oxc_explain(tvb, pinfo, item, &ei_unregistered, "%s", "Port configured for push datagrams");
         break;
     case LIKELY:
-        expert_add_info_format(
-            pinfo, item, &ei_unregistered,
-            "Registration not captured. Inferred: the client fetches at once when datagrams come to this port");
+        oxc_explain(
+            tvb, pinfo, item, &ei_unregistered,
+            "%s", "Inferred: the client fetches at once when datagrams come to this port");
         break;
     default:
         break;
@@ -475,10 +476,10 @@ dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verd
     proto_tree_add_item(push_tree, hf_rgb_context, tvb, 0, -1, ENC_NA);
     if (verdict->push)
         proto_item_set_generated(proto_tree_add_uint(push_tree, hf_registered_in, tvb, 0, 0, verdict->push->asked_in));
-    explain(pinfo, item, verdict);
+    explain(tvb, pinfo, item, verdict);
     if (pinfo->flags.in_error_pkt) {
         if (wakes)
-            expert_add_info(pinfo, item, &ei_undelivered);
+            oxc_explain(tvb, pinfo, item, &ei_undelivered, "%s", "The datagram did not reach the client: ICMP quotes it");
     } else if (wakes && verdict->channel) {
         oxc_listener->wakeup_through(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
                                   verdict->channel, NULL);
@@ -579,17 +580,17 @@ proto_register_oxc_push(void)
         { &ei_other_address,
           { "oxcnotif.push.other_address", PI_ASSUMPTION, PI_NOTE, "Not the address that was registered", EXPFILL } },
         { &ei_outdated,
-          { "oxcnotif.push.outdated", PI_SEQUENCE, PI_NOTE, "The registration is not in force any more", EXPFILL } },
+          { "oxcnotif.push.outdated", PI_SEQUENCE, PI_NOTE, "Registration not in force any more", EXPFILL } },
         { &ei_copy, { "oxcnotif.push.copy", PI_SEQUENCE, PI_CHAT, "Packet captured twice", EXPFILL } },
         { &ei_foreign,
-          { "oxcnotif.push.ignored", PI_SEQUENCE, PI_NOTE, "Not the context that was registered", EXPFILL } },
+          { "oxcnotif.push.ignored", PI_SEQUENCE, PI_NOTE, "Context mismatch", EXPFILL } },
         { &ei_unregistered,
           { "oxcnotif.push.unregistered", PI_ASSUMPTION, PI_NOTE,
-            "The registration was not captured: a push notification because the port is said to be for them",
+            "Registration not captured",
             EXPFILL } },
         { &ei_undelivered,
           { "oxcnotif.push.undelivered", PI_RESPONSE_CODE, PI_WARN,
-            "The datagram did not reach the client: ICMP quotes it", EXPFILL } },
+            "Push datagram not delivered", EXPFILL } },
     };
 
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");

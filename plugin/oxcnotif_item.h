@@ -1,0 +1,34 @@
+/* oxcnotif_item.h
+ * The item of protocol oxcnotif that a PDU has if it is part of a notification's way
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_ITEM_H
+#define OXCNOTIF_ITEM_H
+
+#include "compat.h"
+
+#include <epan/expert.h>
+#include <epan/packet.h>
+
+/*
+ * The tree of the protocol's item behind the transport that tree is part of, made if it is not there, so that the filter
+ * "oxcnotif" finds the frame, "-J oxcnotif" has it, and it does not stand below headers. text tells it in one line, for
+ * the item and oxcnotif.summary. In the tree of such an item that is tree itself, and text is not used.
+ */
+proto_tree *oxc_item_tree(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *text);
+
+/*
+ * Expert items have one summary each, by which they are grouped: what differs from frame to frame is a field below the
+ * item. The second makes the item, too.
+ */
+void oxc_explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, expert_field *ei, const char *format, ...)
+    G_GNUC_PRINTF(5, 6);
+void oxc_explain_in(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, expert_field *ei, const char *format, ...)
+    G_GNUC_PRINTF(5, 6);
+
+/* Registers the fields with the protocol oxcnotif. */
+void oxc_item_register(int proto);
+
+#endif /* OXCNOTIF_ITEM_H */
