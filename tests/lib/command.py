@@ -16,6 +16,7 @@ sys.path.insert(0, str(tools.REPOSITORY / "tools"))
 
 from oxcnotif import cli  # noqa: E402  (after the path is set)
 
+COMMAND = tools.REPOSITORY / "scripts" / "oxcnotif"
 CAPTURES = tools.REPOSITORY / "test-captures"
 
 

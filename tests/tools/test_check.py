@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import pathlib
 import shutil
+import subprocess
 import xml.etree.ElementTree
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 import lab
 import secrets_block
 import tshark as tools
-from command import CAPTURES, events_of, one_sentence, run, stub_tshark
+from command import CAPTURES, COMMAND, events_of, one_sentence, run, stub_tshark
 
 
 def rules(folder: pathlib.Path, text: str) -> pathlib.Path:
@@ -204,3 +205,30 @@ def test_result_that_cannot_be_written(tshark, tmp_path: pathlib.Path):
     done = run("check", events_of("push"), "-o", tmp_path / "none" / "result.txt")
     one_sentence(done, 5, "cannot be written")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_output_is_never_put_in_place_of_a_device(tshark, tmp_path: pathlib.Path):
+    import os
+    import threading
+
+    pipe, link = tmp_path / "pipe", tmp_path / "link"
+    os.mkfifo(pipe)
+    got: list[str] = []
+    reader = threading.Thread(target=lambda: got.append(pipe.read_text()))
+    reader.start()
+    assert run("check", events_of("push"), "-o", pipe).returncode == 1
+    reader.join()
+    assert pipe.is_fifo() and got[0].endswith("1 of 6 rules broken\n")
+    link.symlink_to(tmp_path / "target")
+    assert run("check", events_of("push"), "-o", link).returncode == 1
+    assert link.is_symlink() and (tmp_path / "target").read_text() == got[0]
+    one_sentence(run("check", events_of("push"), "-o", "/dev/full"), 5, "No space left on device")
+    assert pathlib.Path("/dev/full").is_char_device()
+
+
+@pytest.mark.parametrize("target,said", [("/dev/full", "No space left on device"), ("|true", "")])
+def test_standard_output_that_cannot_be_written(tshark, target: str, said: str):
+    line = f"{COMMAND} check {events_of('push')} {target if target[0] == '|' else '> ' + target}"
+    done = subprocess.run(["bash", "-c", f"{line}; exit ${{PIPESTATUS[0]}}"], capture_output=True, text=True)
+    assert said in done.stderr and "Traceback" not in done.stderr and "Exception" not in done.stderr
+    assert done.returncode in ((5,) if said else (1, 5))

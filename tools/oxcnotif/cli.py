@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import getpass
 import os
 import pathlib
@@ -195,6 +196,12 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _give_up_output() -> None:
+    """What is still to be written goes nowhere: Python would try once more, and complain, when it ends."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(words: Sequence[str] | None = None) -> int:
     """Runs the command; its exit status (see errors.Status)."""
     arguments = _parser().parse_args(words)
@@ -210,6 +217,12 @@ def main(words: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
+        _give_up_output()
+        return int(Status.NO_OUTPUT)
+    except OSError as error:
+        _give_up_output()
+        what = f"{error.filename} cannot be used" if error.filename else "the result cannot be written"
+        print(f"oxcnotif: {what}: {error.strerror or error}", file=sys.stderr)
         return int(Status.NO_OUTPUT)
     except MemoryError:
         print("oxcnotif: not enough memory for this input", file=sys.stderr)

@@ -17,8 +17,16 @@ from .errors import Problem, Status
 def whole_file(path: pathlib.Path) -> Iterator[IO[bytes]]:
     """A file to write to that takes the name `path` when everything was written; otherwise nothing is left of it.
 
-    Raises Problem if the folder or the disk does not allow it.
+    A device or a pipe (/dev/stdout) is written to and never replaced. Raises Problem if the folder or the disk does not allow it.
     """
+    path = path.resolve() if path.is_symlink() else path
+    if path.exists() and not path.is_file():
+        try:
+            with path.open("wb") as stream:
+                yield stream
+        except OSError as error:
+            raise Problem(Status.NO_OUTPUT, f"{path} cannot be written: {error.strerror}") from error
+        return
     try:
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
