@@ -225,6 +225,17 @@ def test_progress_on_a_long_capture(tshark, monkeypatch, tmp_path: pathlib.Path)
     assert run("report", events, "--progress").stderr == ""
 
 
+def test_frames_of_merged_files_are_named_by_file(tmp_path: pathlib.Path):
+    """`oxcnotif fleet` adds file and frame to each event of the merged capture."""
+    cuts = [{**wait(frame, "cut_off", 60.0, closed_by="server"), "file": file, "file_frame": number}
+            for frame, file, number in ((10, "a.pcapng", 7), (20, "b<i>.pcapng", 3), (30, "a.pcapng", 9))]
+    path = written(tmp_path, session(), *cuts)
+    text = run("report", path).stdout
+    assert "a.pcapng: frame.number in {7, 9}" in text and "b<i>.pcapng: frame.number == 3" in text
+    page = page_of(tmp_path, path)
+    assert 'data-copy="frame.number in {7, 9}"' in page and "b&lt;i&gt;.pcapng" in page and "b<i>" not in page
+
+
 def test_page_is_whole_or_not_there(tshark, monkeypatch, tmp_path: pathlib.Path):
     folder = tmp_path / "out"
     folder.mkdir()

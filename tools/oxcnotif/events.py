@@ -165,8 +165,8 @@ def _is_sane(value: object) -> bool:
     return not isinstance(value, (int, float)) or -(2**64) < value < 2**64
 
 
-def _parsed(line: str, where: str) -> Any:
-    """The event of a line; None for a kind that this version does not know."""
+def _parsed(line: str, where: str, places: dict[int, tuple[str, int]]) -> Any:
+    """The event of a line; None for a kind that this version does not know. `oxcnotif fleet` adds where its frame is."""
     try:
         found = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -188,7 +188,11 @@ def _parsed(line: str, where: str) -> Any:
         if not isinstance(value, types) or (isinstance(value, bool) and bool not in types) or not _is_sane(value):
             raise bad_input(f"{where}: {name!r} is not of the type that docs/events.schema.json asks for")
         values[name] = _SURROGATE.sub("�", value) if isinstance(value, str) else value
-    return kind(**values)
+    event = kind(**values)
+    file, file_frame = found.get("file"), found.get("file_frame")
+    if isinstance(file, str) and isinstance(file_frame, int) and _is_sane(file_frame) and "frame" in values:
+        places[event.frame] = (_SURROGATE.sub("�", file), file_frame)
+    return event
 
 
 @dataclass
@@ -207,6 +211,7 @@ class EventLog:
     warnings: list[str] = field(default_factory=list)  # of reading: the file was cut short, ...
     trace: bool = False  # made of a trace: the times of PENDING chunks are not known
     truncated: bool = False  # the file ends in the middle of a packet
+    places: dict[int, tuple[str, int]] = field(default_factory=dict)  # file and frame in it, of frames of a merged capture
     _frames: list[tuple[int, int]] | None = None
 
     @property
@@ -283,7 +288,7 @@ def read(lines: Iterable[str], name: str, where: str = "line") -> EventLog:
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
-        event = _parsed(line, f"{where} {number}")
+        event = _parsed(line, f"{where} {number}", log.places)
         if isinstance(event, Capture):
             log.capture = event
         elif isinstance(event, Session):

@@ -20,6 +20,27 @@ class Level(enum.IntEnum):
         return self.name.capitalize()
 
 
+@dataclass(frozen=True)
+class FileFrames:
+    """The frames of a finding in one of the files that were merged."""
+
+    file: str
+    frames: tuple[int, ...]
+
+    @property
+    def filter(self) -> str:
+        return frame_filter(self.frames)
+
+
+def by_file(frames: Iterable[int], places: dict[int, tuple[str, int]]) -> tuple[FileFrames, ...]:
+    """The frames of a merged capture as those of its files."""
+    found: dict[str, list[int]] = {}
+    for frame in frames:
+        if frame in places:
+            found.setdefault(places[frame][0], []).append(places[frame][1])
+    return tuple(FileFrames(file, tuple(own)) for file, own in found.items())
+
+
 @dataclass
 class Finding:
     """A sentence, what stands behind it, and where to look."""
@@ -33,6 +54,7 @@ class Finding:
     filter: str = ""  # a filter by name; a filter by frames is always there
     sessions: frozenset[int] = frozenset()
     capture: str = ""
+    files: tuple[FileFrames, ...] = ()  # where the frames are, if the events are those of several files
     who: str = ""  # the sessions, if the sentence does not name them
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from ..check import is_deviation, is_malformed
 from ..events import EventLog
 from . import diagnoses, gaps, waits
-from .finding import Finding, Level
+from .finding import Finding, Level, by_file
 from .wording import listed, number
 
 
@@ -21,7 +21,10 @@ def of(log: EventLog) -> list[Finding]:
     for finder in (diagnoses.ended_sessions, diagnoses.without_wakeups, diagnoses.other_mailboxes):
         found += finder(log)
     found += diagnoses.expert_items(log, gaps.NAMES)
-    return [replace(finding, capture=log.name, who=_who(log, finding)) for finding in found]
+    return [
+        replace(finding, capture=log.name, who=_who(log, finding), files=by_file(finding.frames, log.places))
+        for finding in found
+    ]
 
 
 def _who(log: EventLog, finding: Finding) -> str:

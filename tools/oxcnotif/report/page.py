@@ -84,6 +84,7 @@ def _context(logs: Sequence[EventLog]) -> dict[str, Any]:
         "title": ", ".join(log.name for log in logs[:3]) + (f" and {len(logs) - 3} more" if len(logs) > 3 else ""),
         "several": len(logs) > 1,
         "logs": logs,
+        "merged": any(log.places for log in logs),
         "headline": findings.headline(logs, found),
         "clean": findings.is_clean(found),
         "totals": _totals(logs),

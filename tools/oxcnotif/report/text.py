@@ -14,6 +14,7 @@ from .finding import Finding
 from .wording import number
 
 MAX_SESSIONS = 10
+MAX_FILES = 5  # of a finding
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")  # what would move the cursor of a terminal
 
 
@@ -31,7 +32,12 @@ def _finding(finding: Finding, several: bool) -> list[str]:
     frames = "frames" if len(finding.frames) > 1 else "frame"
     who = f" of {finding.who}" if finding.who else ""
     where = f"         {frames} {shown}{more}{who}; filter: {finding.filter or finding.frame_filter}"
-    return [*lines, _CONTROL.sub("�", where)]
+    lines.append(_CONTROL.sub("�", where))
+    for place in finding.files[:MAX_FILES]:
+        lines.append(_CONTROL.sub("�", f"         {place.file}: {place.filter}"))
+    if len(finding.files) > MAX_FILES:
+        lines.append(f"         and {number(len(finding.files) - MAX_FILES, 'file')} more")
+    return lines
 
 
 def _sessions(logs: Sequence[EventLog]) -> list[str]:
