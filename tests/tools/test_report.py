@@ -360,15 +360,15 @@ def test_text_of_a_capture_runs_no_script(tab, tmp_path: pathlib.Path):
     assert tab.faults() == []
 
 
-def many(folder: pathlib.Path, count: int) -> pathlib.Path:
-    """Events of 500 sessions over a day; a hundredth of the waits is cut off."""
+def many(folder: pathlib.Path, count: int, one_session: bool = False) -> pathlib.Path:
+    """Events of 500 sessions over a day, or of one of them; a hundredth of the waits is cut off."""
     chance = random.Random(18)
     lines: list[dict[str, object]] = [capture(count * 10, exchange_connections=500)]
     for number in range(1, 501):
         lines.append(session(number, f"user{number}@example.org", client=f"198.51.100.{number % 250}", server="203.0.113.1"))
         lines.append(event("subscription", number * 10, session=number, opened_in=number * 10, logon_id=0, handle=5, types=2, whole_store=True, types_text="NewMail"))
     for frame in range(6000, 6000 + (count - 1001)):
-        number = min(500, int(chance.expovariate(0.02)) + 1)
+        number = 1 if one_session else min(500, int(chance.expovariate(0.02)) + 1)
         place = {"session": number, "time": 1000.0 + (frame - 6000) * 86400 / count}
         kind = frame % 4
         if kind == 0:
@@ -395,3 +395,31 @@ def test_hundred_thousand_events_stay_usable(tab, tmp_path: pathlib.Path):
     tab.run("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
     assert tab.seconds() - before < 1
     assert "more sessions with less trouble are not shown" in text_of(path.read_text(encoding="utf-8"))
+
+
+def test_cost_grows_with_the_number_of_events(tmp_path: pathlib.Path):
+    """All events in one session: twice as many take about twice the time (four times, where each is compared with each)."""
+    import time
+
+    def cost(count: int) -> float:
+        folder = tmp_path / str(count)
+        folder.mkdir()
+        path = many(folder, count, one_session=True)
+        begun = time.process_time()
+        page_of(folder, path)
+        return time.process_time() - begun
+
+    cost(1_100)
+    small, large = cost(10_000), cost(40_000)
+    assert large < 8 * small
+
+
+def test_mailbox_and_session_that_hear_nothing_are_named(tmp_path: pathlib.Path):
+    asked = [event("subscription", 5 + logon, session=1, opened_in=4 + logon, logon_id=logon, handle=5, types=2, whole_store=True) for logon in (0, 1)]
+    mail = event("notification", 300, session=1, type="NewMail", logon_id=0, subscription_in=4)
+    text = run("report", written(tmp_path, session(), *asked, mail)).stdout
+    assert "No notification came for 1 further mailbox with subscriptions (logon 1 of Anna (session 1))" in text
+    assert "Anna (session 1) subscribed, but no wait and no push datagram ended or came within 299 s" in text
+    woken = wait(200, "pending", 10.0, followup="followed", followup_in=201)
+    text = run("report", written(tmp_path, session(), *asked, mail, {**mail, "logon_id": 1}, woken)).stdout
+    assert "further mailbox" not in text and "subscribed, but" not in text

@@ -51,10 +51,12 @@ def _utc(time: float) -> str:
 
 def _timelines(logs: Sequence[EventLog], rows: Sequence[tables.SessionRow]) -> list[timeline.Timeline]:
     """Of the sessions with the most trouble."""
-    by_name = {(log.name, session): log for log in logs for session in log.sessions}
+    by_name = {log.name: (log, timeline.by_session(log)) for log in logs}
     drawn: list[timeline.Timeline] = []
     for row in rows:
-        line = timeline.of(by_name[row.capture, row.session.session], row.session.session)
+        log, events = by_name[row.capture]
+        number_of = row.session.session
+        line = timeline.of(log, number_of, events[number_of]) if number_of in events else None
         if line:
             drawn.append(line)
         if len(drawn) == MAX_TIMELINES:

@@ -8,9 +8,9 @@ by its viewBox; strokes keep their width. Where marks would lie on each other, o
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from ..events import EventLog
+from ..events import EventLog, Followup, Notification, Wakeup
 from .wording import number, seconds
 
 WIDTH = 100_000  # a millionth of a capture would be more than a screen can show after any useful zoom
@@ -59,10 +59,29 @@ class Timeline:
     merged: int  # marks that another one stands for
 
 
-def _wait_marks(log: EventLog, session: int) -> Iterable[Mark]:
-    for event in log.wakeups:
-        if event.session != session:
-            continue
+@dataclass
+class Events:
+    """What a time line shows of a session."""
+
+    wakeups: list[Wakeup] = field(default_factory=list)
+    followups: list[Followup] = field(default_factory=list)
+    notifications: list[Notification] = field(default_factory=list)
+
+
+def by_session(log: EventLog) -> dict[int, Events]:
+    """The events of each session that has any."""
+    found: dict[int, Events] = {}
+    for wakeup in log.wakeups:
+        found.setdefault(wakeup.session, Events()).wakeups.append(wakeup)
+    for followup in log.followups:
+        found.setdefault(followup.session, Events()).followups.append(followup)
+    for notification in log.notifications:
+        found.setdefault(notification.session, Events()).notifications.append(notification)
+    return found
+
+
+def _wait_marks(events: Events) -> Iterable[Mark]:
+    for event in events.wakeups:
         bad = event.outcome in ("cut_off", "refused", "abandoned")
         what = f"{event.method_text} {_OUTCOMES.get(event.outcome, event.outcome)}"
         if event.closed_by:
@@ -78,22 +97,21 @@ def _wait_marks(log: EventLog, session: int) -> Iterable[Mark]:
             yield Mark(2, event.time, event.time, kind, f"Frame {event.frame}: {event.method_text}{followed}", event.frame)
 
 
-def _marks(log: EventLog, session: int) -> list[Mark]:
-    marks = list(_wait_marks(log, session))
-    for fetch in log.followups:
-        if fetch.session == session:
-            kind = "late" if fetch.latency > 1 else "fetch"
-            text = f"Frame {fetch.frame}: fetch {seconds(fetch.latency)} after the wake-up in frame {fetch.wakeup_in}, {number(fetch.notifications, 'notification')}"
-            marks.append(Mark(3, fetch.time, fetch.time, kind, text, fetch.frame))
-    for event in log.notifications:
-        if event.session == session:
-            lane, kind = 5, "other"
-            if event.type.startswith("NewMail"):
-                lane, kind = 4, "mail"
-            elif event.type.startswith("TableModified"):
-                lane, kind = 6, "table"
-            where = f" in {event.folder}" if event.folder else ""
-            marks.append(Mark(lane, event.time, event.time, kind, f"Frame {event.frame}: {event.type or 'notification'}{where}", event.frame))
+def _marks(events: Events) -> list[Mark]:
+    marks = list(_wait_marks(events))
+    for fetch in events.followups:
+        kind = "late" if fetch.latency > 1 else "fetch"
+        text = f"Frame {fetch.frame}: fetch {seconds(fetch.latency)} after the wake-up in frame {fetch.wakeup_in}"
+        text += f", {number(fetch.notifications, 'notification')}"
+        marks.append(Mark(3, fetch.time, fetch.time, kind, text, fetch.frame))
+    for event in events.notifications:
+        lane, kind = 5, "other"
+        if event.type.startswith("NewMail"):
+            lane, kind = 4, "mail"
+        elif event.type.startswith("TableModified"):
+            lane, kind = 6, "table"
+        text = f"Frame {event.frame}: {event.type or 'notification'}{f' in {event.folder}' if event.folder else ''}"
+        marks.append(Mark(lane, event.time, event.time, kind, text, event.frame))
     return marks
 
 
@@ -122,9 +140,9 @@ def _paths(marks: list[Mark], begin: float, span: float) -> tuple[list[Path], in
     return paths, len(marks) - len(paths)
 
 
-def of(log: EventLog, session: int) -> Timeline | None:
+def of(log: EventLog, session: int, events: Events) -> Timeline | None:
     """The time line of a session; None if there is nothing to draw."""
-    marks = _marks(log, session)
+    marks = _marks(events)
     if not marks:
         return None
     begin, end = log.times()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator, Sequence
 
@@ -42,17 +43,25 @@ def delayed(log: EventLog, waits: Sequence[Wakeup]) -> list[tuple[Notification, 
 
     No wake-up announced them: so the server may have had them ready since that wait ended.
     """
-    ends = {session: sorted(w.time for w in waits if w.session == session) for session in {w.session for w in waits}}
+    ends: dict[int, list[float]] = {}
+    for wait in sorted(waits, key=lambda event: event.time):
+        if wait.session:
+            ends.setdefault(wait.session, []).append(wait.time)
+    wakes: dict[int, list[float]] = {}
+    for event in log.wakeups:
+        if event.session in ends and event.outcome in ("pending", "timeout"):
+            wakes.setdefault(event.session, []).append(event.time)
+    mails: dict[int, list[Notification]] = {}
+    for notification in log.notifications:
+        if notification.session in ends and notification.type.startswith("NewMail"):
+            mails.setdefault(notification.session, []).append(notification)
     found = []
     for session, times_of_ends in ends.items():
-        if not session:
-            continue
-        woken = [w.time for w in log.wakeups if w.session == session and w.outcome in ("pending", "timeout")]
-        mails = [n for n in log.notifications if n.session == session and n.type.startswith("NewMail")]
-        for mail in mails:
-            before = [end for end in times_of_ends if end < mail.time]
-            if before and not any(before[-1] < wake <= mail.time for wake in woken):
-                found.append((mail, mail.time - before[-1]))
+        woken = sorted(wakes.get(session, []))
+        for mail in mails.get(session, []):
+            ended = bisect.bisect_left(times_of_ends, mail.time)  # ends before the mail
+            if ended and bisect.bisect_right(woken, times_of_ends[ended - 1]) == bisect.bisect_right(woken, mail.time):
+                found.append((mail, mail.time - times_of_ends[ended - 1]))
     return found
 
 
