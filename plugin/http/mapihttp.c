@@ -810,7 +810,7 @@ proto_reg_handoff_mapihttp(void)
     dissector_add_string("media_type", "application/mapi-http", handle);
     heur_dissector_add("http", dissect_mapihttp_heur, "MAPI over HTTP by X-RequestType", "mapihttp_http", proto_mapihttp,
                        HEURISTIC_ENABLE);
-    oxc_postdissector_add(postdissect);
+    oxc_postdissector_add(postdissect, proto_mapihttp);
     http_tcp_handle = find_dissector("http-over-tcp");
     http_tls_handle = find_dissector("http-over-tls");
     tls_handle = find_dissector("tls");

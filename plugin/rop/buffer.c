@@ -175,14 +175,16 @@ read_rop(oxc_rop_list_t *l, proto_tree *tree, int offset, const ropdef_rop_t *de
             oxc_pairing_find_request(l, r.rop);
     }
 
-    if (def->is_notification) {
+    if (def->is_notification && !proto_is_protocol_enabled(find_protocol_by_id(proto_oxcnotif))) {
+        /* Its bytes are accounted for, and what follows is read: nothing of it is shown. */
+        proto_tree_add_subtree(tree, l->tvb, offset, l->end - offset, ett_rop, &item, def->name);
+    } else if (def->is_notification) {
         item = proto_tree_add_item(tree, proto_oxcnotif, l->tvb, offset, l->end - offset, ENC_NA);
         proto_item_set_text(item, "%s", def->name);
+        sub = proto_item_add_subtree(item, ett_rop);
     } else if (tree) {
         sub = proto_tree_add_subtree(tree, l->tvb, offset, l->end - offset, ett_rop, &item, def->name);
     }
-    if (def->is_notification)
-        sub = proto_item_add_subtree(item, ett_rop);
     proto_tree_add_item(sub, hf_rop_id, l->tvb, offset, 1, ENC_NA);
     if (recovered)
         proto_tree_add_expert(sub, l->pinfo, &ei_recovered, l->tvb, offset, 1);
@@ -322,6 +324,13 @@ read_rop_size(oxc_rop_list_t *l, proto_tree *tree, int length)
     return size;
 }
 
+/* Who disables the protocol wants neither ROPs nor what they carry. */
+static bool
+is_enabled(void)
+{
+    return proto_is_protocol_enabled(find_protocol_by_id(proto_rop));
+}
+
 void
 oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, unsigned payload)
 {
@@ -333,6 +342,10 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
     proto_tree *sub;
     oxc_read_t r;
 
+    if (!is_enabled()) {
+        call_data_dissector(tvb, pinfo, tree);
+        return;
+    }
     l->tvb = tvb;
     l->pinfo = pinfo;
     l->pdu = pdu;
@@ -375,6 +388,8 @@ oxc_show_call_links(tvbuff_t *tvb, packet_info *pinfo _U_, proto_tree *tree, con
 {
     const oxc_call_t *call = pdu->call;
 
+    if (!is_enabled())
+        return;
     if (pdu->is_response && call->request)
         proto_item_set_generated(proto_tree_add_uint(tree, hf_request_in, tvb, 0, 0, call->request->frame));
     if (!pdu->is_response && call->response)

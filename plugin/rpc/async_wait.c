@@ -33,7 +33,6 @@ typedef struct {
     uint32_t client_port;
 } connection_t;
 
-static int proto_waits = -1;
 static int proto_parent = -1;
 static int ett_cut_off = -1;
 static unsigned connections;
@@ -48,7 +47,7 @@ find_connection(packet_info *pinfo)
     if (connections == 0 || pinfo->ptype != PT_TCP)
         return NULL;
     conversation = find_conversation_pinfo(pinfo, 0);
-    return conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_waits) : NULL;
+    return conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_parent) : NULL;
 }
 
 void
@@ -64,7 +63,7 @@ oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait)
         connection->ends_seen = oxc_tcp_ends_seen(pinfo);
         connection->open = wmem_list_new(wmem_file_scope());
         connection->where = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-        conversation_add_proto_data(find_or_create_conversation(pinfo), proto_waits, connection);
+        conversation_add_proto_data(find_or_create_conversation(pinfo), proto_parent, connection);
         connections++;
     }
     connection->client_port = pinfo->srcport;
@@ -91,7 +90,7 @@ oxc_async_wait_ends(packet_info *pinfo, oxc_call_t *wait)
 static void
 note_closed_by(packet_info *pinfo, oxc_closed_by_t closed_by)
 {
-    p_add_proto_data(wmem_file_scope(), pinfo, proto_waits, CLOSED_BY_KEY, GUINT_TO_POINTER(closed_by));
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_parent, CLOSED_BY_KEY, GUINT_TO_POINTER(closed_by));
 }
 
 /* The waits that were open, and from now on are not; NULL for none. Behind a Disconnect nobody waits for an answer. */
@@ -112,7 +111,7 @@ take_open_waits(packet_info *pinfo, connection_t *connection)
     connection->open = wmem_list_new(wmem_file_scope());
     connection->where = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
     if (lost)
-        p_add_proto_data(wmem_file_scope(), pinfo, proto_waits, LOST_WAITS_KEY, lost);
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_parent, LOST_WAITS_KEY, lost);
 }
 
 /* The TCP connection of this frame: does it end here? */
@@ -137,9 +136,9 @@ note_end_of_tcp(packet_info *pinfo)
 static void
 show_lost_waits(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
-    wmem_list_t *lost = (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_waits, LOST_WAITS_KEY);
+    wmem_list_t *lost = (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_parent, LOST_WAITS_KEY);
     oxc_closed_by_t closed_by =
-        (oxc_closed_by_t)GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_waits, CLOSED_BY_KEY));
+        (oxc_closed_by_t)GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_parent, CLOSED_BY_KEY));
     uint32_t which = CUT_OFF_WAKEUP;
 
     for (wmem_list_frame_t *at = lost ? wmem_list_head(lost) : NULL; at; at = wmem_list_frame_next(at), which++) {
@@ -159,7 +158,7 @@ oxc_async_waits_lost(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_cl
 {
     conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
     connection_t *connection =
-        conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_waits) : NULL;
+        conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_parent) : NULL;
 
     if (PINFO_FD_VISITED(pinfo) || !connection || wmem_list_count(connection->open) == 0)
         return;
@@ -188,7 +187,7 @@ forget(void)
 void
 oxc_async_waits_handoff(void)
 {
-    oxc_postdissector_add(postdissect);
+    oxc_postdissector_add(postdissect, proto_parent);
 }
 
 void
@@ -197,8 +196,6 @@ oxc_async_waits_register(int parent)
     static int *ett[] = {&ett_cut_off};
 
     proto_parent = parent;
-    proto_waits = proto_register_protocol_in_name_only("Waits of Exchange RPC", "Exchange RPC waits",
-                                                       "asyncemsmdb.waits", parent, FT_PROTOCOL);
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
     register_init_routine(forget);
 }

@@ -15,7 +15,6 @@
 static dissector_handle_t first_data_handle;
 static int proto_dcerpc = -1;
 static int proto_tcp = -1;
-static int proto_oxcnotif = -1;
 
 /* Who disables DCE/RPC's heuristic, or DCE/RPC, wants none of this. */
 static bool
@@ -122,7 +121,7 @@ has_owner(const packet_info *pinfo)
 {
     wmem_list_frame_t *last = wmem_list_tail(pinfo->layers);
 
-    if (last && GPOINTER_TO_INT(wmem_list_frame_data(last)) == proto_oxcnotif)
+    if (last && GPOINTER_TO_INT(wmem_list_frame_data(last)) == oxc_postdissector_layer())
         last = wmem_list_frame_prev(last);      /* the post-dissector itself */
     return last && GPOINTER_TO_INT(wmem_list_frame_data(last)) != proto_tcp &&
            !proto_is_frame_protocol(pinfo->layers, "dcerpc") && !proto_is_frame_protocol(pinfo->layers, "http");
@@ -170,7 +169,6 @@ proto_reg_handoff_oxc_port_owner(void)
         return;
     proto_dcerpc = proto_get_id_by_filter_name("dcerpc");
     proto_tcp = proto_get_id_by_filter_name("tcp");
-    proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
     first_data_handle = create_dissector_handle(dissect_first_data, proto_dcerpc);
-    oxc_postdissector_add(postdissect);
+    oxc_postdissector_add(postdissect, proto_get_id_by_filter_name("emsmdb"));
 }

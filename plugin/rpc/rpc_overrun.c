@@ -73,7 +73,7 @@ postdissect(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *unused 
 void
 proto_reg_handoff_oxc_rpc_overrun(void)
 {
-    oxc_postdissector_add(postdissect);
+    oxc_postdissector_add(postdissect, proto_emsmdb);
 }
 
 void

@@ -358,6 +358,6 @@ proto_reg_handoff_rpch(void)
                        HEURISTIC_ENABLE);
     heur_dissector_add("tls", dissect_rpch_tls_heur, "RPC over HTTP over TLS", "rpch_tls", proto_rpch,
                        HEURISTIC_ENABLE);
-    oxc_postdissector_add(watch_http);
+    oxc_postdissector_add(watch_http, proto_rpch);
     oxc_rpc_overrun_leave(is_channel);
 }

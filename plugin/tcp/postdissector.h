@@ -10,11 +10,14 @@
 #include "compat.h"
 
 /*
- * Calls fn for every frame after Wireshark's dissectors, in the order of registration. The plugin has one
- * post-dissector for all of these, since each costs captures without Exchange traffic time for every frame: fn must
- * find out quickly that it has nothing to do. What fn returns is not used.
+ * Calls fn for every frame after Wireshark's dissectors, in the order of registration, unless the protocol is disabled.
+ * The plugin has one post-dissector for all of these, since each costs captures without Exchange traffic time for every
+ * frame: fn must find out quickly that it has nothing to do. What fn returns is not used.
  */
-void oxc_postdissector_add(dissector_t fn);
+void oxc_postdissector_add(dissector_t fn, int proto);
+
+/* The protocol in whose name it is called: the last layer of a frame while it runs. */
+int oxc_postdissector_layer(void);
 
 /*
  * A connection that may be ours is in the capture: from now on there may be something to look for in any TCP segment.

@@ -14,7 +14,7 @@
 #include "tcp/postdissector.h"
 #include "tcp/tcp_payload.h"
 
-static int proto_overrun = -1;
+static int proto_oxcnotif = -1;
 static int proto_tcp = -1;
 static wmem_map_t *latest;      /* PDU of TCP -> oxc_overrun_t */
 
@@ -107,7 +107,7 @@ remember_overrun(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *
         return NULL;
     overrun = (oxc_overrun_t *)wmem_memdup(wmem_file_scope(), &found, sizeof found);
     wmem_map_insert(latest, pdu, overrun);
-    p_add_proto_data(wmem_file_scope(), pinfo, proto_overrun, (uint32_t)*of->proto, overrun);
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, ~(uint32_t)*of->proto, overrun);
     return overrun;
 }
 
@@ -118,7 +118,7 @@ recall_overrun(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of
     uint32_t seq;
 
     overrun =
-        (const oxc_overrun_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_overrun, (uint32_t)*of->proto);
+        (const oxc_overrun_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, ~(uint32_t)*of->proto);
     *data = overrun ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
     return *data ? overrun : NULL;
 }
@@ -149,9 +149,7 @@ oxc_overrun_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const ox
 void
 proto_register_oxc_reassembly_overrun(void)
 {
-    proto_overrun =
-        proto_register_protocol_in_name_only("Messages inside others", "Messages inside others", "oxcnotif.swallowed",
-                                             proto_get_id_by_filter_name("oxcnotif"), FT_PROTOCOL);
+    proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
     proto_tcp = proto_get_id_by_filter_name("tcp");
     latest = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
 }

@@ -17,7 +17,7 @@
 #define RECORD_HEADER 5         /* type, version, length (RFC 8446 5.1) */
 #define APPLICATION_DATA 23
 
-static int proto_hidden = -1;
+static int proto_oxcnotif = -1;
 
 typedef struct {
     bool said[2];               /* by direction */
@@ -62,11 +62,11 @@ static bool *
 said_of(packet_info *pinfo)
 {
     conversation_t *conversation = find_or_create_conversation(pinfo);
-    connection_t *connection = (connection_t *)conversation_get_proto_data(conversation, proto_hidden);
+    connection_t *connection = (connection_t *)conversation_get_proto_data(conversation, proto_oxcnotif);
 
     if (!connection) {
         connection = wmem_new0(wmem_file_scope(), connection_t);
-        conversation_add_proto_data(conversation, proto_hidden, connection);
+        conversation_add_proto_data(conversation, proto_oxcnotif, connection);
     }
     return &connection->said[pinfo->srcport < pinfo->destport];
 }
@@ -77,7 +77,7 @@ hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(
     bool *said;
 
     if (PINFO_FD_VISITED(pinfo))
-        return p_get_proto_data(wmem_file_scope(), pinfo, proto_hidden, (uint32_t)proto) != NULL;
+        return p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, (uint32_t)proto) != NULL;
     if (!oxc_postdissector_expected() || !proto_is_frame_protocol(pinfo->layers, "tls") || !is_ours(pinfo) ||
         !is_hidden(frame, pinfo))
         return false;
@@ -85,7 +85,7 @@ hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(
     if (*said)
         return false;
     *said = true;
-    p_add_proto_data(wmem_file_scope(), pinfo, proto_hidden, (uint32_t)proto, said);
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, (uint32_t)proto, said);
     return true;
 }
 
@@ -106,6 +106,5 @@ oxc_tls_show_undecrypted(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, 
 void
 proto_register_oxc_tls_undecrypted(void)
 {
-    proto_hidden = proto_register_protocol_in_name_only("TLS that hides ours", "TLS that hides ours", "oxcnotif.tls",
-                                                        proto_get_id_by_filter_name("oxcnotif"), FT_PROTOCOL);
+    proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
 }

@@ -560,7 +560,7 @@ proto_reg_handoff_oxc_push(void)
     dissector_add_for_decode_as_with_preference("udp.port", create_dissector_handle(dissect_by_user, proto_oxcnotif));
     heur_dissector_add("udp", dissect_heur, "Exchange push notification over UDP", "oxcnotif_push_udp", proto_oxcnotif,
                        HEURISTIC_ENABLE);
-    oxc_postdissector_add(dissect_empty);
+    oxc_postdissector_add(dissect_empty, proto_oxcnotif);
     proto_udp = proto_get_id_by_filter_name("udp");
 }
 
