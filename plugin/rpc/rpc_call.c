@@ -11,6 +11,7 @@
 #include <epan/address.h>
 #include <epan/expert.h>
 
+#include "rpc/rpc_fragments.h"
 #include "session/event.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
@@ -101,6 +102,7 @@ oxc_rpc_register(int parent)
     servers_of = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_ndr_register(parent);
+    oxc_rpc_fragments_register(parent);
     expert_register_field_array(expert_register_protocol(parent), ei, array_length(ei));
 }
 

@@ -101,9 +101,6 @@ void oxc_emsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint3
 void oxc_asyncemsmdb_fault(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator,
                            const oxc_rpc_state_t *state);
 
-/* The stub of a fragmented PDU without the padding that was between the fragments' stubs; mostly stub itself. */
-tvbuff_t *oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype);
-
 /*
  * Whoever has to know which stubs DCE/RPC hands out: fn is called for each of them by oxc_rpc_begin(). To be called once,
  * at registration.

@@ -7,6 +7,7 @@
 #include "rpc/rpc_fallback.h"
 
 #include "rpc/rpc_encrypted.h"
+#include "rpc/rpc_fragments.h"
 #include "rpc/rpc_inference.h"
 #include "tcp/postdissector.h"
 
@@ -46,17 +47,6 @@ typedef struct {
     bool ndr64;
 } context_t;
 
-/* The fragments of a request or response so far, and the padding between their stubs. */
-typedef struct {
-    uint32_t total;             /* bytes of the stub, with padding */
-    wmem_array_t *gaps;         /* gap_t; NULL while there are none */
-} fragments_t;
-
-typedef struct {
-    uint32_t offset;
-    uint32_t length;
-} gap_t;
-
 /* A request whose answer is still to come. */
 typedef struct {
     oxc_rpc_state_t *state;     /* NULL: it was not handed to us */
@@ -70,8 +60,7 @@ typedef struct {
     bool sealed;                /* said once that a stub cannot be decrypted */
     wmem_map_t *contexts;       /* id -> context_t */
     wmem_map_t *asked;          /* call id -> asked_t */
-    wmem_map_t *fragments[2];   /* of requests and of responses: call id -> fragments_t */
-    wmem_map_t *gathered[2];    /* the same: call id -> wmem_array_t of the stub's bytes so far */
+    oxc_rpc_fragments_t fragments;
 } connection_t;
 
 /* What the first visit found out about a PDU; later visits only show it. */
@@ -101,12 +90,6 @@ static uint32_t
 finding_key(uint32_t discriminator, uint8_t ptype)
 {
     return discriminator + ptype * UINT32_C(0x01000193);
-}
-
-static uint32_t
-padding_key(uint32_t discriminator, uint8_t ptype)
-{
-    return ~finding_key(discriminator, ptype);
 }
 
 static void
@@ -149,10 +132,7 @@ get_connection(conversation_t *conversation)
         connection = wmem_new0(wmem_file_scope(), connection_t);
         connection->contexts = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         connection->asked = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-        for (int i = 0; i < 2; i++) {
-            connection->fragments[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-            connection->gathered[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-        }
+        oxc_rpc_fragments_init(&connection->fragments);
         conversation_add_proto_data(conversation, proto_emsmdb, connection);
         oxc_postdissector_expect();
     }
@@ -183,76 +163,6 @@ interface_of(const connection_t *connection, const oxc_rpc_pdu_t *pdu, bool *ndr
     return context->interface;
 }
 
-/* ---- padding of fragments ---- */
-
-/*
- * A verifier is aligned, to 4 or 16 bytes, by padding behind the stub (MS-RPCE 2.2.2.11), in every fragment. When
- * Wireshark puts the fragments of a stub together, it leaves the padding of all but the last in: we take it out again.
- */
-static void
-note_padding(packet_info *pinfo, conversation_t *conversation, const oxc_rpc_pdu_t *pdu)
-{
-    connection_t *connection = get_connection(conversation);
-    wmem_map_t *map = connection->fragments[pdu->ptype == PDU_RESP];
-    fragments_t *fragments;
-
-    if (connection->bound && !connection->ours)
-        return;
-    fragments = (fragments_t *)wmem_map_lookup(map, GUINT_TO_POINTER(pdu->call_id));
-    if (!fragments || pdu->flags & RPC_FLAG_FIRST) {
-        fragments = wmem_new0(wmem_file_scope(), fragments_t);
-        wmem_map_insert(map, GUINT_TO_POINTER(pdu->call_id), fragments);
-    }
-    fragments->total += (uint32_t)(pdu->stub_end - pdu->stub);
-    if (pdu->flags & RPC_FLAG_LAST) {
-        if (fragments->gaps)
-            p_add_proto_data(wmem_file_scope(), pinfo, proto_emsmdb,
-                             padding_key(oxc_rpc_discriminator(conversation, pdu->call_id), pdu->ptype), fragments);
-        wmem_map_remove(map, GUINT_TO_POINTER(pdu->call_id));
-        return;
-    }
-    if (pdu->padding) {
-        gap_t gap = { fragments->total, pdu->padding };
-
-        if (!fragments->gaps)
-            fragments->gaps = wmem_array_new(wmem_file_scope(), sizeof gap);
-        wmem_array_append_one(fragments->gaps, gap);
-        fragments->total += pdu->padding;
-    }
-}
-
-tvbuff_t *
-oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype)
-{
-    const fragments_t *fragments = (const fragments_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_emsmdb,
-                                                                         padding_key(discriminator, ptype));
-    uint32_t length, from = 0, to = 0;
-    uint8_t *bytes;
-
-    if (!fragments)
-        return stub;
-    /* Only if this is what the fragments were put together to; verification trailer and last padding may be off it. */
-    length = tvb_captured_length(stub);
-    if (length > fragments->total || length != tvb_reported_length(stub))
-        return stub;
-    bytes = (uint8_t *)wmem_alloc(pinfo->pool, length);
-    for (unsigned i = 0; i <= wmem_array_get_count(fragments->gaps); i++) {
-        const gap_t *gap = i < wmem_array_get_count(fragments->gaps)
-                               ? (const gap_t *)wmem_array_index(fragments->gaps, i) : NULL;
-        uint32_t end = gap ? gap->offset : length;
-
-        if (end > length || (gap && gap->length > length - end))
-            return stub;
-        tvb_memcpy(stub, bytes + to, (int)from, end - from);
-        to += end - from;
-        if (gap)
-            from = end + gap->length;
-    }
-    stub = tvb_new_child_real_data(stub, bytes, to, (int)to);
-    add_new_data_source(pinfo, stub, "Stub without padding");
-    return stub;
-}
-
 /* ---- the first visit ---- */
 
 static finding_t *
@@ -277,47 +187,13 @@ new_value(packet_info *pinfo, uint16_t opnum, bool ndr64, bool is_request)
     return value;
 }
 
-/* More than any stub of the interface has: 1 MB of ROPs (MS-OXCRPC 3.1.4.2.1.2) and what goes with them. */
-#define MAX_GATHERED 0x110000
-
-/*
- * Puts the fragments of a stub together that DCE/RPC leaves alone, because bind or request was not captured. True if
- * the stub is whole now.
- */
+/* The stub is whole now. */
 static bool
 gather(connection_t *connection, oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface)
 {
-    wmem_map_t *map = connection->gathered[pdu->ptype == PDU_RESP];
-    void *key = GUINT_TO_POINTER(pdu->call_id);
-    unsigned length = (unsigned)(pdu->stub_end - pdu->stub);
-    wmem_array_t *bytes;
-
-    if (oxc_rpc_is_whole(pdu))
-        return true;
-    bytes = (wmem_array_t *)wmem_map_lookup(map, key);
-    if (pdu->flags & RPC_FLAG_FIRST) {
-        if (interface == OXC_RPC_NEITHER && !oxc_rpc_may_carry_rops(pdu))
-            return false;
-        if (bytes)
-            wmem_destroy_array(bytes);
-        bytes = wmem_array_new(wmem_file_scope(), 1);
-        wmem_map_insert(map, key, bytes);
-    }
-    if (!bytes)
-        return false;
-    if (length > MAX_GATHERED - wmem_array_get_count(bytes)) {
-        wmem_map_remove(map, key);
-        wmem_destroy_array(bytes);
-        return false;
-    }
-    if (length > 0)
-        wmem_array_append(bytes, tvb_get_ptr(pdu->tvb, pdu->stub, (int)length), length);
-    if (!(pdu->flags & RPC_FLAG_LAST))
-        return false;
-    wmem_map_remove(map, key);
-    length = wmem_array_get_count(bytes);
-    pdu->assembled = tvb_new_child_real_data(pdu->tvb, (const uint8_t *)wmem_array_get_raw(bytes), length, (int)length);
-    return true;
+    return oxc_rpc_is_whole(pdu) ||
+           oxc_rpc_fragments_gather(&connection->fragments, pdu,
+                                    interface != OXC_RPC_NEITHER || oxc_rpc_may_carry_rops(pdu));
 }
 
 static void
@@ -582,6 +458,16 @@ look_at_pdu(packet_info *pinfo, proto_tree *tree, oxc_rpc_pdu_t *pdu, wmem_array
         show_exception(pdu->tvb, pinfo, tree, EXCEPT_CODE, GET_MESSAGE);
     }
     ENDTRY;
+}
+
+static void
+note_padding(packet_info *pinfo, conversation_t *conversation, const oxc_rpc_pdu_t *pdu)
+{
+    connection_t *connection = get_connection(conversation);
+
+    if (!connection->bound || connection->ours)
+        oxc_rpc_fragments_note_padding(pinfo, &connection->fragments,
+                                       oxc_rpc_discriminator(conversation, pdu->call_id), pdu);
 }
 
 /* Before DCE/RPC puts them together. */
