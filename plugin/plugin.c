@@ -36,7 +36,7 @@ static const proto_plugin rooms[] = {
     { proto_register_emsmdb, proto_reg_handoff_emsmdb },
     { proto_register_asyncemsmdb, proto_reg_handoff_asyncemsmdb },
     { proto_register_oxc_rpc_fallback, proto_reg_handoff_oxc_rpc_fallback },
-    { NULL, proto_reg_handoff_oxc_port_owner },
+    { proto_register_oxc_port_owner, proto_reg_handoff_oxc_port_owner },
     { proto_register_oxc_rpc_overrun, proto_reg_handoff_oxc_rpc_overrun },
     { proto_register_oxc_push, proto_reg_handoff_oxc_push },
     { proto_register_rpch, proto_reg_handoff_rpch },
@@ -46,8 +46,7 @@ static void
 register_rooms(void)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(rooms); i++)
-        if (rooms[i].register_protoinfo)
-            rooms[i].register_protoinfo();
+        rooms[i].register_protoinfo();
 }
 
 static void

@@ -34,6 +34,7 @@ void proto_register_asyncemsmdb(void);
 void proto_reg_handoff_asyncemsmdb(void);
 void proto_register_oxc_rpc_fallback(void);
 void proto_reg_handoff_oxc_rpc_fallback(void);
+void proto_register_oxc_port_owner(void);
 void proto_reg_handoff_oxc_port_owner(void);
 void proto_register_oxc_rpc_overrun(void);
 void proto_reg_handoff_oxc_rpc_overrun(void);

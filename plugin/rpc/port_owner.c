@@ -12,7 +12,7 @@
 #include "tcp/reassembly_overrun.h"
 #include "tcp/tcp_payload.h"
 
-static dissector_handle_t first_data_handle;
+static int proto_owner = -1;
 static int proto_dcerpc = -1;
 static int proto_tcp = -1;
 
@@ -24,6 +24,8 @@ is_dcerpc_enabled(void)
 
     return entry && entry->enabled && proto_is_protocol_enabled(find_protocol_by_id(proto_dcerpc));
 }
+
+static dissector_handle_t port_owner[OXC_RPC_LAST_PORT - OXC_RPC_FIRST_PORT + 1];
 
 /*
  * Is this certainly Exchange's RPC? The first thing said on a connection is a bind that names one of our interfaces or,
@@ -50,40 +52,50 @@ is_exchange_rpc(tvbuff_t *tvb)
     return tvb_get_uint8(tvb, 1) == 0 && pdu.flags & RPC_FLAG_FIRST && oxc_rpc_sure_length(tvb, 0) != 0;
 }
 
-/* ---- ports of X11 ---- */
-
 /*
- * TCP ports 6001 to 6004 belong to X11 displays in Wireshark. X11 takes a bind for a request of several kilobytes and
- * asks TCP for the rest, so that nobody else is asked about the calls behind it: looking on from behind, as below, comes
- * too late. The owner of a port comes before all heuristics, but after the dissector of a conversation. So a segment
- * without data, such as that which opens a connection, gives the connection to this dissector until the first data tell:
- * Exchange's RPC it takes, and all else it gives back before it has touched it.
+ * TCP ports 6001 to 6004 belong to X11 displays in Wireshark, and the owner of a port comes before all heuristics; only
+ * the dissector of a conversation comes before it. That cannot be set before the first data are seen, and then X11 takes a
+ * PDU for a request of several kilobytes and asks TCP for the rest, so that nobody else is asked about the calls behind
+ * it: looking on from behind, as below, comes too late, and a capture that begins in the middle of a connection has no
+ * segment before the first data. So this dissector stands in front of the owner: a connection of Exchange's RPC it
+ * claims, everything else it passes on as it came. It is registered in the owner's name (which adds no layer, and goes
+ * when the owner is disabled). If the user changes the owner's ports in the preferences, those win.
  */
 static int
-dissect_first_data(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+dissect_port(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
-    bool is_ours = is_dcerpc_enabled() && is_exchange_rpc(tvb);
+    uint32_t port = pinfo->match_uint;
+    conversation_t *conversation;
 
-    if (conversation && !PINFO_FD_VISITED(pinfo))
-        conversation_set_dissector_from_frame_number(conversation, pinfo->num,
-                                                     is_ours ? oxc_rpc_connection_handle() : NULL);
-    return is_ours ? oxc_rpc_dissect_connection(tvb, pinfo, tree, data) : 0;
-}
-
-static bool
-is_port_of_x11(uint32_t port)
-{
-    return port >= OXC_RPC_FIRST_PORT && port <= OXC_RPC_LAST_PORT;
+    /* We stand aside: whom we call is to reassemble as if TCP had called. */
+    pinfo->can_desegment = pinfo->saved_can_desegment;
+    if (is_dcerpc_enabled() && is_exchange_rpc(tvb)) {
+        conversation = find_or_create_conversation(pinfo);
+        if (!PINFO_FD_VISITED(pinfo))
+            conversation_set_dissector_from_frame_number(conversation, pinfo->num, oxc_rpc_connection_handle());
+        return call_dissector_only(oxc_rpc_connection_handle(), tvb, pinfo, tree, data);
+    }
+    if (port < OXC_RPC_FIRST_PORT || port > OXC_RPC_LAST_PORT)
+        return 0;
+    return call_dissector_only(port_owner[port - OXC_RPC_FIRST_PORT], tvb, pinfo, tree, data);
 }
 
 static void
-wait_for_data(packet_info *pinfo)
+stand_before_port_owners(void)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    dissector_table_t ports = find_dissector_table("tcp.port");
+    dissector_handle_t handle = NULL;
 
-    if (conversation && !conversation_get_dissector(conversation, pinfo->num))
-        conversation_set_dissector_from_frame_number(conversation, pinfo->num, first_data_handle);
+    for (uint32_t port = OXC_RPC_FIRST_PORT; port <= OXC_RPC_LAST_PORT; port++) {
+        dissector_handle_t owner = dissector_get_uint_handle(ports, port);
+
+        if (!owner)
+            continue;
+        port_owner[port - OXC_RPC_FIRST_PORT] = owner;
+        if (!handle)
+            handle = create_dissector_handle(dissect_port, proto_owner);
+        dissector_add_uint("tcp.port", port, handle);
+    }
 }
 
 /* ---- any port ---- */
@@ -143,16 +155,9 @@ postdissect(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *unused 
 
     if (PINFO_FD_VISITED(pinfo) || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
         return 0;
-    data = NULL;
-    if (is_port_of_x11(pinfo->srcport) || is_port_of_x11(pinfo->destport)) {
-        data = oxc_tcp_payload(frame, pinfo, &seq);
-        if (!data)
-            wait_for_data(pinfo);
-    }
     if (!has_owner(pinfo))
         return 0;
-    if (!data)
-        data = oxc_tcp_payload(frame, pinfo, &seq);
+    data = oxc_tcp_payload(frame, pinfo, &seq);
     if (!data || !tvb_bytes_exist(data, 0, RPC_HEADER_SIZE) || tvb_get_ntohs(data, 0) != 0x0500 ||
         !identifies_itself(pinfo, data) || oxc_overrun_is_possible(pinfo) || !is_dcerpc_enabled())
         return 0;
@@ -169,6 +174,17 @@ proto_reg_handoff_oxc_port_owner(void)
         return;
     proto_dcerpc = proto_get_id_by_filter_name("dcerpc");
     proto_tcp = proto_get_id_by_filter_name("tcp");
-    first_data_handle = create_dissector_handle(dissect_first_data, proto_dcerpc);
+    stand_before_port_owners();
     oxc_postdissector_add(postdissect, proto_get_id_by_filter_name("emsmdb"));
+}
+
+void
+proto_register_oxc_port_owner(void)
+{
+    int proto_x11 = proto_get_id_by_filter_name("x11");
+
+    if (proto_x11 <= 0)
+        proto_x11 = proto_get_id_by_filter_name("emsmdb");
+    proto_owner = proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
+                                                       proto_x11, FT_PROTOCOL);
 }

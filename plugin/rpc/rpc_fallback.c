@@ -539,8 +539,8 @@ dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
 }
 
 /* A connection that was claimed: whatever is no PDU in it is at least not another protocol's. */
-int
-oxc_rpc_dissect_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+static int
+dissect_rpc_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     if (!dissect_stream(tvb, pinfo, tree, data))
         call_data_dissector(tvb, pinfo, tree);
@@ -563,7 +563,7 @@ proto_reg_handoff_oxc_rpc_fallback(void)
         return;
     heur_dissector_add("tcp", dissect_rpc_heur, "Exchange RPC in DCE/RPC over TCP", "emsmdb_tcp", proto_dcerpc,
                        HEURISTIC_ENABLE);
-    rpc_connection_handle = create_dissector_handle(oxc_rpc_dissect_connection, proto_dcerpc);
+    rpc_connection_handle = create_dissector_handle(dissect_rpc_connection, proto_dcerpc);
 }
 
 void

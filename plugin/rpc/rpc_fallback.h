@@ -24,7 +24,4 @@ void oxc_rpc_dissect_pdus(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree);
  */
 dissector_handle_t oxc_rpc_connection_handle(void);
 
-/* What that dissector is: all of the data are its own. */
-int oxc_rpc_dissect_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data);
-
 #endif /* OXCNOTIF_RPC_FALLBACK_H */
