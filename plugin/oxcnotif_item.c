@@ -36,6 +36,8 @@ oxc_item_tree(tvbuff_t *tvb, packet_info *pinfo _U_, proto_tree *tree, const cha
     proto_tree *root;
     proto_item *item;
 
+    if (!proto_is_protocol_enabled(find_protocol_by_id(proto_oxcnotif)))
+        return NULL;
     if (!tree || is_ours(transport))
         return tree;
     root = proto_tree_get_root(tree);

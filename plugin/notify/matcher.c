@@ -559,7 +559,7 @@ watch_time(tvbuff_t *tvb _U_, packet_info *pinfo, proto_tree *tree _U_, void *da
 void
 oxc_matcher_register(void)
 {
-    oxc_postdissector_add(watch_time);
+    oxc_postdissector_add(watch_time, proto_get_id_by_filter_name("oxcnotif"));
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_polling_register();

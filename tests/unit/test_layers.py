@@ -23,7 +23,7 @@ BELOW = {
     "http": {"payload", "rop", "session", "tcp"},
     "rpc": {"payload", "rop", "session", "tcp", "udp"},
     "rpch": {"rpc", "session", "tcp"},
-    "notify": {"session"},
+    "notify": {"session", "tcp"},
 }
 # Longer than they should be.
 TOO_LONG = {"emsmdb.c", "rpch_stream.c", "mapihttp.c", "mapihttp_transaction.c", "notify.c", "push.c"}
