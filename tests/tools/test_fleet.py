@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import pathlib
@@ -25,7 +26,7 @@ pytest.importorskip("distributed")
 COMMAND = tools.REPOSITORY / "scripts" / "oxcnotif"
 sys.path.insert(0, str(tools.REPOSITORY / "tools"))
 
-from oxcnotif.fleet import clients, decode, headers, links, packets, plan  # noqa: E402  (after the path is set)
+from oxcnotif.fleet import bulk, clients, decode, headers, links, packets, plan  # noqa: E402  (after the path is set)
 
 
 def start(*words: object, **environment: str) -> subprocess.Popen[str]:
@@ -236,10 +237,11 @@ def test_client_is_the_end_that_opens_a_connection_or_has_fewer():
     answer = key("10.0.0.9", 80, "10.0.0.1", 1000)
     late = [key("10.0.0.2", port, "10.0.0.9", 443) for port in (1001, 1002)]
     datagram = key("10.0.0.9", 5000, "10.0.0.1", 2500, protocol=17)
+    fragment = headers.key_of(6, 0, "10.0.0.9", "10.0.0.1", None)
     strangers = key("10.0.0.7", 5000, "10.0.0.8", 6000, protocol=17)
-    found = clients.assign([opened, answer, *late, datagram, strangers, b"", b"?"])
+    found = clients.assign([opened, answer, *late, datagram, fragment, strangers, b"", b"?"])
     address = {key: found.addresses[unit] if unit >= 0 else None for key, unit in found.flows.items()}
-    assert address[opened] == address[answer] == address[datagram] == bytes((10, 0, 0, 1))
+    assert address[opened] == address[answer] == address[datagram] == address[fragment] == bytes((10, 0, 0, 1))
     assert address[late[0]] == address[late[1]] == bytes((10, 0, 0, 2))
     assert address[b""] is None and found.guessed == 2
     assert [sorted(found.addresses[unit][3] for unit in pair) for pair in found.joined] == [[7, 8]]
@@ -263,3 +265,34 @@ def test_what_keys_tie_together(found, joined):
         union.add()
     links.join([links.Link(*one) for one in found], union, lambda address: 1 if address == bytes((10, 0, 0, 1)) else None)
     assert (union.find(0) == union.find(1)) is joined
+
+
+TYPES = {"integer": "long", "number": "double", "boolean": "boolean", "string": ("keyword", "text")}
+
+
+def test_mapping_of_opensearch_has_every_member_of_events():
+    schema = json.loads((tools.REPOSITORY / "docs" / "events.schema.json").read_text())
+    template = json.loads((tools.REPOSITORY / "docs" / "opensearch-events.json").read_text())
+    mapping = template["template"]["mappings"]["properties"]
+    members = {name: what for kind in schema["oneOf"] for name, what in kind["properties"].items()}
+    assert set(mapping) == set(members) | {"@timestamp", "file", "file_frame"}
+    for name, what in members.items():
+        example = what.get("enum", [what.get("const")])[0]
+        kind = what.get("type") or ("integer" if isinstance(example, int) else "string")
+        assert mapping[name]["type"] in TYPES[kind], name
+
+
+def test_bulk_lines_are_pairs_with_one_id_for_each_event():
+    lines = [b'{"version":1,"event":"notification","frame":5,"time":1767603600.016992000}\n'] * 2
+    lines += [b'{"version":1,"event":"table","frame":6}\n', b'{"version":1,"event":"capture","frames":9,"first":1.000000001}\n']
+    stream = io.BytesIO()
+    assert bulk.write(lines, "oxcnotif-events", stream) == 4
+    pairs = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert len(pairs) == 8 and len({pair["index"]["_id"] for pair in pairs[::2]}) == 4
+    assert all(pair["index"]["_index"] == "oxcnotif-events" for pair in pairs[::2])
+    assert [pair.pop("@timestamp", None) for pair in pairs[1::2]] == [
+        "2026-01-05T09:00:00.016992000Z", "2026-01-05T09:00:00.016992000Z", None, "1970-01-01T00:00:01.000000001Z"]
+    assert pairs[1::2] == [json.loads(line) for line in lines]
+    again = io.BytesIO()
+    bulk.write(lines, "oxcnotif-events", again)
+    assert again.getvalue() == stream.getvalue()

@@ -64,7 +64,7 @@ class _Roles:
         self.callers: set[bytes] = set()
         peers: dict[End, set[End]] = collections.defaultdict(set)
         for flow in flows:
-            if flow.protocol != headers.TCP:
+            if flow.protocol != headers.TCP or not (flow.source_port or flow.target_port):
                 continue
             source, target = (flow.source, flow.source_port), (flow.target, flow.target_port)
             peers[source].add(target)
@@ -111,7 +111,9 @@ def assign(keys: Iterable[bytes]) -> Clients:
     numbers: dict[bytes, int] = {}
     units: dict[bytes, int] = {}
     joined: set[tuple[int, int]] = set()
-    clients = {flow: roles.tcp_client(flow, opened) for flow in known if flow.protocol == headers.TCP}
+    # A later fragment has no ports: it goes where the addresses say, as datagrams do.
+    clients = {flow: roles.tcp_client(flow, opened) for flow in known
+               if flow.protocol == headers.TCP and (flow.source_port or flow.target_port)}
     callers = set(clients.values())
 
     def unit(address: bytes) -> int:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import os
 import pathlib
+import re
 
 from ..errors import Problem, Status, bad_input
 
@@ -22,10 +23,13 @@ def _fleet(arguments: argparse.Namespace) -> Status:
         settings.append(f"tls.keylog_file:{os.path.abspath(arguments.key_log)}")
     if min(arguments.workers, arguments.part_frames) < 1 or arguments.memory < 0:
         raise Problem(Status.USAGE, "--workers and --part-frames are at least 1, --memory at least 0")
+    if arguments.bulk and not re.fullmatch(r"[a-z0-9][a-z0-9._-]*", arguments.bulk):
+        raise Problem(Status.USAGE, f"{arguments.bulk} is no name of an index: lower case letters, digits and . _ -")
     options = tuple(word for setting in settings for word in ("-o", setting))
     tool = decode.Tool(os.environ.get("OXCNOTIF_TSHARK", "tshark"), options, arguments.memory << 20, arguments.one_pass)
     wanted = run.Wanted(tuple(map(pathlib.Path, arguments.inputs)), pathlib.Path(arguments.output).absolute(),
-                        arguments.workers, arguments.scheduler, arguments.memory, arguments.part_frames, tool)
+                        arguments.workers, arguments.scheduler, arguments.memory, arguments.part_frames, tool,
+                        not arguments.no_report, arguments.bulk)
     return run.Fleet(wanted).run()
 
 
@@ -50,4 +54,6 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     fleet.add_argument("--one-pass", action="store_true",
                        help="read each packet once: faster, without what only later packets show (abandoned waits, datagrams "
                        "before their port is known)")
+    fleet.add_argument("--no-report", action="store_true", help="no page: it takes about 1 kB of memory for each event")
+    fleet.add_argument("--bulk", metavar="INDEX", help="write OUT/events.bulk.ndjson, too: a bulk request of OpenSearch")
     fleet.set_defaults(run=_fleet)

@@ -56,7 +56,7 @@ class Tool:
     def has_plugin(self) -> bool:
         """Whether this tshark knows the plugin. Raises OSError if it cannot be started."""
         with tempfile.TemporaryFile() as errors:
-            process = self.start(["-G", "plugins"], subprocess.DEVNULL, subprocess.PIPE, errors)
+            process = dataclasses.replace(self, memory=0).start(["-G", "plugins"], subprocess.DEVNULL, subprocess.PIPE, errors)
             return b"oxcnotif" in process.communicate()[0]
 
     def start(self, words: list[str], stdin: int, stdout: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -14,6 +14,7 @@ from typing import Any
 from ..errors import Problem, Status
 
 ATTEMPTS = 3
+LEAST_MEMORY = 512 << 20     # a worker itself needs some of it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +118,11 @@ def engine(workers: int, scheduler: str | None, memory: int, folder: pathlib.Pat
     for name in ("distributed", "distributed.nanny", "distributed.worker", "distributed.scheduler", "bokeh", "tornado"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     settings = {"temporary-directory": str(folder), "distributed.scheduler.allowed-failures": ATTEMPTS,
-                "distributed.logging.distributed": "critical", "distributed.worker.daemon": True}
+                "distributed.logging.distributed": "critical", "distributed.worker.daemon": True,
+                # Dask looks at what its workers do 100 times a second, which costs more than the work does.
+                "distributed.worker.profile.interval": "10s", "distributed.worker.profile.cycle": "100s",
+                "distributed.worker.profile.low-level": False, "distributed.admin.system-monitor.interval": "10s",
+                "distributed.worker.memory.monitor-interval": "1s"}
     with dask.config.set(settings), contextlib.ExitStack() as stack:
         if scheduler:
             try:
@@ -126,7 +131,7 @@ def engine(workers: int, scheduler: str | None, memory: int, folder: pathlib.Pat
                 raise Problem(Status.USAGE, f"no scheduler answers at {scheduler}") from error
         else:
             cluster = stack.enter_context(distributed.LocalCluster(
-                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=memory or None,
+                n_workers=workers, threads_per_worker=1, processes=True, memory_limit=max(memory, LEAST_MEMORY) if memory else None,
                 dashboard_address=None, local_directory=str(folder), silence_logs=logging.CRITICAL))
             client = distributed.Client(cluster)
         yield Engine(stack.enter_context(client))

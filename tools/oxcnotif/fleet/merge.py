@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import array
 import collections
+import contextlib
 import dataclasses
-import heapq
 import json
+import mmap
+import os
 import pathlib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import IO, Any
 
 import numpy
@@ -48,11 +51,14 @@ def read_links(number: int, events: pathlib.Path, unit: numpy.ndarray) -> Decode
     return decoded
 
 
-def session_numbers(parts: Sequence[Decoded], owns: Callable[[int, int], bool]) -> dict[tuple[int, int], int]:
-    """(part, number in it) -> number in the merged capture: sessions count in the order of their first frame."""
+def session_numbers(parts: Sequence[Decoded], owns: Callable[[int, int], bool]) -> dict[int, dict[int, int]]:
+    """Part -> number in it -> number in the merged capture: sessions count in the order of their first frame."""
     found = sorted((frame, part.number, number) for part in parts for frame, number in part.sessions
                    if owns(part.number, frame))
-    return {(part, number): place for place, (_, part, number) in enumerate(found, 1)}
+    numbers: dict[int, dict[int, int]] = collections.defaultdict(dict)
+    for place, (_, part, number) in enumerate(found, 1):
+        numbers[part][number] = place
+    return numbers
 
 
 @dataclasses.dataclass
@@ -65,32 +71,10 @@ class Counts:
     diagnoses: collections.Counter[str] = dataclasses.field(default_factory=collections.Counter)
     inferred: int = 0
 
-
-class _Part:
-    """The events of a part, with the numbers of the merged capture."""
-
-    def __init__(self, part: Decoded, numbers: dict[tuple[int, int], int], owns: Callable[[int, int], bool]):
-        self.part, self.owns = part, owns
-        self.numbers = {number: place for (of, number), place in numbers.items() if of == part.number}
-
-    def _session(self, match: re.Match[bytes]) -> bytes:
-        return b'"session":%d' % self.numbers.get(int(match[1]), 0)
-
-    def _in_text(self, match: re.Match[bytes]) -> bytes:
-        number = int(match[1])
-        return b"session %d" % self.numbers.get(number, number)
-
-    def lines(self) -> Iterator[tuple[int, bytes]]:
-        with open(self.part.events, "rb") as stream:
-            for stored in stream:
-                number, _, line = stored.partition(b"\t")
-                frame = int(number)
-                if not self.owns(self.part.number, frame):
-                    continue
-                line = _SESSION.sub(self._session, line, count=1)
-                if b'"text":"' in line:
-                    line = _TEXT.sub(lambda match: _IN_TEXT.sub(self._in_text, match[0]), line)
-                yield frame, line
+    def add(self, other: Counts) -> None:
+        for name in ("events", "outcomes", "followups", "diagnoses"):
+            getattr(self, name).update(getattr(other, name))
+        self.inferred += other.inferred
 
 
 _EVENT = re.compile(rb'"event":"([a-z]+)"')
@@ -128,13 +112,64 @@ def capture_line(parts: Sequence[Decoded], owns: Callable[[int, int], bool], kno
     return ("{" + ",".join(f'"{name}":{value}' for name, value in members.items()) + "}\n").encode()
 
 
-def write(parts: Sequence[Decoded], owns: Callable[[int, int], bool], stream: IO[bytes]) -> Counts:
-    """Writes the merged events. owns(part, frame): whether this part is the one that decoded the frame's client with all that
-    it belongs together with."""
-    numbers = session_numbers(parts, owns)
+@dataclasses.dataclass(frozen=True)
+class Finish:
+    """What a worker needs to give a part its last form. owners: the file with the part that each frame is decoded in."""
+
+    number: int
+    events: str
+    sessions: dict[int, int]
+    owners: str
+    result: str
+
+
+def finish(part: Finish) -> Counts:
+    """Writes the events of a part with the numbers of the merged capture, without those of clients that were decoded again
+    in another part; and beside them their frames and lengths."""
     counts = Counts()
-    streams = [_Part(part, numbers, owns).lines() for part in parts]
-    for _, line in heapq.merge(*streams, key=lambda event: event[0]):
-        stream.write(line)
-        _count(counts, line)
+    owners = numpy.load(part.owners, mmap_mode="r")
+    mine = {int(frame) for frame in numpy.flatnonzero(owners == part.number) + 1}
+    frames, lengths = array.array("I"), array.array("I")
+
+    def session(match: re.Match[bytes]) -> bytes:
+        return b'"session":%d' % part.sessions.get(int(match[1]), 0)
+
+    def in_text(match: re.Match[bytes]) -> bytes:
+        number = int(match[1])
+        return b"session %d" % part.sessions.get(number, number)
+
+    with open(part.events, "rb") as source, open(part.result, "wb") as stream:
+        for stored in source:
+            number, _, line = stored.partition(b"\t")
+            frame = int(number)
+            if frame not in mine:
+                continue
+            line = _SESSION.sub(session, line, count=1)
+            if b'"text":"' in line:
+                line = _TEXT.sub(lambda match: _IN_TEXT.sub(in_text, match[0]), line)
+            stream.write(line)
+            frames.append(frame)
+            lengths.append(len(line))
+            _count(counts, line)
+    numpy.save(f"{part.result}.npy", numpy.array([frames, lengths], dtype=numpy.uint32))
     return counts
+
+
+def write(finished: Sequence[Finish], stream: IO[bytes]) -> None:
+    """Writes the events of all parts in the order of their frames. All events of a frame are of one part."""
+    tables = [numpy.load(f"{part.result}.npy") for part in finished]
+    frames = numpy.concatenate([table[0] for table in tables])
+    part_of = numpy.concatenate([numpy.full(table.shape[1], number) for number, table in enumerate(tables)])
+    lengths = numpy.concatenate([table[1] for table in tables]).astype(numpy.int64)
+    starts = numpy.concatenate([numpy.cumsum(table[1], dtype=numpy.int64) - table[1] for table in tables])
+    order = numpy.argsort(frames, kind="stable")
+    with contextlib.ExitStack() as stack:
+        maps: list[mmap.mmap | bytes] = []
+        for part in finished:
+            source = stack.enter_context(open(part.result, "rb"))
+            maps.append(stack.enter_context(mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ))
+                        if os.fstat(source.fileno()).st_size else b"")
+        for at in range(0, len(order), 65536):
+            some = order[at:at + 65536]
+            stream.write(b"".join([maps[part][start:start + length] for part, start, length in
+                                   zip(part_of[some].tolist(), starts[some].tolist(), lengths[some].tolist())]))

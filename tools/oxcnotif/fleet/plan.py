@@ -75,11 +75,11 @@ class Traffic:
     known: dict[str, str]               # members of the event "capture"
     until: str                          # the last time, in seconds
 
+    def __post_init__(self) -> None:
+        self._numbers = {address: number for number, address in enumerate(self.clients.addresses)}
+
     def address(self, address: bytes) -> int | None:
-        try:
-            return self.clients.addresses.index(address)
-        except ValueError:
-            return None
+        return self._numbers.get(address)
 
 
 def traffic(indexes: Sequence[packets.Index]) -> Traffic:

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy
 
+from .. import sources
 from ..errors import Problem, Status, bad_input
 from ..output import whole_file
-from . import decode, links, merge, packets, plan
+from . import bulk, decode, links, merge, packets, plan
 from .clients import Union
 from .engine import Engine, Outcome, Task, engine
 
@@ -36,6 +37,8 @@ class Wanted:
     memory: int                 # megabytes of a worker
     most_frames: int            # of a part
     tool: decode.Tool
+    report: bool = True
+    bulk: str | None = None     # index of OpenSearch
 
 
 def captures(inputs: Iterable[pathlib.Path]) -> list[pathlib.Path]:
@@ -239,14 +242,15 @@ class Fleet:
                 self._write_places(traffic)
             with self._step("decode", workers):
                 decoded, owner, union = self.decode(workers, traffic)
-        owner_of_frame = owner[traffic.unit]
-
-        def owns(part: int, frame: int) -> bool:
-            return bool(owner_of_frame[frame - 1] == part)
-
-        with self._step("merge"), whole_file(self.wanted.output / "events.jsonl") as stream:
-            counts = merge.write(decoded, owns, stream)
-            stream.write(merge.capture_line(decoded, owns, traffic.known))
+            with self._step("merge", workers):
+                counts = self._merge(workers, traffic, decoded, owner)
+        if self.wanted.bulk:
+            with (self._step("bulk"), open(self.wanted.output / "events.jsonl", "rb") as found,
+                  whole_file(self.wanted.output / "events.bulk.ndjson") as stream):
+                bulk.write(found, self.wanted.bulk, stream)
+        if self.wanted.report:
+            with self._step("report"):
+                self._report()
         self._summarize(traffic, counts, union, cut)
         return Status.NO_PLUGIN if self.failed else Status.OK
 
@@ -260,6 +264,52 @@ class Fleet:
         if workers:
             cost |= {"workers": workers.python - before[0], "tshark": workers.tools - before[1]}
         self.costs[name] = {what: round(value, 2) for what, value in cost.items()}
+
+    def _merge(self, workers: Engine, traffic: plan.Traffic, decoded: Sequence[merge.Decoded],
+               owner: numpy.ndarray) -> merge.Counts:
+        owners = owner[traffic.unit]
+        path = self.work / "flows" / "owners.npy"
+        with decode.replacing(path) as stream:
+            numpy.save(stream, owners)
+
+        def owns(part: int, frame: int) -> bool:
+            return bool(owners[frame - 1] == part)
+
+        sessions = merge.session_numbers(decoded, owns)
+        jobs = [merge.Finish(part.number, str(part.events), sessions.get(part.number, {}), str(path),
+                             str(part.events.with_suffix(".final"))) for part in decoded]
+        counts = merge.Counts()
+        finished = set()
+        for outcome in workers.run([Task(str(job.number), merge.finish, (job,)) for job in jobs]):
+            if outcome.error:
+                self.failed.append({"step": "merge", "files": [], "reason": outcome.error})
+            else:
+                counts.add(outcome.value)
+                finished.add(int(outcome.task.name))
+        with whole_file(self.wanted.output / "events.jsonl") as result:
+            ready = [job for job in jobs if job.number in finished]
+            if ready:
+                merge.write(ready, result)
+            result.write(merge.capture_line(decoded, owns, traffic.known))
+        for job in jobs:
+            for name in (job.result, f"{job.result}.npy"):
+                pathlib.Path(name).unlink(missing_ok=True)
+        return counts
+
+    def _report(self) -> None:
+        """The page of `oxcnotif report` on all of it."""
+        try:
+            from ..report import page
+        except ImportError as error:
+            print(f"oxcnotif: warning: no page without {error.name}: install python3-jinja2", file=sys.stderr)
+            return
+        log = sources.load(self.wanted.output / "events.jsonl", sources.Options())
+        log.name = " ".join(str(path) for path in self.wanted.inputs)
+        if log.empty:
+            print(f"oxcnotif: warning: {sources.why_nothing(log)}", file=sys.stderr)
+            return
+        with whole_file(self.wanted.output / "report.html") as stream:
+            stream.write(page.render([log]).text.encode())
 
     def _write_places(self, traffic: plan.Traffic) -> None:
         paths = []
