@@ -6,6 +6,7 @@
 
 #include "rpc/emsmdb_call.h"
 
+#include "rpc/emsmdb_connect.h"
 #include "rpc/emsmdb_push.h"
 
 #include "registration.h"
@@ -24,38 +25,17 @@
 
 #define EMSMDB_VERSION 0        /* the interface is 0.81; DCE/RPC tells interfaces apart by the major number alone */
 
-#define NO_LINK 0xFFFFFFFF      /* ulIcxrLink */
-#define SMALL_RANGE 0x1008      /* MS-OXCRPC 2.2.1.4 */
 #define BIG_RANGE 0x40000       /* MS-OXCRPC 2.2.1.3 */
 #define ULTRA_LARGE 0x100000    /* pcbOut where the server announced it (MS-OXCRPC 2.2.2.2.19) */
 #define NCA_S_FAULT_CONTEXT_MISMATCH 0x1C00001A
+
+/* units_milliseconds is in another DLL on Windows, where its address is no constant. */
+static const unit_name_string milliseconds = { "ms", NULL };
 
 static int proto_emsmdb = -1;
 
 static int hf_opnum = -1;
 static int hf_acxh = -1;
-static int hf_sz_user_dn = -1;
-static int hf_ul_flags = -1;
-static int hf_ul_con_mod = -1;
-static int hf_cb_limit = -1;
-static int hf_ul_cpid = -1;
-static int hf_ul_lcid_string = -1;
-static int hf_ul_lcid_sort = -1;
-static int hf_ul_icxr_link = -1;
-static int hf_linked_session = -1;
-static int hf_us_f_can_convert_code_pages = -1;
-static int hf_rgw_client_version = -1;
-static int hf_rgw_server_version = -1;
-static int hf_rgw_best_version = -1;
-static int hf_version = -1;
-static int hf_pul_time_stamp = -1;
-static int hf_pull_time_stamp = -1;
-static int hf_pcms_polls_max = -1;
-static int hf_pc_retry = -1;
-static int hf_pcms_retry_delay = -1;
-static int hf_pi_cxr = -1;
-static int hf_sz_dn_prefix = -1;
-static int hf_sz_display_name = -1;
 static int hf_pul_flags = -1;
 static int hf_pul_flags_no_compression = -1;
 static int hf_pul_flags_no_xor_magic = -1;
@@ -64,10 +44,6 @@ static int hf_rgb_in = -1;
 static int hf_cb_in = -1;
 static int hf_rgb_out = -1;
 static int hf_pcb_out = -1;
-static int hf_rgb_aux_in = -1;
-static int hf_cb_aux_in = -1;
-static int hf_rgb_aux_out = -1;
-static int hf_pcb_aux_out = -1;
 static int hf_pul_trans_time = -1;
 static int hf_length = -1;
 static int hf_max_data = -1;
@@ -77,17 +53,6 @@ static int hf_reserved1 = -1;
 static int ett_emsmdb = -1;
 static int ett_parameter = -1;
 
-static expert_field ei_range = EI_INIT;
-
-/* units_milliseconds is in another DLL on Windows, where its address is no constant. */
-static const unit_name_string milliseconds = { "ms", NULL };
-
-static const value_string ul_flags_vals[] = {
-    { 0x00000000, "normal" },
-    { 0x00000001, "administrator" },
-    { 0x00008000, "do not fail without public folders" },
-    { 0, NULL }
-};
 
 /* ---- parts ---- */
 
@@ -101,220 +66,6 @@ show_pul_flags(oxc_rpc_t *rpc)
     if (item)
         proto_tree_add_bitmask_list_value(proto_item_add_subtree(item, ett_parameter), rpc->ndr.tvb,
                                           rpc->ndr.offset - 4, 4, bits, value);
-}
-
-/* Three version words (MS-OXCRPC 3.1.4.1.3.1). */
-static void
-show_version(oxc_rpc_t *rpc, int hf)
-{
-    uint16_t words[3];
-    proto_item *items[3];
-    proto_item *item;
-    proto_tree *parent = rpc->ndr.tree;
-    proto_tree *tree;
-    char *text;
-    int start;
-
-    if (rpc->ndr.broken)
-        return;
-    start = (rpc->ndr.offset + 1) / 2 * 2;
-    tree = proto_tree_add_subtree(parent, rpc->ndr.tvb, MIN(start, (int)tvb_reported_length(rpc->ndr.tvb)),
-                                  MIN(6, MAX(0, tvb_reported_length_remaining(rpc->ndr.tvb, start))), ett_parameter,
-                                  &item, proto_registrar_get_name(hf));
-    rpc->ndr.tree = tree;
-    for (int i = 0; i < 3; i++)
-        words[i] = oxc_ndr_u16(&rpc->ndr, hf, &items[i]);
-    rpc->ndr.tree = parent;
-    if (rpc->ndr.broken)
-        return;
-
-    if (words[1] & 0x8000)
-        text = wmem_strdup_printf(rpc->pinfo->pool, "%u.%u.%u.%u", words[0] >> 8, words[0] & 0xFF, words[1] & 0x7FFF,
-                                  words[2]);
-    else
-        text = wmem_strdup_printf(rpc->pinfo->pool, "%u.0.%u.%u", words[0], words[1], words[2]);
-    proto_item_append_text(item, ": %s", text);
-    item = proto_tree_add_string(tree, hf_version, rpc->ndr.tvb, start, 6, text);
-    proto_item_set_generated(item);
-}
-
-/* A length parameter after its array. */
-static void
-show_length(oxc_rpc_t *rpc, int hf, const tvbuff_t *array)
-{
-    proto_item *item;
-    uint32_t length = oxc_ndr_u32(&rpc->ndr, hf, &item);
-
-    oxc_ndr_check_length(&rpc->ndr, item, length, array);
-}
-
-/* How much the client lets the server answer. */
-static uint32_t
-show_limit(oxc_rpc_t *rpc, int hf, uint32_t most)
-{
-    proto_item *item;
-    uint32_t limit = oxc_ndr_u32(&rpc->ndr, hf, &item);
-
-    if (limit > most)
-        expert_add_info_format(rpc->pinfo, item, &ei_range, "%s is above 0x%x", proto_registrar_get_name(hf), most);
-    return limit;
-}
-
-static void
-show_aux(oxc_rpc_t *rpc, tvbuff_t *aux)
-{
-    if (aux && tvb_reported_length(aux) > 0)
-        oxc_dissect_aux(aux, rpc->pinfo, rpc->tree);
-}
-
-/* The encoding of the client's 8-bit text, as far as it is a code page that Wireshark knows. */
-static unsigned
-code_page(uint32_t ul_cpid)
-{
-    switch (ul_cpid) {
-    case 1250: return ENC_WINDOWS_1250;
-    case 1251: return ENC_WINDOWS_1251;
-    case 1252: return ENC_WINDOWS_1252;
-    case 65001: return ENC_UTF_8;
-    default: return ENC_ASCII;
-    }
-}
-
-/* The last name of a DN: enough for a person to recognize. */
-static const char *
-short_dn(const char *dn)
-{
-    const char *equals = strrchr(dn, '=');
-
-    return equals ? equals + 1 : dn;
-}
-
-/* ---- connect ---- */
-
-static void
-show_link(oxc_rpc_t *rpc)
-{
-    uint8_t key[OXC_INDEX_KEY_SIZE];
-    proto_item *item;
-    uint32_t link = oxc_ndr_u32(&rpc->ndr, hf_ul_icxr_link, &item);
-
-    if (!item)
-        return;
-    if (link == NO_LINK) {
-        proto_item_append_text(item, " (no link)");
-        return;
-    }
-    if (!PINFO_FD_VISITED(rpc->pinfo)) {
-        size_t len = oxc_session_index_key((uint16_t)link, &rpc->pinfo->dst, key);
-
-        rpc->state->linked = oxc_session_find(rpc->pinfo, OXC_KEY_INDEX, key, len, false);
-    }
-    proto_item_append_text(item, " (session index %u)", link & 0xFFFF);
-    if (rpc->state->linked) {
-        item = proto_tree_add_uint(proto_item_add_subtree(item, ett_parameter), hf_linked_session, rpc->ndr.tvb,
-                                   rpc->ndr.offset - 4, 4, rpc->state->linked->number);
-        proto_item_set_generated(item);
-    }
-}
-
-static void
-connect_request(oxc_rpc_t *rpc)
-{
-    const char *user = oxc_ndr_string(&rpc->ndr, hf_sz_user_dn, ENC_ASCII, NULL);
-    uint32_t cpid;
-
-    oxc_ndr_u32(&rpc->ndr, hf_ul_flags, NULL);
-    oxc_ndr_u32(&rpc->ndr, hf_ul_con_mod, NULL);
-    oxc_ndr_u32(&rpc->ndr, hf_cb_limit, NULL);
-    cpid = oxc_ndr_u32(&rpc->ndr, hf_ul_cpid, NULL);
-    oxc_ndr_u32(&rpc->ndr, hf_ul_lcid_string, NULL);
-    oxc_ndr_u32(&rpc->ndr, hf_ul_lcid_sort, NULL);
-    show_link(rpc);
-    oxc_ndr_u16(&rpc->ndr, hf_us_f_can_convert_code_pages, NULL);
-    show_version(rpc, hf_rgw_client_version);
-
-    if (user && *user)
-        col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", %s", oxc_shown_text(rpc->pinfo->pool, short_dn(user)));
-    if (!PINFO_FD_VISITED(rpc->pinfo)) {
-        rpc->state->user = user ? wmem_strdup(wmem_file_scope(), user) : NULL;
-        rpc->state->code_page = cpid;
-        rpc->state->encoding = code_page(cpid);
-    }
-}
-
-static void
-connect_response(oxc_rpc_t *rpc)
-{
-    oxc_ndr_handle_t cxh;
-    oxc_session_t *session = NULL;
-    const char *display_name;
-    uint8_t key[OXC_INDEX_KEY_SIZE];
-    uint16_t session_index;
-    uint32_t polls_max;
-
-    if (oxc_emsmdb_read_cxh(rpc, &cxh))
-        session = oxc_rpc_new_session(rpc, &cxh);
-    polls_max = oxc_ndr_u32(&rpc->ndr, hf_pcms_polls_max, NULL);
-    oxc_ndr_u32(&rpc->ndr, hf_pc_retry, NULL);
-    oxc_ndr_u32(&rpc->ndr, hf_pcms_retry_delay, NULL);
-    session_index = oxc_ndr_u16(&rpc->ndr, hf_pi_cxr, NULL);
-    oxc_ndr_string_pointer(&rpc->ndr, hf_sz_dn_prefix, rpc->state->encoding, NULL);
-    display_name = oxc_ndr_string_pointer(&rpc->ndr, hf_sz_display_name, rpc->state->encoding, NULL);
-    if (!session || PINFO_FD_VISITED(rpc->pinfo))
-        return;
-    session->polls_max = polls_max;
-    oxc_session_set_code_page(rpc->pinfo, session, rpc->state->code_page);
-    oxc_session_set_user(rpc->pinfo, session, rpc->state->user ? rpc->state->user : display_name);
-    oxc_session_add_key(rpc->pinfo, session, OXC_KEY_INDEX, key,
-                        oxc_session_index_key(session_index, &rpc->pinfo->src, key));
-}
-
-static void
-connect_ex_request(oxc_rpc_t *rpc)
-{
-    tvbuff_t *aux;
-
-    connect_request(rpc);
-    oxc_ndr_u32(&rpc->ndr, hf_pul_time_stamp, NULL);
-    aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_in, false, NULL);
-    show_length(rpc, hf_cb_aux_in, aux);
-    show_limit(rpc, hf_pcb_aux_out, SMALL_RANGE);
-    show_aux(rpc, aux);
-}
-
-static void
-connect_ex_response(oxc_rpc_t *rpc)
-{
-    tvbuff_t *aux;
-
-    connect_response(rpc);
-    show_version(rpc, hf_rgw_server_version);
-    show_version(rpc, hf_rgw_best_version);
-    oxc_ndr_u32(&rpc->ndr, hf_pul_time_stamp, NULL);
-    aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_out, true, NULL);
-    show_length(rpc, hf_pcb_aux_out, aux);
-    oxc_emsmdb_return_value(rpc);
-    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
-    show_aux(rpc, aux);
-}
-
-/* EcDoConnect is no longer described; the layout is that of open clients of its time. */
-static void
-legacy_connect_request(oxc_rpc_t *rpc)
-{
-    connect_request(rpc);
-    oxc_ndr_u32(&rpc->ndr, hf_pull_time_stamp, NULL);
-}
-
-static void
-legacy_connect_response(oxc_rpc_t *rpc)
-{
-    connect_response(rpc);
-    show_version(rpc, hf_rgw_server_version);
-    show_version(rpc, hf_rgw_client_version);
-    oxc_ndr_u32(&rpc->ndr, hf_pull_time_stamp, NULL);
-    oxc_emsmdb_return_value(rpc);
-    oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
 }
 
 /* ---- calls that carry ROPs ---- */
@@ -344,13 +95,11 @@ rpc_ext2_request(oxc_rpc_t *rpc)
     oxc_emsmdb_request_cxh(rpc);
     show_pul_flags(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, false, NULL);
-    show_length(rpc, hf_cb_in, rops);
-    rpc->pdu->max_out = show_limit(rpc, hf_pcb_out, ULTRA_LARGE);
-    aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_in, false, NULL);
-    show_length(rpc, hf_cb_aux_in, aux);
-    show_limit(rpc, hf_pcb_aux_out, SMALL_RANGE);
+    oxc_emsmdb_length(rpc, hf_cb_in, rops);
+    rpc->pdu->max_out = oxc_emsmdb_limit(rpc, hf_pcb_out, ULTRA_LARGE);
+    aux = oxc_emsmdb_aux_request(rpc);
     show_rops(rpc, rops, CHAIN);
-    show_aux(rpc, aux);
+    oxc_emsmdb_show_aux(rpc, aux);
 }
 
 static void
@@ -361,13 +110,12 @@ rpc_ext2_response(oxc_rpc_t *rpc)
 
     show_pul_flags(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_out, true, NULL);
-    show_length(rpc, hf_pcb_out, rops);
-    aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_out, true, NULL);
-    show_length(rpc, hf_pcb_aux_out, aux);
+    oxc_emsmdb_length(rpc, hf_pcb_out, rops);
+    aux = oxc_emsmdb_aux_response(rpc);
     oxc_ndr_u32(&rpc->ndr, hf_pul_trans_time, NULL);
     oxc_emsmdb_return_value(rpc);
     show_rops(rpc, rops, CHAIN);
-    show_aux(rpc, aux);
+    oxc_emsmdb_show_aux(rpc, aux);
     oxc_emsmdb_check_lost(rpc, lost);
 }
 
@@ -380,10 +128,10 @@ legacy_rpc_ext_request(oxc_rpc_t *rpc)
     oxc_emsmdb_request_cxh(rpc);
     show_pul_flags(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_in, false, NULL);
-    show_length(rpc, hf_cb_in, rops);
-    rpc->pdu->max_out = show_limit(rpc, hf_pcb_out, BIG_RANGE);
+    oxc_emsmdb_length(rpc, hf_cb_in, rops);
+    rpc->pdu->max_out = oxc_emsmdb_limit(rpc, hf_pcb_out, BIG_RANGE);
     reserved = oxc_ndr_bytes(&rpc->ndr, hf_reserved0, true, NULL);
-    show_length(rpc, hf_reserved1, reserved);
+    oxc_emsmdb_length(rpc, hf_reserved1, reserved);
     show_rops(rpc, rops, CHAIN);
 }
 
@@ -395,9 +143,9 @@ legacy_rpc_ext_response(oxc_rpc_t *rpc)
 
     show_pul_flags(rpc);
     rops = oxc_ndr_bytes(&rpc->ndr, hf_rgb_out, true, NULL);
-    show_length(rpc, hf_pcb_out, rops);
+    oxc_emsmdb_length(rpc, hf_pcb_out, rops);
     reserved = oxc_ndr_bytes(&rpc->ndr, hf_reserved0, true, NULL);
-    show_length(rpc, hf_reserved1, reserved);
+    oxc_emsmdb_length(rpc, hf_reserved1, reserved);
     oxc_ndr_u32(&rpc->ndr, hf_pul_trans_time, NULL);
     oxc_emsmdb_return_value(rpc);
     show_rops(rpc, rops, CHAIN);
@@ -480,7 +228,7 @@ typedef struct {
 
 /* By opnum. Those that MS-OXCRPC 3.1.4 lists as "not used on wire" have the names of older clients and servers. */
 static const emsmdb_call_t calls[] = {
-    { "EcDoConnect", OXC_CALL_CONNECT, legacy_connect_request, legacy_connect_response },
+    { "EcDoConnect", OXC_CALL_CONNECT, oxc_emsmdb_legacy_connect_request, oxc_emsmdb_legacy_connect_response },
     { "EcDoDisconnect", OXC_CALL_DISCONNECT, handle_request, disconnect_response },
     { "EcDoRpc", OXC_CALL_FETCH, legacy_rpc_request, legacy_rpc_response },
     { "EcGetMoreRpc", OXC_CALL_OTHER, NULL, NULL },
@@ -492,7 +240,7 @@ static const emsmdb_call_t calls[] = {
     { "EcRGetDCName", OXC_CALL_OTHER, NULL, NULL },
     { "EcRNetGetDCName", OXC_CALL_OTHER, NULL, NULL },
     { "EcDoRpcExt", OXC_CALL_FETCH, legacy_rpc_ext_request, legacy_rpc_ext_response },
-    { "EcDoConnectEx", OXC_CALL_CONNECT, connect_ex_request, connect_ex_response },
+    { "EcDoConnectEx", OXC_CALL_CONNECT, oxc_emsmdb_connect_ex_request, oxc_emsmdb_connect_ex_response },
     { "EcDoRpcExt2", OXC_CALL_FETCH, rpc_ext2_request, rpc_ext2_response },
     { "EcDoAsyncConnect", OXC_CALL_OTHER, NULL, NULL },
     { "EcDoAsyncWait", OXC_CALL_OTHER, NULL, NULL },
@@ -672,40 +420,6 @@ proto_register_emsmdb(void)
         { &hf_acxh,
           { "ACXH", "emsmdb.acxh", FT_BYTES, BASE_NONE, NULL, 0, "Asynchronous context handle, little-endian",
             HFILL } },
-        { &hf_sz_user_dn, { "szUserDN", "emsmdb.sz_user_dn", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_ul_flags, { "ulFlags", "emsmdb.ul_flags", FT_UINT32, BASE_HEX, VALS(ul_flags_vals), 0, NULL, HFILL } },
-        { &hf_ul_con_mod, { "ulConMod", "emsmdb.ul_con_mod", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
-        { &hf_cb_limit, { "cbLimit", "emsmdb.cb_limit", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_ul_cpid, { "ulCpid", "emsmdb.ul_cpid", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_ul_lcid_string, { "ulLcidString", "emsmdb.ul_lcid_string", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
-        { &hf_ul_lcid_sort, { "ulLcidSort", "emsmdb.ul_lcid_sort", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
-        { &hf_ul_icxr_link, { "ulIcxrLink", "emsmdb.ul_icxr_link", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
-        { &hf_linked_session,
-          { "Linked to session", "emsmdb.ul_icxr_link.session", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_us_f_can_convert_code_pages,
-          { "usFCanConvertCodePages", "emsmdb.us_f_can_convert_code_pages", FT_UINT16, BASE_DEC, NULL, 0, NULL,
-            HFILL } },
-        { &hf_rgw_client_version,
-          { "rgwClientVersion", "emsmdb.rgw_client_version", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
-        { &hf_rgw_server_version,
-          { "rgwServerVersion", "emsmdb.rgw_server_version", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
-        { &hf_rgw_best_version,
-          { "rgwBestVersion", "emsmdb.rgw_best_version", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
-        { &hf_version, { "Version", "emsmdb.version", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_pul_time_stamp, { "pulTimeStamp", "emsmdb.pul_time_stamp", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_pull_time_stamp,
-          { "pullTimeStamp", "emsmdb.pull_time_stamp", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_pcms_polls_max,
-          { "pcmsPollsMax", "emsmdb.pcms_polls_max", FT_UINT32, BASE_DEC | BASE_UNIT_STRING,
-            UNS(&milliseconds), 0, NULL, HFILL } },
-        { &hf_pc_retry, { "pcRetry", "emsmdb.pc_retry", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_pcms_retry_delay,
-          { "pcmsRetryDelay", "emsmdb.pcms_retry_delay", FT_UINT32, BASE_DEC | BASE_UNIT_STRING,
-            UNS(&milliseconds), 0, NULL, HFILL } },
-        { &hf_pi_cxr, { "piCxr", "emsmdb.pi_cxr", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_sz_dn_prefix, { "szDNPrefix", "emsmdb.sz_dn_prefix", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_sz_display_name,
-          { "szDisplayName", "emsmdb.sz_display_name", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_pul_flags, { "pulFlags", "emsmdb.pul_flags", FT_UINT32, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_pul_flags_no_compression,
           { "NoCompression", "emsmdb.pul_flags.no_compression", FT_BOOLEAN, 32, NULL, 0x1, NULL, HFILL } },
@@ -716,10 +430,6 @@ proto_register_emsmdb(void)
         { &hf_cb_in, { "cbIn", "emsmdb.cb_in", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_rgb_out, { "rgbOut", "emsmdb.rgb_out", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_pcb_out, { "pcbOut", "emsmdb.pcb_out", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_rgb_aux_in, { "rgbAuxIn", "emsmdb.rgb_aux_in", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_cb_aux_in, { "cbAuxIn", "emsmdb.cb_aux_in", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
-        { &hf_rgb_aux_out, { "rgbAuxOut", "emsmdb.rgb_aux_out", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_pcb_aux_out, { "pcbAuxOut", "emsmdb.pcb_aux_out", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_pul_trans_time,
           { "pulTransTime", "emsmdb.pul_trans_time", FT_UINT32, BASE_DEC | BASE_UNIT_STRING,
             UNS(&milliseconds), 0, NULL, HFILL } },
@@ -729,19 +439,14 @@ proto_register_emsmdb(void)
         { &hf_reserved1, { "Reserved1", "emsmdb.reserved1", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
     };
     static int *ett[] = { &ett_emsmdb, &ett_parameter };
-    static ei_register_info ei[] = {
-        { &ei_range, { "emsmdb.range", PI_PROTOCOL, PI_NOTE, "A size is above what the interface allows", EXPFILL } },
-    };
-    expert_module_t *expert;
     module_t *module;
 
     proto_emsmdb = proto_register_protocol("Exchange Server Mailbox RPC (MS-OXCRPC)", "EMSMDB", "emsmdb");
     proto_register_field_array(proto_emsmdb, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
-    expert = expert_register_protocol(proto_emsmdb);
-    expert_register_field_array(expert, ei, array_length(ei));
     oxc_rpc_register(proto_emsmdb);
     oxc_emsmdb_call_register(proto_emsmdb);
+    oxc_emsmdb_connect_register(proto_emsmdb);
     oxc_emsmdb_register_push(proto_emsmdb);
 
     module = prefs_register_protocol(proto_emsmdb, apply_preferences);

@@ -8,13 +8,21 @@
 
 #include <epan/expert.h>
 
+#include "payload/extended_buffer.h"
 #include "ropdefs.h"
 #include "session/event.h"
 
+#define SMALL_RANGE 0x1008      /* MS-OXCRPC 2.2.1.4 */
+
 static int hf_cxh = -1;
 static int hf_return_value = -1;
+static int hf_rgb_aux_in = -1;
+static int hf_cb_aux_in = -1;
+static int hf_rgb_aux_out = -1;
+static int hf_pcb_aux_out = -1;
 
 static expert_field ei_session_lost = EI_INIT;
+static expert_field ei_range = EI_INIT;
 
 bool
 oxc_emsmdb_read_cxh(oxc_rpc_t *rpc, oxc_ndr_handle_t *cxh)
@@ -84,6 +92,52 @@ oxc_emsmdb_length16(oxc_rpc_t *rpc, int hf, const tvbuff_t *array)
 }
 
 void
+oxc_emsmdb_length(oxc_rpc_t *rpc, int hf, const tvbuff_t *array)
+{
+    proto_item *item;
+    uint32_t length = oxc_ndr_u32(&rpc->ndr, hf, &item);
+
+    oxc_ndr_check_length(&rpc->ndr, item, length, array);
+}
+
+uint32_t
+oxc_emsmdb_limit(oxc_rpc_t *rpc, int hf, uint32_t most)
+{
+    proto_item *item;
+    uint32_t limit = oxc_ndr_u32(&rpc->ndr, hf, &item);
+
+    if (limit > most)
+        expert_add_info_format(rpc->pinfo, item, &ei_range, "%s is above 0x%x", proto_registrar_get_name(hf), most);
+    return limit;
+}
+
+void
+oxc_emsmdb_show_aux(oxc_rpc_t *rpc, tvbuff_t *aux)
+{
+    if (aux && tvb_reported_length(aux) > 0)
+        oxc_dissect_aux(aux, rpc->pinfo, rpc->tree);
+}
+
+tvbuff_t *
+oxc_emsmdb_aux_request(oxc_rpc_t *rpc)
+{
+    tvbuff_t *aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_in, false, NULL);
+
+    oxc_emsmdb_length(rpc, hf_cb_aux_in, aux);
+    oxc_emsmdb_limit(rpc, hf_pcb_aux_out, SMALL_RANGE);
+    return aux;
+}
+
+tvbuff_t *
+oxc_emsmdb_aux_response(oxc_rpc_t *rpc)
+{
+    tvbuff_t *aux = oxc_ndr_bytes(&rpc->ndr, hf_rgb_aux_out, true, NULL);
+
+    oxc_emsmdb_length(rpc, hf_pcb_aux_out, aux);
+    return aux;
+}
+
+void
 oxc_emsmdb_call_register(int proto)
 {
     static hf_register_info hf[] = {
@@ -92,11 +146,16 @@ oxc_emsmdb_call_register(int proto)
         { &hf_return_value,
           { "Return value", "emsmdb.return_value", FT_UINT32, BASE_HEX | BASE_EXT_STRING, &ropdef_error_vals_ext, 0,
             NULL, HFILL } },
+        { &hf_rgb_aux_in, { "rgbAuxIn", "emsmdb.rgb_aux_in", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_cb_aux_in, { "cbAuxIn", "emsmdb.cb_aux_in", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_rgb_aux_out, { "rgbAuxOut", "emsmdb.rgb_aux_out", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_pcb_aux_out, { "pcbAuxOut", "emsmdb.pcb_aux_out", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
     };
     static ei_register_info ei[] = {
         { &ei_session_lost,
           { "emsmdb.session_lost", PI_RESPONSE_CODE, PI_WARN,
             "The server took the session away: null context handle", EXPFILL } },
+        { &ei_range, { "emsmdb.range", PI_PROTOCOL, PI_NOTE, "A size is above what the interface allows", EXPFILL } },
     };
 
     proto_register_field_array(proto, hf, array_length(hf));

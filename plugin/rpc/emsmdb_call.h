@@ -24,6 +24,20 @@ void oxc_emsmdb_check_lost(oxc_rpc_t *rpc, bool lost);
 /* The u16 length of an array that was read. */
 void oxc_emsmdb_length16(oxc_rpc_t *rpc, int hf, const tvbuff_t *array);
 
+/* The u32 length of an array that was read. */
+void oxc_emsmdb_length(oxc_rpc_t *rpc, int hf, const tvbuff_t *array);
+
+/* How much the client lets the server answer; more than most is marked. */
+uint32_t oxc_emsmdb_limit(oxc_rpc_t *rpc, int hf, uint32_t most);
+
+/*
+ * The auxiliary buffer of a request, its length and the limit for that of the response; of a response, and its length.
+ * NULL if it does not fit. It is shown when all parameters were: what is wrong in it must not hide those.
+ */
+tvbuff_t *oxc_emsmdb_aux_request(oxc_rpc_t *rpc);
+tvbuff_t *oxc_emsmdb_aux_response(oxc_rpc_t *rpc);
+void oxc_emsmdb_show_aux(oxc_rpc_t *rpc, tvbuff_t *aux);
+
 uint32_t oxc_emsmdb_return_value(oxc_rpc_t *rpc);
 
 /* Registers what they show; proto is EMSMDB. */
