@@ -410,7 +410,7 @@ def test_cost_grows_with_the_number_of_events(tmp_path: pathlib.Path):
         return time.process_time() - begun
 
     cost(1_100)
-    small, large = cost(10_000), cost(40_000)
+    small, large = cost(5_000), cost(20_000)
     assert large < 8 * small
 
 
