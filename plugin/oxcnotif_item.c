@@ -6,6 +6,11 @@
 
 #include "oxcnotif_item.h"
 
+#include <epan/proto_data.h>
+#include <epan/tap.h>
+
+#define EXPLANATION_KEY 0x80000000U     /* of proto data: with the id of the expert item's field */
+
 static int proto_oxcnotif = -1;
 static int hf_summary = -1;
 static int hf_explanation = -1;
@@ -56,12 +61,22 @@ oxc_item_tree(tvbuff_t *tvb, packet_info *pinfo _U_, proto_tree *tree, const cha
     return tree;
 }
 
+/* The explanation is made for who shows it: the tree, or a listener of expert items. */
 static void
-explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const char *format, va_list args)
+explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const expert_field *ei, const char *format, va_list args)
 {
-    if (item && proto_field_is_referenced(item, hf_explanation))
+    bool shown = item && proto_field_is_referenced(item, hf_explanation);
+    bool heard = have_tap_listener(find_tap_id("expert"));
+    char *text;
+
+    if (!shown && !heard)
+        return;
+    text = wmem_strdup_vprintf(pinfo->pool, format, args);
+    if (heard)
+        p_add_proto_data(pinfo->pool, pinfo, proto_oxcnotif, EXPLANATION_KEY | (uint32_t)ei->hf, text);
+    if (shown)
         proto_item_set_generated(proto_tree_add_string(proto_item_add_subtree(item, ett_explained), hf_explanation, tvb,
-                                                       0, 0, wmem_strdup_vprintf(pinfo->pool, format, args)));
+                                                       0, 0, text));
 }
 
 void
@@ -71,7 +86,7 @@ oxc_explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, expert_field *e
 
     expert_add_info(pinfo, item, ei);
     va_start(args, format);
-    explain(tvb, pinfo, item, format, args);
+    explain(tvb, pinfo, item, ei, format, args);
     va_end(args);
 }
 
@@ -81,8 +96,14 @@ oxc_explain_in(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, expert_field
     va_list args;
 
     va_start(args, format);
-    explain(tvb, pinfo, proto_tree_add_expert(tree, pinfo, ei, tvb, 0, 0), format, args);
+    explain(tvb, pinfo, proto_tree_add_expert(tree, pinfo, ei, tvb, 0, 0), ei, format, args);
     va_end(args);
+}
+
+const char *
+oxc_explanation(packet_info *pinfo, int hf)
+{
+    return (const char *)p_get_proto_data(pinfo->pool, pinfo, proto_oxcnotif, EXPLANATION_KEY | (uint32_t)hf);
 }
 
 void

@@ -28,6 +28,9 @@ void oxc_explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, expert_fie
 void oxc_explain_in(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, expert_field *ei, const char *format, ...)
     G_GNUC_PRINTF(5, 6);
 
+/* The explanation of an expert item of this frame, by its field; NULL if it has none. For listeners of expert items. */
+const char *oxc_explanation(packet_info *pinfo, int hf);
+
 /* Registers the fields with the protocol oxcnotif. */
 void oxc_item_register(int proto);
 

@@ -10,6 +10,7 @@
 #include "notify/events_capture.h"
 #include "notify/names.h"
 #include "notify/wakeup_outcome.h"
+#include "oxcnotif_item.h"
 #include "session/links.h"
 #include "session/rop_state.h"
 #include "registration.h"
@@ -293,7 +294,7 @@ write_wakeup(const oxc_wakeup_t *wakeup, const char *followup)
 }
 
 static void
-write_diagnosis(const packet_info *pinfo, const expert_info_t *info, const char *name)
+write_diagnosis(packet_info *pinfo, const expert_info_t *info, const char *name)
 {
     json_dumper line = begin("diagnosis");
 
@@ -302,6 +303,7 @@ write_diagnosis(const packet_info *pinfo, const expert_info_t *info, const char 
     add_text(&line, "severity", val_to_str_const((uint32_t)info->severity, expert_severity_vals, "unknown"));
     add_text(&line, "group", val_to_str_const((uint32_t)info->group, expert_group_vals, "unknown"));
     add_text(&line, "text", info->summary);
+    add_text(&line, "explanation", oxc_explanation(pinfo, info->hf_index));
     end(&line);
 }
 

@@ -81,6 +81,14 @@ def test_cut_offs_of_a_capture_are_those_of_its_truth(tshark):
     assert [line["frame"] for line in events(path) if line.get("outcome") == "cut_off"] == [row["frame"] for row in rows]
 
 
+def test_explanations_are_those_of_the_fields(tshark):
+    """An expert item has one summary wherever it is; what differs from frame to frame is oxcnotif.explanation."""
+    path = tools.REPOSITORY / "test-captures" / "push.pcapng"
+    found = [(line["frame"], line["explanation"]) for line in events(path, two_pass=True) if "explanation" in line]
+    rows = tshark.fields(path, ["oxcnotif.explanation"], "oxcnotif.explanation", two_pass=True)
+    assert found and sorted(found) == sorted((row["frame"], text) for row in rows for text in row["oxcnotif.explanation"])
+
+
 def test_filter_is_applied_to_frames(tshark):
     path = tools.REPOSITORY / "test-captures" / "mapihttp-cut.pcapng"
     found = events(path, "frame.number < 50")

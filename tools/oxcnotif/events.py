@@ -132,6 +132,7 @@ class Diagnosis:
     severity: str
     group: str = ""
     text: str = ""
+    explanation: str = ""
     session: int = 0
 
 

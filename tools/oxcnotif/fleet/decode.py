@@ -211,7 +211,7 @@ class Part:
 
 
 _FRAMES = re.compile(rb'("(?:frame|[a-z_]+_in)":)(\d+)')
-_TEXT = re.compile(rb'("text":")((?:[^"\\]|\\.)*)')
+_TEXT = re.compile(rb'("(?:text|explanation)":")((?:[^"\\]|\\.)*)')
 _IN_TEXT = re.compile(rb"\b(frame|frames) (\d+)")
 _FRAME = re.compile(rb'"frame":(\d+)')
 

@@ -20,7 +20,7 @@ import numpy
 from .links import Link
 
 _SESSION = re.compile(rb'"session":(\d+)')
-_TEXT = re.compile(rb'"text":"((?:[^"\\]|\\.)*)"')
+_TEXT = re.compile(rb'"(?:text|explanation)":"((?:[^"\\]|\\.)*)"')
 _IN_TEXT = re.compile(rb"\bsession (\d+)")
 
 

@@ -87,7 +87,7 @@ def _sessions_of(log: EventLog, found: list[Diagnosis]) -> frozenset[int]:
 
 def _first(found: list[Diagnosis]) -> str:
     """The text of the first, without a full stop: a sentence goes on behind it."""
-    return rounded(found[0].text).rstrip(".") or found[0].name
+    return rounded(found[0].explanation or found[0].text).rstrip(".") or found[0].name
 
 
 def _of_name(log: EventLog, name: str, found: list[Diagnosis]) -> Finding:
@@ -104,7 +104,8 @@ def _generic(log: EventLog, name: str, found: list[Diagnosis]) -> Finding:
     level = Level.WARNING if any(is_malformed(e) or e.severity == "Warning" for e in found) else Level.NOTE
     kinds: dict[str, int] = {}
     for event in found:
-        kinds[rounded(event.text)] = kinds.get(rounded(event.text), 0) + 1
+        text = rounded(f"{event.text}: {event.explanation}" if event.explanation else event.text)
+        kinds[text] = kinds.get(text, 0) + 1
     most = sorted(kinds, key=lambda text: -kinds[text])
     if any(map(is_malformed, found)):
         rank, kind = 20, "Malformed"
@@ -144,7 +145,7 @@ def expert_items(log: EventLog, cannot: frozenset[str]) -> Iterator[Finding]:
 
 def ended_sessions(log: EventLog) -> Iterator[Finding]:
     """Sessions that the server lost, or that the client replaced: subscriptions are gone with them."""
-    told = {event.frame: rounded(event.text) for event in log.diagnoses if event.name in ("oxcnotif.session.lost", "oxcnotif.session.replaced")}
+    told = {event.frame: rounded(event.explanation or event.text) for event in log.diagnoses if event.name in ("oxcnotif.session.lost", "oxcnotif.session.replaced")}
     for end, level, rank, what in (
         ("lost", Level.FAULT, 3, "lost: the server does not know {it} any more, and {its} subscriptions are gone"),
         ("replaced", Level.WARNING, 3, "replaced by a new one of the same client: its subscriptions had to be made again"),

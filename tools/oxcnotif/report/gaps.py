@@ -58,7 +58,7 @@ def of(log: EventLog) -> list[Gap]:
     found = _of_file(log)
     sealed = [session.session for session in log.sessions.values() if session.encrypted]
     if sealed or _named(log, _SEALED):
-        text = next((event.text for event in log.diagnoses if event.name == "emsmdb.sealed"), "")
+        text = next((e.explanation or e.text for e in log.diagnoses if e.name == "emsmdb.sealed"), "")
         found.append(Gap(log.name, f"Subscriptions and notifications of {sessions(log, sealed)}", "The stubs of its RPC calls are encrypted.", text.removeprefix("The stubs of this connection are encrypted. "), "emsmdb.sealed"))
     for names, cannot, why, remedy in (
         (_LATE, "Users, subscriptions, folders and columns of what was open already", "Sessions or connections began before the capture.", "Start the capture, then Outlook."),

@@ -23,7 +23,7 @@ _BY = {
 
 def _enders(log: EventLog, waits: Sequence[Wakeup]) -> dict[str, list[Wakeup]]:
     """The waits by who ended them, the most frequent first."""
-    told = {event.frame: event.text for event in log.diagnoses if event.name == "mapihttp.http_failure"}
+    told = {e.frame: e.explanation or e.text for e in log.diagnoses if e.name == "mapihttp.http_failure"}
     statuses: dict[int, str] = {}
     for wait in waits:
         status = re.search(r"\d{3}", told.get(wait.frame, ""))
@@ -157,7 +157,7 @@ def refused(log: EventLog) -> Iterator[Finding]:
     said: dict[int, list[str]] = {}
     for event in log.diagnoses:
         if event.name in _REASONS and event.text:
-            said.setdefault(event.frame, []).append(event.text)
+            said.setdefault(event.frame, []).append(event.explanation or event.text)
     reasons: dict[str, int] = {}
     for wait in waits:
         for text in said.get(wait.frame, []):
