@@ -80,8 +80,18 @@ static dissector_handle_t connection_tls_handle;
 /* Keys of data that lives as long as one dissection of a frame. */
 enum {
     FRAME_ORDINAL,              /* messages of the protocol shown so far */
-    FRAME_MESSAGES              /* array of oxc_http_message_t *: those of the tvb the http dissector works on */
+    FRAME_MESSAGES              /* messages_t *: those of the tvb the http dissector works on */
 };
+
+/*
+ * The messages of a tvb, read when they are asked for: of one that is not complete the http dissector wants to see every
+ * byte again with each segment, and this one does not look at it before its end is there.
+ */
+typedef struct {
+    tvbuff_t *tvb;
+    wmem_array_t *read;         /* oxc_http_message_t *, in the order of the bytes */
+    bool all;
+} messages_t;
 
 /* Number of the message that comes next in this dissection of the frame. */
 static uint32_t *
@@ -346,23 +356,58 @@ same_message(const oxc_http_message_t *message, const oxc_http_message_t *hint)
             g_strcmp0(oxc_http_value(message, "x-requestid"), oxc_http_value(hint, "x-requestid")) == 0);
 }
 
-/* The messages on a watched connection; NULL when it is not watched yet. */
-static wmem_array_t *
+/* Where the first message begins: what is left of a torn response may be in front of it. */
+static int
+first_message(tvbuff_t *tvb)
+{
+    static const char version[] = "HTTP/1.";
+    unsigned length = tvb_captured_length(tvb);
+    const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)length);
+    const uint8_t *found = (const uint8_t *)ws_memmem(bytes, length, version, sizeof version - 1);
+
+    return found ? (int)(found - bytes) : 0;
+}
+
+/* The message of that number in the tvb; NULL if there are not so many. */
+static oxc_http_message_t *
+nth_message(packet_info *pinfo, messages_t *messages, unsigned number)
+{
+    while (!messages->all && wmem_array_get_count(messages->read) <= number) {
+        unsigned count = wmem_array_get_count(messages->read);
+        const oxc_http_message_t *last =
+            count ? *(oxc_http_message_t **)wmem_array_index(messages->read, count - 1) : NULL;
+        oxc_http_message_t *next = NULL;
+
+        if (!last || last->complete)
+            next = oxc_http_read(pinfo, messages->tvb, last ? last->end : 0);
+        if (!next && !last)
+            next = oxc_http_read(pinfo, messages->tvb, first_message(messages->tvb));
+        if (next)
+            wmem_array_append_one(messages->read, next);
+        else
+            messages->all = true;
+    }
+    return number < wmem_array_get_count(messages->read) ?
+        *(oxc_http_message_t **)wmem_array_index(messages->read, number) : NULL;
+}
+
+/* The messages on a watched connection; NULL when it is not watched yet, or has none here. */
+static messages_t *
 watched_messages(packet_info *pinfo)
 {
-    return (wmem_array_t *)p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
+    messages_t *messages = (messages_t *)p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
+
+    return messages && nth_message(pinfo, messages, 0) ? messages : NULL;
 }
 
 /* The message among them that the headers are of; NULL when there is none. */
 static oxc_http_message_t *
 watched_message(packet_info *pinfo, const oxc_http_message_t *hint)
 {
-    wmem_array_t *messages = watched_messages(pinfo);
-    unsigned count = messages ? wmem_array_get_count(messages) : 0;
+    messages_t *messages = watched_messages(pinfo);
+    oxc_http_message_t *message;
 
-    for (unsigned i = 0; i < count; i++) {
-        oxc_http_message_t *message = *(oxc_http_message_t **)wmem_array_index(messages, i);
-
+    for (unsigned i = 0; messages && (message = nth_message(pinfo, messages, i)) != NULL; i++) {
         if (!message->dissected && same_message(message, hint))
             return message;
     }
@@ -373,16 +418,14 @@ watched_message(packet_info *pinfo, const oxc_http_message_t *hint)
 static oxc_http_message_t *
 message_at(packet_info *pinfo, bool is_request, int offset)
 {
-    wmem_array_t *messages = watched_messages(pinfo);
-    unsigned count = messages ? wmem_array_get_count(messages) : 0;
+    messages_t *messages = watched_messages(pinfo);
     oxc_http_message_t *message;
 
-    for (unsigned i = 0; i < count; i++) {
-        message = *(oxc_http_message_t **)wmem_array_index(messages, i);
+    for (unsigned i = 0; messages && (message = nth_message(pinfo, messages, i)) != NULL; i++) {
         if (!message->dissected && message->offset == offset)
             return message;
     }
-    message = count ? NULL : find_message(pinfo, is_request);
+    message = messages ? NULL : find_message(pinfo, is_request);
     return message && message->offset == offset ? message : NULL;
 }
 
@@ -478,34 +521,6 @@ dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
 
 /* ---- messages of which the http dissector makes nothing ---- */
 
-/* Where the first message begins: what is left of a torn response may be in front of it. */
-static int
-first_message(tvbuff_t *tvb)
-{
-    static const char version[] = "HTTP/1.";
-    unsigned length = tvb_captured_length(tvb);
-    const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)length);
-    const uint8_t *found = (const uint8_t *)ws_memmem(bytes, length, version, sizeof version - 1);
-
-    return found ? (int)(found - bytes) : 0;
-}
-
-/* All HTTP messages that begin in the tvb. */
-static wmem_array_t *
-read_messages(tvbuff_t *tvb, packet_info *pinfo)
-{
-    wmem_array_t *messages = wmem_array_new(pinfo->pool, sizeof(oxc_http_message_t *));
-    oxc_http_message_t *message = oxc_http_read(pinfo, tvb, 0);
-
-    if (!message)
-        message = oxc_http_read(pinfo, tvb, first_message(tvb));
-    while (message) {
-        wmem_array_append_one(messages, message);
-        message = message->complete ? oxc_http_read(pinfo, tvb, message->end) : NULL;
-    }
-    return messages;
-}
-
 /*
  * Probes of Exchange and of its clients send application/octet-stream, and devices between rewrite or drop the media type:
  * X-RequestType, which MAPI/HTTP has alone, tells (MS-OXCMAPIHTTP 2.2.3.3.1). What is text (a login page, an error) is
@@ -551,8 +566,8 @@ static int
 dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     uint32_t watched_from = oxc_mapihttp_watched_from(pinfo);
-    wmem_array_t *messages;
-    unsigned count;
+    messages_t *messages;
+    oxc_http_message_t *message;
     int used;
 
     /* The http dissector may want reassembly, which is offered to the next dissector only. */
@@ -561,21 +576,24 @@ dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *p
     if (watched_from == 0 || pinfo->num < watched_from)
         return call_dissector_only(http_handle, tvb, pinfo, tree, data);
 
-    messages = read_messages(tvb, pinfo);
+    messages = wmem_new0(pinfo->pool, messages_t);
+    messages->tvb = tvb;
+    messages->read = wmem_array_new(pinfo->pool, sizeof(oxc_http_message_t *));
     p_set_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES, messages);
     used = call_dissector_only(http_handle, tvb, pinfo, tree, data);
     p_remove_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
 
-    count = wmem_array_get_count(messages);
-    for (unsigned i = 0; i < count; i++) {
-        oxc_http_message_t *message = *(oxc_http_message_t **)wmem_array_index(messages, i);
-
-        /* What the http dissector wants to see again comes again. */
+    /* What the http dissector wants to see again comes again. */
+    if (pinfo->desegment_len != 0 && pinfo->desegment_offset == 0)
+        return used;
+    for (unsigned i = 0; (message = nth_message(pinfo, messages, i)) != NULL; i++) {
         if (pinfo->desegment_len != 0 && message->end > pinfo->desegment_offset)
             break;
         show_leftover(pinfo, tree, message);
+        if (pinfo->desegment_len != 0 && message->end == pinfo->desegment_offset)
+            break;
     }
-    if (count == 0 && pinfo->desegment_len == 0)
+    if (pinfo->desegment_len == 0 && !nth_message(pinfo, messages, 0))
         show_rest(tvb, pinfo, tree);
     return used;
 }
@@ -716,16 +734,14 @@ has_request_type(const oxc_http_message_t *message)
 static oxc_http_message_t *
 find_message_by_request_type(packet_info *pinfo)
 {
-    wmem_array_t *messages = watched_messages(pinfo);
-    unsigned count = messages ? wmem_array_get_count(messages) : 0;
+    messages_t *messages = watched_messages(pinfo);
     oxc_http_message_t *message;
 
-    for (unsigned i = 0; i < count; i++) {
-        message = *(oxc_http_message_t **)wmem_array_index(messages, i);
+    for (unsigned i = 0; messages && (message = nth_message(pinfo, messages, i)) != NULL; i++) {
         if (has_request_type(message))
             return message;
     }
-    for (int is_request = 1; is_request >= 0 && count == 0; is_request--) {
+    for (int is_request = 1; is_request >= 0 && !messages; is_request--) {
         message = find_message(pinfo, is_request);
         if (has_request_type(message))
             return message;

@@ -36,6 +36,20 @@ names_session(const char *name)
     return g_ascii_strcasecmp(name, "MapiContext") == 0 || g_ascii_strcasecmp(name, "sid") == 0;
 }
 
+/*
+ * Of more cookies than a client has to keep for a domain (RFC 6265 6.1), only those with a known name are looked at, and no
+ * more of these: each is compared with those of sessions.
+ */
+#define MAX_COOKIES 50
+
+static bool
+is_too_many(const wmem_list_t *cookies, const char *name)
+{
+    unsigned count = wmem_list_count(cookies);
+
+    return count >= MAX_COOKIES && (count >= 2 * MAX_COOKIES || !names_session(name));
+}
+
 /* "name=value" pairs, separated by semicolons (RFC 6265 4.2.1). */
 static void
 split_cookies(packet_info *pinfo, const char *text, bool only_first, wmem_list_t *cookies)
@@ -46,12 +60,14 @@ split_cookies(packet_info *pinfo, const char *text, bool only_first, wmem_list_t
         char *equals = strchr(pair, '=');
 
         if (equals && equals != pair) {
-            cookie_t *cookie = wmem_new(pinfo->pool, cookie_t);
-
             *equals = '\0';
-            cookie->name = pair;
-            cookie->value = equals + 1;
-            wmem_list_append(cookies, cookie);
+            if (!is_too_many(cookies, pair)) {
+                cookie_t *cookie = wmem_new(pinfo->pool, cookie_t);
+
+                cookie->name = pair;
+                cookie->value = equals + 1;
+                wmem_list_append(cookies, cookie);
+            }
         }
         /* Behind the pair of a Set-Cookie header are attributes. */
         if (only_first)

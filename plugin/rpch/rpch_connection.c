@@ -20,19 +20,41 @@
 #define RTS_PREFIX_SIZE (4 + 8 + 20)    /* flags and number of commands, Version, Cookie */
 
 static int proto_rpch = -1;
-static wmem_map_t *virtual_connections;     /* cookie -> rpch_virtual_t */
+
+/*
+ * Virtual connections that a new channel may belong to: those of one cookie, and those of one cookie at one server. A peer
+ * can open any number of them, so none of these is walked.
+ */
+typedef struct {
+    const e_guid_t *cookie;
+    const address *server;      /* NULL: of any */
+    uint32_t port;
+} candidates_key_t;
+
+typedef struct {
+    rpch_virtual_t *newest;
+    wmem_stack_t *without[RPCH_CHANNEL_OUT + 1];    /* each channel; some may have it by now, the newest is on top */
+} candidates_t;
+
+static wmem_map_t *candidates;              /* candidates_key_t -> candidates_t */
 static uint32_t virtual_connection_count;
 
 static unsigned
-cookie_hash(const void *key)
+candidates_hash(const void *key)
 {
-    return wmem_strong_hash((const uint8_t *)key, sizeof(e_guid_t));
+    const candidates_key_t *k = (const candidates_key_t *)key;
+    unsigned hash = wmem_strong_hash((const uint8_t *)k->cookie, sizeof *k->cookie) ^ k->port;
+
+    return k->server ? add_address_to_hash(hash, k->server) : hash;
 }
 
-static int
-cookie_equal(const void *a, const void *b)
+static gboolean
+candidates_equal(const void *a, const void *b)
 {
-    return guid_cmp((const e_guid_t *)a, (const e_guid_t *)b) == 0;
+    const candidates_key_t *x = (const candidates_key_t *)a, *y = (const candidates_key_t *)b;
+
+    return guid_cmp(x->cookie, y->cookie) == 0 && x->port == y->port && !x->server == !y->server &&
+           (!x->server || addresses_equal(x->server, y->server));
 }
 
 static void
@@ -61,6 +83,41 @@ rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t chann
     oxc_postdissector_expect();
 }
 
+/* The newest candidate that lacks the channel, or the newest of all if the channel replaces one; NULL for none. */
+static rpch_virtual_t *
+newest_candidate(const candidates_key_t *key, rpch_channel_t channel, bool recycled)
+{
+    candidates_t *of = (candidates_t *)wmem_map_lookup(candidates, key);
+
+    if (!of || recycled)
+        return of ? of->newest : NULL;
+    while (wmem_stack_count(of->without[channel]) > 0) {
+        rpch_virtual_t *top = (rpch_virtual_t *)wmem_stack_peek(of->without[channel]);
+
+        if (!top->has[channel])
+            return top;
+        wmem_stack_pop(of->without[channel]);
+    }
+    return NULL;
+}
+
+static void
+add_candidate(const candidates_key_t *key, rpch_virtual_t *virtual_connection)
+{
+    candidates_t *of = (candidates_t *)wmem_map_lookup(candidates, key);
+
+    if (!of) {
+        of = wmem_new0(wmem_file_scope(), candidates_t);
+        for (int channel = 0; channel <= RPCH_CHANNEL_OUT; channel++)
+            of->without[channel] = wmem_stack_new(wmem_file_scope());
+        wmem_map_insert(candidates, wmem_memdup(wmem_file_scope(), key, sizeof *key), of);
+    }
+    of->newest = virtual_connection;
+    for (int channel = 0; channel <= RPCH_CHANNEL_OUT; channel++)
+        if (!virtual_connection->has[channel])
+            wmem_stack_push(of->without[channel], virtual_connection);
+}
+
 /*
  * The virtual connection of a cookie. A cookie is seen again on the second channel, on the channels that replace one,
  * and on the far side of a proxy, with another server address. A second first channel of a kind is another virtual
@@ -69,31 +126,26 @@ rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t chann
 static rpch_virtual_t *
 find_virtual(const packet_info *pinfo, const e_guid_t *cookie, rpch_channel_t channel, bool recycled)
 {
-    rpch_virtual_t *first = (rpch_virtual_t *)wmem_map_lookup(virtual_connections, cookie), *found = NULL;
+    candidates_key_t here = { cookie, &pinfo->dst, pinfo->destport }, anywhere = { cookie, NULL, 0 };
+    rpch_virtual_t *found = newest_candidate(&here, channel, recycled);
 
     oxc_link(pinfo, "virtual_connection", cookie, sizeof *cookie, true);
-    for (rpch_virtual_t *v = first; v; v = v->next) {
-        bool same_server = addresses_equal(&v->server, &pinfo->dst) && v->port == pinfo->destport;
-
-        if (v->has[channel] && !recycled)
-            continue;
-        if (same_server) {
-            found = v;
-            break;
-        }
-        if (!found)
-            found = v;
+    if (!found)
+        found = newest_candidate(&anywhere, channel, recycled);
+    if (found) {
+        found->has[channel] = true;
+        return found;
     }
-    if (!found) {
-        found = wmem_new0(wmem_file_scope(), rpch_virtual_t);
-        found->number = ++virtual_connection_count;
-        found->cookie = *cookie;
-        copy_address_wmem(wmem_file_scope(), &found->server, &pinfo->dst);
-        found->port = pinfo->destport;
-        found->next = first;
-        wmem_map_insert(virtual_connections, &found->cookie, found);
-    }
+    found = wmem_new0(wmem_file_scope(), rpch_virtual_t);
+    found->number = ++virtual_connection_count;
+    found->cookie = *cookie;
+    copy_address_wmem(wmem_file_scope(), &found->server, &pinfo->dst);
+    found->port = pinfo->destport;
     found->has[channel] = true;
+    here.cookie = anywhere.cookie = &found->cookie;
+    here.server = &found->server;
+    add_candidate(&here, found);
+    add_candidate(&anywhere, found);
     return found;
 }
 
@@ -185,6 +237,6 @@ void
 rpch_register_connections(int proto)
 {
     proto_rpch = proto;
-    virtual_connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), cookie_hash, cookie_equal);
+    candidates = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), candidates_hash, candidates_equal);
     register_init_routine(rpch_init);
 }

@@ -12,7 +12,6 @@
 #include "rpch/rpch_body.h"
 
 typedef struct rpch_virtual {
-    struct rpch_virtual *next;      /* with the same cookie */
     uint32_t number;
     e_guid_t cookie;
     address server;

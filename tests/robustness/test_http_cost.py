@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Captures of HTTP and RPC over HTTP in which something is repeated: what the plugin adds to tshark grows with their size, not
+with its square.  The same measure as in test_robust_bounds.py, without a tree, so that nothing hides what grows; where a message
+comes in many segments, Wireshark's own work grows with the square, and instructions are counted (bench/)."""
+
+from __future__ import annotations
+
+import functools
+import pathlib
+import shutil
+import sys
+import uuid
+
+import mapihttp
+import pytest
+import rpch_streams as rpch
+import test_robust_bounds as bounds
+import tshark as tools
+from mapihttp import TO_CLIENT, TO_SERVER, Http
+from test_robust_bounds import nothing      # noqa: F401 (a fixture)
+
+SEGMENT, ACK = 1400, 0x10
+QUIET = ("-q", "-z", "io,stat,0")
+
+
+def alternating_cookies(n: int) -> pathlib.Path:
+    """CONN/B1 PDUs on one channel, which name two virtual connections by turns."""
+    capture = rpch.Capture()
+    link = capture.link()
+    link.send(TO_SERVER, rpch.ask("RPC_IN_DATA", 1 << 30))
+    link.send(TO_SERVER, b"".join(rpch.conn_b1(uuid.UUID(int=7 + at % 2)) for at in range(n)), SEGMENT)
+    return capture.write(tools.folder() / "cookies.pcap")
+
+
+def channels_of_one_cookie(n: int) -> pathlib.Path:
+    """Connections that all open the OUT channel of one virtual connection."""
+    capture = rpch.Capture()
+    for _ in range(n):
+        link = capture.link(handshake=False)
+        link.send(TO_SERVER, rpch.ask("RPC_OUT_DATA", 76))
+        link.send(TO_SERVER, rpch.conn_a1(uuid.UUID(int=7)))
+    return capture.write(tools.folder() / "channels.pcap")
+
+
+def watched() -> tuple[Http, mapihttp.Client]:
+    capture = Http()
+    client = capture.client()
+    client.connect()
+    return capture, client
+
+
+def line_by_line(capture: Http, client: mapihttp.Client, n: int) -> None:
+    """A response whose head comes one line in each segment."""
+    client.request("NotificationWait", mapihttp.WAIT, "MapiContext=c1")
+    head = mapihttp.message("HTTP/1.1 200 OK", {"Content-Type": "application/mapi-http", "X-RequestType": "NotificationWait",
+                                                **{f"X-More-{number}": "of what nobody needs" for number in range(n)}},
+                            mapihttp.PREAMBLE + mapihttp.waited(1))
+    for line in head.splitlines(keepends=True):
+        client.link.send(TO_CLIENT, line)
+        client.end(ACK, TO_SERVER)
+
+
+def set_cookies(n: int) -> pathlib.Path:
+    """Responses that set the same n cookies again and again."""
+    capture, client = watched()
+    cookies = [f"name{number}=1" for number in range(n)]
+    client.link.send = functools.partial(client.link.send, size=30000)
+    client.connect(cookies)
+    for _ in range(30):
+        client.call("Execute", mapihttp.execute(), mapihttp.executed(), "name0=1", set_cookie=cookies)
+    return capture.write("cookies")
+
+
+def many_cookies(n: int) -> pathlib.Path:
+    """Requests with n cookies, all of which a session was given."""
+    capture, client = watched()
+    cookies = [f"name{number}=1" for number in range(n)]
+    client.connect(cookies)
+    for _ in range(10):
+        client.call("Execute", mapihttp.execute(), mapihttp.executed(), "; ".join([*cookies[1:], "name0=2"]))
+    return capture.write("requests")
+
+
+def pending_chunks(capture: Http, client: mapihttp.Client, n: int) -> None:
+    """A long poll that is kept alive n times."""
+    client.request("NotificationWait", mapihttp.WAIT, "MapiContext=c1")
+    client.link.send(TO_CLIENT, mapihttp.message("HTTP/1.1 200 OK", {
+        "Content-Type": "application/mapi-http", "X-RequestType": "NotificationWait", "Transfer-Encoding": "chunked"}, None))
+    for data in [b"PROCESSING\r\n", *[b"PENDING\r\n"] * n, b"DONE\r\n\r\n" + mapihttp.waited(1)]:
+        client.link.send(TO_CLIENT, rpch.chunks(data, len(data)))
+        client.end(ACK, TO_SERVER)
+    client.link.send(TO_CLIENT, b"0\r\n\r\n")
+
+
+def segments(n: int, *makers) -> pathlib.Path:
+    capture, client = watched()
+    for maker in makers:
+        maker(capture, client, n)
+    return capture.write("segments")
+
+
+GROWING = {
+    "two cookies by turns on a channel": (alternating_cookies, 3000, 13000),
+    "connections of one cookie": (channels_of_one_cookie, 500, 4000),
+    "responses with the same cookies": (set_cookies, 1000, 1500),
+    "requests with many cookies": (many_cookies, 300, 1000),
+}
+
+
+@pytest.mark.parametrize("what", GROWING)
+def test_added_cost_is_linear(nothing, what):       # noqa: F811
+    make, few, many = GROWING[what]
+    n = many if bounds.LONG else few
+    quarter, whole = make(n), make(4 * n)
+    for args in [QUIET, ("-2", *QUIET)] if bounds.LONG else [QUIET]:
+        small, big = bounds.run(quarter, *args), bounds.run(whole, *args)
+        own = bounds.run(whole, *args, plugin=False)
+        limit = bounds.GROWTH * max(small.seconds - nothing.seconds, bounds.LEAST_SECONDS)
+        if big.seconds - own.seconds > limit:       # others on the machine make a run slower, never faster
+            big = min(big, bounds.run(whole, *args), key=lambda cost: cost.seconds)
+        assert big.seconds - own.seconds <= limit, (small.seconds, big.seconds, own.seconds, nothing.seconds)
+        bounds.check_memory(big, nothing)
+
+
+@pytest.mark.skipif(bounds.SANITIZED or not shutil.which("valgrind"), reason="counts instructions")
+def test_no_segment_makes_the_plugin_read_a_message_again(tshark):
+    """Four times the segments cost about four times the plugin's instructions; all again with each segment would be 16."""
+    sys.path.insert(0, str(tools.REPOSITORY / "bench"))
+    import counting
+
+    added = []
+    for n in (60, 240):
+        path = segments(n, line_by_line, pending_chunks)
+        added.append(counting.instructions("io,stat", True, path) - counting.instructions("io,stat", False, path))
+    assert added[1] <= 5 * added[0], added
+
+
+def test_outcome_of_poll_of_many_chunks(tshark):
+    """However many segments the answer has, and whatever is read of it when, it is one."""
+    rows = tshark.fields(segments(50, pending_chunks), ["oxcnotif.wakeup.outcome", "mapihttp.meta_tag"], "oxcnotif.wakeup")
+    assert [(row["oxcnotif.wakeup.outcome"], len(row["mapihttp.meta_tag"])) for row in rows] == [(["1"], 52)]
