@@ -57,8 +57,16 @@ escape(wmem_allocator_t *scope, const char *text, bool controls)
     const char *done = text;
 
     for (const char *at = text; *at;) {
-        gunichar c = (uint8_t)*at < 0x80 ? (gunichar)*at : character_at(at);
-        const char *next = c == NO_CHARACTER ? at + 1 : g_utf8_next_char(at);
+        const char *next = at + 1;
+        gunichar c;
+
+        if (*at >= 0x20 && *at < 0x7F) {        /* nearly all of what is ever shown */
+            at = next;
+            continue;
+        }
+        c = (uint8_t)*at < 0x80 ? (gunichar)*at : character_at(at);
+        if (c != NO_CHARACTER)
+            next = g_utf8_next_char(at);
 
         if (is_forbidden_in_xml(c) || (controls && is_control(c))) {
             if (!escaped)

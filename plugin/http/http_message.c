@@ -59,8 +59,26 @@ static const value_string status_names[] = {
     { 0, NULL }
 };
 
+/* The bytes as text of our own. What is no ASCII becomes what Wireshark makes of it; nearly always there is none. */
+static char *
+copy_text(packet_info *pinfo, tvbuff_t *tvb, int offset, int length)
+{
+    const uint8_t *bytes = tvb_get_ptr(tvb, offset, length);
+    uint8_t all = 0;
+    char *text;
+
+    for (int i = 0; i < length; i++)
+        all |= bytes[i];
+    if (all & 0x80)
+        return (char *)tvb_get_string_enc(pinfo->pool, tvb, offset, length, ENC_ASCII | ENC_NA);
+    text = (char *)wmem_alloc(pinfo->pool, (size_t)length + 1);
+    memcpy(text, bytes, (size_t)length);
+    text[length] = '\0';
+    return text;
+}
+
 /* A line from offset without its end; NULL when the tvb ends before the line does. */
-static const char *
+static char *
 read_line(packet_info *pinfo, tvbuff_t *tvb, int offset, int *next)
 {
     int length;
@@ -70,7 +88,7 @@ read_line(packet_info *pinfo, tvbuff_t *tvb, int offset, int *next)
     length = tvb_find_line_end(tvb, offset, tvb_captured_length_remaining(tvb, offset), next, true);
     if (length < 0)
         return NULL;
-    return (const char *)tvb_get_string_enc(pinfo->pool, tvb, offset, length, ENC_ASCII | ENC_NA);
+    return copy_text(pinfo, tvb, offset, length);
 }
 
 static oxc_http_message_t *
@@ -111,16 +129,20 @@ read_start_line(packet_info *pinfo, const char *line)
     return message;
 }
 
+/* Name and value stay in the line, which nobody else needs. */
 static void
-add_header(packet_info *pinfo, oxc_http_message_t *message, const char *line, int offset, int length)
+add_header(oxc_http_message_t *message, char *line, int offset, int length)
 {
-    const char *colon = strchr(line, ':');
+    char *colon = strchr(line, ':');
     oxc_http_header_t header;
 
     if (!colon)
         return;
-    header.name = wmem_ascii_strdown(pinfo->pool, line, colon - line);
-    header.value = g_strstrip(wmem_strdup(pinfo->pool, colon + 1));
+    *colon = '\0';
+    for (char *c = line; c < colon; c++)
+        *c = g_ascii_tolower(*c);
+    header.name = line;
+    header.value = g_strstrip(colon + 1);
     header.offset = offset;
     header.length = length;
     wmem_array_append_one(message->headers, header);
@@ -208,7 +230,7 @@ oxc_http_read(packet_info *pinfo, tvbuff_t *tvb, int offset)
 {
     oxc_http_message_t *message;
     int next;
-    const char *line = read_line(pinfo, tvb, offset, &next);
+    char *line = read_line(pinfo, tvb, offset, &next);
 
     /* Empty lines in front are to be ignored (RFC 9112 2.2). */
     if (line && *line == '\0') {
@@ -229,7 +251,7 @@ oxc_http_read(packet_info *pinfo, tvbuff_t *tvb, int offset)
             return NULL;
         if (*line == '\0')
             break;
-        add_header(pinfo, message, line, offset, next - offset);
+        add_header(message, line, offset, next - offset);
     }
     message->body = next;
     find_end(pinfo, message);
@@ -242,16 +264,21 @@ typedef struct {
 } from_map_t;
 
 static void
-add_from_map(void *key, void *value, void *user_data)
+append_header(const from_map_t *to, const char *name, const char *value)
 {
-    from_map_t *to = (from_map_t *)user_data;
     oxc_http_header_t header;
 
-    header.name = (const char *)key;
-    header.value = g_strstrip(wmem_strdup(to->pinfo->pool, (const char *)value));
+    header.name = name;
+    header.value = g_strstrip(wmem_strdup(to->pinfo->pool, value));
     header.offset = -1;
     header.length = 0;
     wmem_array_append_one(to->message->headers, header);
+}
+
+static void
+add_from_map(void *key, void *value, void *user_data)
+{
+    append_header((const from_map_t *)user_data, (const char *)key, (const char *)value);
 }
 
 /* The map is in no order that would be the same in another run. */
@@ -269,6 +296,17 @@ oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map)
     if (map)
         wmem_map_foreach(map, add_from_map, &to);
     wmem_array_sort(to.message->headers, compare_names);
+    return to.message;
+}
+
+oxc_http_message_t *
+oxc_http_hint_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map, const char *name)
+{
+    from_map_t to = { pinfo, message_new(pinfo, is_request) };
+    void *value = map ? wmem_map_lookup(map, name) : NULL;
+
+    if (value)
+        append_header(&to, name, (const char *)value);
     return to.message;
 }
 
@@ -352,7 +390,7 @@ find_header(const oxc_http_message_t *message, const char *name)
     for (unsigned i = 0; i < count; i++) {
         const oxc_http_header_t *header = (const oxc_http_header_t *)wmem_array_index(message->headers, i);
 
-        if (strcmp(header->name, name) == 0)
+        if (header->name[0] == name[0] && strcmp(header->name, name) == 0)
             return header;
     }
     return NULL;

@@ -45,6 +45,9 @@ oxc_http_message_t *oxc_http_read(packet_info *pinfo, tvbuff_t *tvb, int offset)
 /* A message of which the http dissector told no more than the header map (lower-case name -> value). */
 oxc_http_message_t *oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map);
 
+/* The same with the header of that name alone: enough to find the message in the bytes. */
+oxc_http_message_t *oxc_http_hint_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map, const char *name);
+
 /* The headers of a message, for later visits of its frame: a copy that lives as long as the capture file is open. */
 oxc_http_message_t *oxc_http_keep(const oxc_http_message_t *message);
 

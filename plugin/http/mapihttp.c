@@ -15,6 +15,7 @@
 #include "http/mapihttp_keepalive.h"
 #include "http/mapihttp_transaction.h"
 #include "tcp/reassembly_overrun.h"
+#include "tcp/segment.h"
 #include "tcp/tls_undecrypted.h"
 
 #include <string.h>
@@ -42,6 +43,8 @@ WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info
 
 static int proto_mapihttp = -1;
 static int proto_connection = -1;
+static int proto_http = -1;
+static int proto_tls = -1;
 static protocol_t *protocol;
 
 static int hf_request_type = -1;        /* registered with the headers */
@@ -439,7 +442,7 @@ watch_connection(packet_info *pinfo)
     if (PINFO_FD_VISITED(pinfo))
         return;
     oxc_mapihttp_set_watched(pinfo);
-    if (proto_is_frame_protocol(pinfo->layers, "tls")) {
+    if (oxc_segment_has_layer(pinfo, proto_tls)) {
         if (first)
             tls_set_appdata_dissector(tls_handle, pinfo, connection_tls_handle);
     } else if (pinfo->ptype == PT_TCP) {
@@ -463,20 +466,23 @@ static oxc_http_message_t *
 meet_message(packet_info *pinfo, const media_content_info_t *content)
 {
     body_owner_t *owner = wmem_new0(wmem_file_scope(), body_owner_t);
-    oxc_http_message_t *message = oxc_http_from_map(pinfo, content->type == MEDIA_CONTAINER_HTTP_REQUEST,
-                                                    (wmem_map_t *)content->data);
-    oxc_http_message_t *known = watched_message(pinfo, message);
+    bool is_request = content->type == MEDIA_CONTAINER_HTTP_REQUEST;
+    wmem_map_t *headers = (wmem_map_t *)content->data;
+    oxc_http_message_t *hint = oxc_http_hint_from_map(pinfo, is_request, headers, "x-requestid"), *message = NULL;
+    oxc_http_message_t *known = watched_message(pinfo, hint);
 
     if (!known) {
         watch_connection(pinfo);
-        known = find_message(pinfo, message->is_request);
-        if (known && !same_message(known, message))
+        known = find_message(pinfo, is_request);
+        if (known && !same_message(known, hint))
             known = NULL;
     }
-    if (known)
+    if (known) {
         owner->offset = known->offset;
-    else
+    } else {
+        message = oxc_http_from_map(pinfo, is_request, headers);
         owner->headers = oxc_http_keep(message);
+    }
     p_set_proto_data(wmem_file_scope(), pinfo, proto_connection, *next_ordinal(pinfo), owner);
     return known ? known : message;
 }
@@ -619,7 +625,7 @@ show_first_message(packet_info *pinfo, proto_tree *tree)
     uint32_t watched_from;
     oxc_http_message_t *message;
 
-    if (!proto_is_frame_protocol(pinfo->layers, "http"))
+    if (!oxc_segment_has_layer(pinfo, proto_http))
         return;
     watched_from = oxc_mapihttp_watched_from(pinfo);
     if (PINFO_FD_VISITED(pinfo) ? watched_from != pinfo->num + 1 : watched_from != 0)
@@ -827,6 +833,8 @@ proto_reg_handoff_mapihttp(void)
     heur_dissector_add("http", dissect_mapihttp_heur, "MAPI over HTTP by X-RequestType", "mapihttp_http", proto_mapihttp,
                        HEURISTIC_ENABLE);
     oxc_postdissector_add(postdissect, proto_mapihttp);
+    proto_http = proto_get_id_by_filter_name("http");
+    proto_tls = proto_get_id_by_filter_name("tls");
     http_tcp_handle = find_dissector("http-over-tcp");
     http_tls_handle = find_dissector("http-over-tls");
     tls_handle = find_dissector("tls");

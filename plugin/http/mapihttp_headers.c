@@ -92,10 +92,16 @@ static const header_field_t *
 header_field(const char *name)
 {
     for (size_t i = 0; i < G_N_ELEMENTS(header_fields); i++) {
-        if (strcmp(header_fields[i].name, name) == 0)
+        if (header_fields[i].name[0] == name[0] && strcmp(header_fields[i].name, name) == 0)
             return &header_fields[i];
     }
     return NULL;
+}
+
+static const char *
+shown_header(packet_info *pinfo, const char *name, const char *value)
+{
+    return oxc_shown_text(pinfo->pool, wmem_strdup_printf(pinfo->pool, "%s: %s", name, value));
 }
 
 void
@@ -104,16 +110,15 @@ oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const c
 {
     const header_field_t *field = header_field(name);
     proto_item *item;
-    const char *shown = wmem_strdup_printf(pinfo->pool, "%s: %s", name, value);
     uint32_t number;
 
-    shown = oxc_shown_text(pinfo->pool, shown);
     /* The http dissector told name and value, not where they are. */
     if (offset < 0)
         offset = length = 0;
     if (!field) {
         if (all)
-            proto_tree_add_string_format(tree, hf_header, tvb, offset, length, value, "%s", shown);
+            proto_tree_add_string_format(tree, hf_header, tvb, offset, length, value, "%s",
+                                         shown_header(pinfo, name, value));
         return;
     }
     if (!field->number) {
@@ -121,7 +126,8 @@ oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const c
         return;
     }
     if (!oxc_mapihttp_number(value, &number)) {
-        item = proto_tree_add_string_format(tree, hf_header, tvb, offset, length, value, "%s", shown);
+        item = proto_tree_add_string_format(tree, hf_header, tvb, offset, length, value, "%s",
+                                            shown_header(pinfo, name, value));
         expert_add_info(pinfo, item, &ei_header_value);
         return;
     }

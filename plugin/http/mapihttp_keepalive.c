@@ -7,12 +7,12 @@
 #include "http/mapihttp_keepalive.h"
 
 #include <epan/conversation.h>
-#include <epan/dissectors/packet-tcp.h>
 #include <epan/epan.h>
 #include <epan/proto_data.h>
 #include <wsutil/strtoi.h>
 
 #include "session/call.h"
+#include "tcp/segment.h"
 #include "tcp/tcp_close.h"
 
 /* Key of a frame's silence in its data; see mapihttp_transaction.c for the others. */
@@ -42,10 +42,9 @@ oxc_keepalive_promise(packet_info *pinfo, oxc_session_t *session, const char *pe
 
 /* Where the sender of this frame stands in its bytes: an acknowledgement or a keep-alive does not change it. */
 static uint32_t
-sender_progress(const conversation_t *conversation)
+sender_progress(packet_info *pinfo)
 {
-    const struct tcp_analysis *tcp = (const struct tcp_analysis *)conversation_get_proto_data(
-        conversation, proto_get_id_by_filter_name("tcp"));
+    const struct tcp_analysis *tcp = oxc_segment_tcp(pinfo);
 
     return tcp && tcp->fwd && tcp->fwd->tcp_analyze_seq_info ? tcp->fwd->tcp_analyze_seq_info->nextseq : 0;
 }
@@ -132,7 +131,7 @@ oxc_keepalive_ended(packet_info *pinfo)
 
     if (wmem_map_size(lines) == 0)
         return NULL;
-    conversation = find_conversation_pinfo(pinfo, 0);
+    conversation = oxc_segment_conversation(pinfo);
     line = conversation ? (line_t *)wmem_map_lookup(lines, conversation) : NULL;
     if (PINFO_FD_VISITED(pinfo)) {
         silence = (const oxc_keepalive_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_silence, SILENCE_KEY);
@@ -141,7 +140,7 @@ oxc_keepalive_ended(packet_info *pinfo)
     if (!line || !line->wait)
         return NULL;
     if (pinfo->srcport != line->client_port) {
-        uint32_t progress = sender_progress(conversation);
+        uint32_t progress = sender_progress(pinfo);
 
         if (progress == line->progress && !oxc_tcp_ends_seen(pinfo))
             return NULL;

@@ -17,6 +17,7 @@
 #include "http/mapihttp_keepalive.h"
 #include "http/mapihttp_session.h"
 #include "session/links.h"
+#include "tcp/segment.h"
 #include "tcp/tcp_close.h"
 
 /* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
@@ -51,7 +52,7 @@ connection_find(packet_info *pinfo)
 
     if (connections == 0)
         return NULL;
-    conversation = find_conversation_pinfo(pinfo, 0);
+    conversation = oxc_segment_conversation(pinfo);
     return conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_mapihttp_track) : NULL;
 }
 

@@ -11,6 +11,7 @@
 #include <epan/proto_data.h>
 
 #include "session/event.h"
+#include "tcp/segment.h"
 #include "tcp/tcp_close.h"
 
 /*
@@ -46,7 +47,7 @@ find_connection(packet_info *pinfo)
 
     if (connections == 0 || pinfo->ptype != PT_TCP)
         return NULL;
-    conversation = find_conversation_pinfo(pinfo, 0);
+    conversation = oxc_segment_conversation(pinfo);
     return conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_parent) : NULL;
 }
 

@@ -9,12 +9,14 @@
 #include "registration.h"
 #include "rpc/rpc_fallback.h"
 #include "tcp/postdissector.h"
+#include "tcp/segment.h"
 #include "tcp/reassembly_overrun.h"
 #include "tcp/tcp_payload.h"
 
 static int proto_owner = -1;
 static int proto_dcerpc = -1;
 static int proto_tcp = -1;
+static int proto_http = -1;
 
 /* Who disables DCE/RPC's heuristic, or DCE/RPC, wants none of this. */
 static bool
@@ -136,7 +138,7 @@ has_owner(const packet_info *pinfo)
     if (last && GPOINTER_TO_INT(wmem_list_frame_data(last)) == oxc_postdissector_layer())
         last = wmem_list_frame_prev(last);      /* the post-dissector itself */
     return last && GPOINTER_TO_INT(wmem_list_frame_data(last)) != proto_tcp &&
-           !proto_is_frame_protocol(pinfo->layers, "dcerpc") && !proto_is_frame_protocol(pinfo->layers, "http");
+           !oxc_segment_has_layer(pinfo, proto_dcerpc) && !oxc_segment_has_layer(pinfo, proto_http);
 }
 
 /*
@@ -174,6 +176,7 @@ proto_reg_handoff_oxc_port_owner(void)
         return;
     proto_dcerpc = proto_get_id_by_filter_name("dcerpc");
     proto_tcp = proto_get_id_by_filter_name("tcp");
+    proto_http = proto_get_id_by_filter_name("http");
     stand_before_port_owners();
     oxc_postdissector_add(postdissect, proto_get_id_by_filter_name("emsmdb"));
 }

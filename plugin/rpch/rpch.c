@@ -41,6 +41,7 @@
 #include "rpc/rpc_overrun.h"
 #include "rpc/rpc_pdu.h"
 #include "tcp/reassembly_overrun.h"
+#include "tcp/segment.h"
 #include "tcp/tcp_payload.h"
 #include "tcp/tls_undecrypted.h"
 
@@ -235,7 +236,7 @@ show_overrun(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 static bool
 is_channel(packet_info *pinfo)
 {
-    const rpch_connection_t *connection = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
+    const rpch_connection_t *connection = rpch_connection_of(oxc_segment_conversation(pinfo));
 
     return connection && connection->claimed;
 }

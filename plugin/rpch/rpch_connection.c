@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "tcp/postdissector.h"
+#include "tcp/segment.h"
 #include "tcp/tcp_close.h"
 #include "rpc/rpc_pdu.h"
 #include "session/links.h"
@@ -180,7 +181,7 @@ rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pd
 rpch_virtual_t *
 rpch_ended(packet_info *pinfo)
 {
-    rpch_connection_t *connection = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
+    rpch_connection_t *connection = rpch_connection_of(oxc_segment_conversation(pinfo));
     rpch_virtual_t *ended;
     const rpch_use_t *use;
     uint8_t ends;

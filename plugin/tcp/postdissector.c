@@ -8,6 +8,10 @@
 
 #include "registration.h"
 
+#include <epan/exceptions.h>
+
+#include "tcp/segment.h"
+
 #define MAX_WATCHERS 8          /* one for each transport */
 
 typedef struct {
@@ -50,8 +54,15 @@ postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
     /* Another one of our names, in which it was called for an earlier file. */
     if (pinfo->current_proto != proto_get_protocol_short_name(called_by))
         return 0;
-    for (unsigned i = 0; i < active_count; i++)
-        active[i](tvb, pinfo, tree, data);
+    oxc_segment_begin(pinfo);
+    TRY {
+        for (unsigned i = 0; i < active_count; i++)
+            active[i](tvb, pinfo, tree, data);
+    }
+    FINALLY {
+        oxc_segment_end();
+    }
+    ENDTRY;
     return (int)tvb_captured_length(tvb);
 }
 
@@ -97,4 +108,5 @@ void
 proto_register_oxc_postdissector(void)
 {
     register_init_routine(begin_file);
+    oxc_segment_register();
 }

@@ -8,14 +8,13 @@
 
 #include "registration.h"
 
-#include <epan/dissectors/packet-tcp.h>
 #include <epan/proto_data.h>
 
 #include "tcp/postdissector.h"
+#include "tcp/segment.h"
 #include "tcp/tcp_payload.h"
 
 static int proto_oxcnotif = -1;
-static int proto_tcp = -1;
 static wmem_map_t *latest;      /* PDU of TCP -> oxc_overrun_t */
 
 /* Does the PDU that TCP puts together have data of this frame, and did it begin in an earlier one? First visit only. */
@@ -44,9 +43,7 @@ taken_by(packet_info *pinfo, const struct tcp_analysis *tcp)
 bool
 oxc_overrun_is_possible(packet_info *pinfo)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
-    const struct tcp_analysis *tcp =
-        conversation ? (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp) : NULL;
+    const struct tcp_analysis *tcp = oxc_segment_tcp(pinfo);
     wmem_tree_t *pdus = tcp && tcp->fwd ? tcp->fwd->multisegment_pdus : NULL;
     const struct tcp_multisegment_pdu *pdu =
         pdus ? (const struct tcp_multisegment_pdu *)wmem_tree_lookup32_le(pdus, UINT32_MAX) : NULL;
@@ -67,15 +64,10 @@ in_numbering_of(const struct tcp_multisegment_pdu *pdu, const tcp_flow_t *flow, 
 static const struct tcp_multisegment_pdu *
 find_overrun(tvbuff_t *frame, packet_info *pinfo, tvbuff_t **data, oxc_overrun_t *found)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
-    const struct tcp_multisegment_pdu *pdu;
-    const struct tcp_analysis *tcp;
+    const struct tcp_analysis *tcp = oxc_segment_tcp(pinfo);
+    const struct tcp_multisegment_pdu *pdu = taken_by(pinfo, tcp);
     uint32_t seq;
 
-    if (!conversation)
-        return NULL;
-    tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
-    pdu = taken_by(pinfo, tcp);
     *data = pdu ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
     if (!*data)
         return NULL;
@@ -150,6 +142,5 @@ void
 proto_register_oxc_reassembly_overrun(void)
 {
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
-    proto_tcp = proto_get_id_by_filter_name("tcp");
     latest = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
 }

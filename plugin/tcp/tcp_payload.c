@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <epan/ipproto.h>
+#include <wsutil/str_util.h>
 
 #define MAX_LINK_HEADER 256
 #define MIN_TCP_HEADER 20
@@ -67,6 +68,8 @@ oxc_tcp_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq)
     const address *source = &pinfo->net_src, *destination = &pinfo->net_dst;
     int size = source->len;
     uint8_t both[2 * 16];
+    const uint8_t *bytes;
+    unsigned length;
 
     if (pinfo->ptype != PT_TCP || source->type != destination->type ||
         !((source->type == AT_IPv4 && size == 4) || (source->type == AT_IPv6 && size == 16)) ||
@@ -74,13 +77,18 @@ oxc_tcp_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq)
         return NULL;
     memcpy(both, source->data, size);
     memcpy(both + size, destination->data, size);
-    for (int offset = 0; offset < MAX_LINK_HEADER && tvb_bytes_exist(frame, offset, 2 * size); offset++) {
-        if (tvb_memeql(frame, offset, both, 2 * size) == 0) {
-            tvbuff_t *data = data_of_packet(frame, pinfo, offset, seq);
+    length = MIN(tvb_captured_length(frame), MAX_LINK_HEADER - 1 + 2 * (unsigned)size);
+    bytes = tvb_get_ptr(frame, 0, (int)length);
+    for (unsigned from = 0; from < length; from++) {
+        const uint8_t *found = (const uint8_t *)ws_memmem(bytes + from, length - from, both, 2 * (size_t)size);
+        tvbuff_t *data;
 
-            if (data)
-                return data;
-        }
+        if (!found)
+            break;
+        from = (unsigned)(found - bytes);
+        data = data_of_packet(frame, pinfo, (int)from, seq);
+        if (data)
+            return data;
     }
     return NULL;
 }

@@ -12,12 +12,14 @@
 #include <epan/proto_data.h>
 
 #include "tcp/postdissector.h"
+#include "tcp/segment.h"
 #include "tcp/tcp_payload.h"
 
 #define RECORD_HEADER 5         /* type, version, length (RFC 8446 5.1) */
 #define APPLICATION_DATA 23
 
 static int proto_oxcnotif = -1;
+static int proto_tls = -1;
 
 typedef struct {
     bool said[2];               /* by direction */
@@ -78,7 +80,7 @@ hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(
 
     if (PINFO_FD_VISITED(pinfo))
         return p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, (uint32_t)proto) != NULL;
-    if (!oxc_postdissector_expected() || !proto_is_frame_protocol(pinfo->layers, "tls") || !is_ours(pinfo) ||
+    if (!oxc_postdissector_expected() || !oxc_segment_has_layer(pinfo, proto_tls) || !is_ours(pinfo) ||
         !is_hidden(frame, pinfo))
         return false;
     said = said_of(pinfo);
@@ -107,4 +109,5 @@ void
 proto_register_oxc_tls_undecrypted(void)
 {
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
+    proto_tls = proto_get_id_by_filter_name("tls");
 }
