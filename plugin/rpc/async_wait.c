@@ -1,5 +1,5 @@
 /* async_wait.c
- * EcDoAsyncWaitEx calls that lose their connection before they are answered
+ * Calls, EcDoAsyncWaitEx above all, that lose their connection before they are answered
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -8,6 +8,7 @@
 #include "rpc/async_wait.h"
 
 #include <epan/conversation.h>
+#include <epan/expert.h>
 #include <epan/proto_data.h>
 
 #include "session/event.h"
@@ -31,11 +32,14 @@ typedef struct {
     uint8_t ends_seen; /* see oxc_tcp_ends_seen() */
     wmem_list_t *open; /* oxc_call_t, oldest first */
     wmem_map_t *where; /* oxc_call_t -> its place in open */
+    oxc_call_t *fetch; /* the latest request of another call; it may be answered; NULL for none */
     uint32_t client_port;
 } connection_t;
 
 static int proto_parent = -1;
+static int proto_emsmdb = -1;
 static int ett_cut_off = -1;
+static expert_field ei_cut_off = EI_INIT;
 static unsigned connections;
 
 /* ---- the first visit ---- */
@@ -51,13 +55,14 @@ find_connection(packet_info *pinfo)
     return conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_parent) : NULL;
 }
 
-void
-oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait)
+/* The connection of a request; NULL if that is nothing to remember. */
+static connection_t *
+get_connection(packet_info *pinfo)
 {
     connection_t *connection;
 
     if (PINFO_FD_VISITED(pinfo) || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
-        return;
+        return NULL;
     connection = find_connection(pinfo);
     if (!connection) {
         connection = wmem_new0(wmem_file_scope(), connection_t);
@@ -68,6 +73,25 @@ oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait)
         connections++;
     }
     connection->client_port = pinfo->srcport;
+    return connection;
+}
+
+void
+oxc_async_other_call_begins(packet_info *pinfo, oxc_call_t *call)
+{
+    connection_t *connection = get_connection(pinfo);
+
+    if (connection)
+        connection->fetch = call;
+}
+
+void
+oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait)
+{
+    connection_t *connection = get_connection(pinfo);
+
+    if (!connection)
+        return;
     if (wmem_map_contains(connection->where, wait))
         return;
     wmem_list_append(connection->open, wait);
@@ -94,12 +118,22 @@ note_closed_by(packet_info *pinfo, oxc_closed_by_t closed_by)
     p_add_proto_data(wmem_file_scope(), pinfo, proto_parent, CLOSED_BY_KEY, GUINT_TO_POINTER(closed_by));
 }
 
-/* The waits that were open, and from now on are not; NULL for none. Behind a Disconnect nobody waits for an answer. */
+/*
+ * The calls that were open, and from now on are not; NULL for none. Behind a Disconnect nobody waits for an answer. A
+ * connection carries one call besides its waits at a time (C706 9.3): a client with more of them opens more connections.
+ */
 static void
-take_open_waits(packet_info *pinfo, connection_t *connection)
+take_open_calls(packet_info *pinfo, connection_t *connection)
 {
     wmem_list_t *lost = NULL;
+    oxc_call_t *fetch = connection->fetch;
 
+    connection->fetch = NULL;
+    if (fetch && !fetch->response && !fetch->failure && !(fetch->session && fetch->session->end)) {
+        oxc_listener->call_failed(pinfo, fetch, OXC_FAILURE_CUT_OFF);
+        lost = wmem_list_new(wmem_file_scope());
+        wmem_list_append(lost, fetch);
+    }
     for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at)) {
         oxc_call_t *wait = (oxc_call_t *)wmem_list_frame_data(at);
 
@@ -128,7 +162,7 @@ note_end_of_tcp(packet_info *pinfo)
     if ((ends & ~connection->ends_seen) == 0)
         return;
     connection->ends_seen = ends;
-    take_open_waits(pinfo, connection);
+    take_open_calls(pinfo, connection);
     note_closed_by(pinfo, pinfo->srcport == connection->client_port ? OXC_CLOSED_BY_CLIENT : OXC_CLOSED_BY_SERVER);
 }
 
@@ -144,11 +178,17 @@ show_lost_waits(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 
     for (wmem_list_frame_t *at = lost ? wmem_list_head(lost) : NULL; at; at = wmem_list_frame_next(at), which++) {
         const oxc_call_t *wait = (const oxc_call_t *)wmem_list_frame_data(at);
-        proto_item *item = proto_tree_add_item(tree, proto_parent, tvb, 0, 0, ENC_NA);
+        const char *name = wait->kind == OXC_CALL_WAIT ? "EcDoAsyncWaitEx" : wait->name ? wait->name : "call";
+        bool is_wait = wait->kind == OXC_CALL_WAIT;
+        proto_item *item = proto_tree_add_item(tree, is_wait ? proto_parent : proto_emsmdb, tvb, 0, 0, ENC_NA);
 
         proto_item_set_generated(item);
-        proto_item_append_text(item, ", EcDoAsyncWaitEx: the connection ends before the response");
-        col_append_fstr(pinfo->cinfo, COL_INFO, " [EcDoAsyncWaitEx of frame %u cut off]", wait->request->frame);
+        proto_item_append_text(item, ", %s: the connection ends before the response", name);
+        col_append_fstr(pinfo->cinfo, COL_INFO, " [%s of frame %u cut off]", name, wait->request->frame);
+        if (!is_wait) {
+            expert_add_info(pinfo, item, &ei_cut_off);
+            continue;
+        }
         oxc_listener->wait_cut_off(tvb, pinfo, proto_item_add_subtree(item, ett_cut_off), which, OXC_WAKEUP_ASYNC_WAIT,
                                 wait, closed_by);
     }
@@ -161,9 +201,9 @@ oxc_async_waits_lost(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_cl
     connection_t *connection =
         conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_parent) : NULL;
 
-    if (PINFO_FD_VISITED(pinfo) || !connection || wmem_list_count(connection->open) == 0)
+    if (PINFO_FD_VISITED(pinfo) || !connection || (wmem_list_count(connection->open) == 0 && !connection->fetch))
         return;
-    take_open_waits(pinfo, connection);
+    take_open_calls(pinfo, connection);
     note_closed_by(pinfo, closed_by);
     show_lost_waits(tvb, pinfo, tree);
 }
@@ -195,8 +235,14 @@ void
 oxc_async_waits_register(int parent)
 {
     static int *ett[] = {&ett_cut_off};
+    static ei_register_info ei[] = {
+        { &ei_cut_off,
+          { "emsmdb.cut_off", PI_SEQUENCE, PI_WARN, "The connection ends before the response was complete", EXPFILL } },
+    };
 
     proto_parent = parent;
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
+    proto_emsmdb = proto_get_id_by_filter_name("emsmdb");
+    expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, G_N_ELEMENTS(ei));
     register_init_routine(forget);
 }

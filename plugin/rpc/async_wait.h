@@ -17,6 +17,9 @@
 void oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait);
 void oxc_async_wait_ends(packet_info *pinfo, oxc_call_t *wait);
 
+/* The request of a call that carries ROPs: it is cut off like a wait. First visit only. */
+void oxc_async_other_call_begins(packet_info *pinfo, oxc_call_t *call);
+
 /*
  * The connection that pinfo names is no TCP connection (RPC over HTTP) and has ended: shows its open waits as cut off. On
  * later visits of the frame they are shown anyway. First visit only.

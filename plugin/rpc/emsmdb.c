@@ -6,6 +6,7 @@
 
 #include "rpc/emsmdb_call.h"
 
+#include "rpc/async_wait.h"
 #include "rpc/emsmdb_connect.h"
 #include "rpc/emsmdb_push.h"
 
@@ -84,6 +85,8 @@ show_rops(oxc_rpc_t *rpc, tvbuff_t *rops, wrapping_t wrapping)
         if (!oxc_pdu_rop(rpc->pdu, 0))
             col_append_str(rpc->pinfo->cinfo, COL_INFO, ", no ROP");
     }
+    if (!rpc->is_response)
+        oxc_async_other_call_begins(rpc->pinfo, rpc->pdu->call);
     oxc_listener->fetch(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu);
 }
 

@@ -199,6 +199,8 @@ oxc_rpc_encrypted_show(packet_info *pinfo, proto_tree *tree, const oxc_rpc_pdu_t
     tree = add_tree(stub, tree, sealed, what);
     oxc_show_call_links(stub, pinfo, tree, sealed->pdu);
     if (call->kind == OXC_CALL_FETCH) {
+        if (!sealed->pdu->is_response)
+            oxc_async_other_call_begins(pinfo, call);
         oxc_listener->fetch(stub, pinfo, tree, sealed->pdu);
     } else if (call->kind == OXC_CALL_WAIT && sealed->pdu->is_response) {
         oxc_listener->wakeup(stub, pinfo, tree, sealed->discriminator, OXC_WAKEUP_ASYNC_WAIT, sealed->outcome,

@@ -53,8 +53,8 @@ class Capture:
         self._segment(SERVER, CLIENT, 80, port, 1, 1 + len(question), answer)
         return len(self.records) - 1
 
-    def _segment(self, source, destination, sport, dport, seq, ack, data):
-        tcp = struct.pack(">HHIIBBHHH", sport, dport, seq, ack, 0x50, 0x18, 0xFFFF, 0, 0) + data
+    def _segment(self, source, destination, sport, dport, seq, ack, data, flags=0x18):
+        tcp = struct.pack(">HHIIBBHHH", sport, dport, seq, ack, 0x50, flags, 0xFFFF, 0, 0) + data
         ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, source, destination)
         self.records.append(ip + tcp)
 

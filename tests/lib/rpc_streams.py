@@ -87,10 +87,10 @@ class Stream:
         self.capture, self.ports, self.client, self.server = capture, (client_port, port), client, server
         self.position = [1, 1]
 
-    def _say(self, side: int, data: bytes) -> int:
+    def _say(self, side: int, data: bytes, flags: int = 0x18) -> int:
         ends = [self.client, self.server]
         self.capture._segment(ends[side], ends[1 - side], self.ports[side], self.ports[1 - side], self.position[side],
-                              self.position[1 - side], data)
+                              self.position[1 - side], data, flags)
         self.position[side] += len(data)
         return len(self.capture.records)
 
@@ -99,6 +99,10 @@ class Stream:
 
     def down(self, data: bytes) -> int:
         return self._say(1, data)
+
+    def reset(self, side: int = 1) -> int:
+        """By the client (0) or the server (1)."""
+        return self._say(side, b"", 0x14)
 
     def bound(self, *interfaces: uuid.UUID) -> "Stream":
         self.up(bind(1, *(interfaces or (EMSMDB,))))

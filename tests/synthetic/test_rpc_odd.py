@@ -233,6 +233,23 @@ def test_fault_ends_the_wait(tshark):
     assert rows[fault]["oxcnotif.wakeup.outcome"] == ["3"] and rows[fault]["rop.request_in"] == [str(wait)]
 
 
+def test_fetch_that_is_cut_off_is_an_attempt(tshark):
+    """The client repeats it on a new connection: that is the follow-up."""
+    capture = carrier.Capture()
+    stream, waits = rpc.Stream(capture).bound(), rpc.Stream(capture, client_port=50001).bound(rpc.ASYNCEMSMDB)
+    stream.connect(2)
+    stream.call(3, 14, rpc.CXH, struct.pack("<I", 3) + rpc.CXH[4:] + bytes(4))
+    woken = waits.call(2, 0, struct.pack("<I", 3) + rpc.CXH[4:] + bytes(4), struct.pack("<II", 1, 0))[1]
+    stream.call(4, 11, rpc.rpc_request())
+    reset = stream.reset()
+    fetch, _ = rpc.Stream(capture, client_port=50002).bound().call(2, 11, rpc.rpc_request(), rpc.rpc_response())
+    rows = by_frame(tshark, capture.write("fetch-cut.pcap"), ["oxcnotif.followup_in", "oxcnotif.followup_attempts", "emsmdb.cut_off"],
+                    two_pass=True)
+    assert rows[woken]["oxcnotif.followup_in"] == [str(fetch)]
+    assert rows[woken]["oxcnotif.followup_attempts"] == ["1"]
+    assert rows[reset]["emsmdb.cut_off"] and not any(row["emsmdb.cut_off"] for frame, row in rows.items() if frame != reset)
+
+
 def test_two_connections_with_equal_call_ids(tshark):
     capture = carrier.Capture()
     streams = [rpc.Stream(capture, client_port=52000 + n).bound() for n in range(3)]
