@@ -30,6 +30,7 @@ static const proto_plugin rooms[] = {
     { proto_register_oxc_listener, NULL },
     { proto_register_oxc_postdissector, NULL },
     { proto_register_oxc_reassembly_overrun, NULL },
+    { proto_register_oxc_out_of_order, NULL },
     { proto_register_oxc_tls_undecrypted, NULL },
     { proto_register_oxc_payload, NULL },
     { proto_register_mapihttp, proto_reg_handoff_mapihttp },

@@ -310,16 +310,50 @@ oxc_http_hint_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map, con
     return to.message;
 }
 
-oxc_http_message_t *
-oxc_http_keep(const oxc_http_message_t *message)
+/* A text behind its length of four bytes; NULL if it does not fit. */
+static const char *
+read_counted(packet_info *pinfo, tvbuff_t *tvb, int *offset)
 {
-    oxc_http_message_t *kept = (oxc_http_message_t *)wmem_memdup(wmem_file_scope(), message, sizeof(*message));
+    int length;
+    uint32_t said;
+
+    if (tvb_captured_length_remaining(tvb, *offset) < 4)
+        return NULL;
+    said = tvb_get_ntohl(tvb, *offset);
+    length = tvb_captured_length_remaining(tvb, *offset + 4);
+    if (length < 0 || said > (uint32_t)length)
+        return NULL;
+    *offset += 4 + (int)said;
+    return (const char *)tvb_get_string_enc(pinfo->pool, tvb, *offset - (int)said, (int)said, ENC_ASCII | ENC_NA);
+}
+
+oxc_http_message_t *
+oxc_http_from_list(packet_info *pinfo, tvbuff_t *list)
+{
+    oxc_http_message_t *message = message_new(pinfo, false);
+    int offset = 0, end = (int)tvb_captured_length(list);
+    oxc_http_header_t header = { NULL, NULL, -1, 0 };
+
+    while (offset < end) {
+        header.name = read_counted(pinfo, list, &offset);
+        header.value = header.name ? read_counted(pinfo, list, &offset) : NULL;
+        if (!header.value || *header.name == '\0')
+            return NULL;
+        if (strcmp(header.name, ":status") == 0)
+            message->status = (unsigned)g_ascii_strtoull(header.value, NULL, 10);
+        else if (strcmp(header.name, ":path") == 0)
+            message->target = header.value;
+        message->is_request = message->is_request || strcmp(header.name, ":method") == 0;
+        wmem_array_append_one(message->headers, header);
+    }
+    return end > 0 ? message : NULL;
+}
+
+void
+oxc_http_append_headers(oxc_http_message_t *kept, const oxc_http_message_t *message)
+{
     unsigned count = wmem_array_get_count(message->headers);
 
-    kept->tvb = NULL;
-    if (message->target)
-        kept->target = wmem_strdup(wmem_file_scope(), message->target);
-    kept->headers = wmem_array_sized_new(wmem_file_scope(), sizeof(oxc_http_header_t), MAX(count, 1));
     for (unsigned i = 0; i < count; i++) {
         oxc_http_header_t header = *(const oxc_http_header_t *)wmem_array_index(message->headers, i);
 
@@ -329,6 +363,22 @@ oxc_http_keep(const oxc_http_message_t *message)
         header.length = 0;
         wmem_array_append_one(kept->headers, header);
     }
+    if (message->status)
+        kept->status = message->status;
+    kept->is_request = kept->is_request || message->is_request;
+}
+
+oxc_http_message_t *
+oxc_http_keep(const oxc_http_message_t *message)
+{
+    oxc_http_message_t *kept = (oxc_http_message_t *)wmem_memdup(wmem_file_scope(), message, sizeof(*message));
+
+    kept->tvb = NULL;
+    if (message->target)
+        kept->target = wmem_strdup(wmem_file_scope(), message->target);
+    kept->headers = wmem_array_sized_new(wmem_file_scope(), sizeof(oxc_http_header_t),
+                                         MAX(wmem_array_get_count(message->headers), 1));
+    oxc_http_append_headers(kept, message);
     return kept;
 }
 

@@ -27,6 +27,8 @@ typedef struct {
     const char *target;         /* of a request; NULL when not known */
     bool no_headers;            /* nothing is known of the headers (HTTP/2) */
     bool is_rest;               /* of a response whose beginning was not captured */
+    bool body_unread;           /* it has a body that cannot be read */
+    uint32_t stream;            /* of HTTP/2; 0 for HTTP/1.1 */
     tvbuff_t *tvb;              /* where the headers are; NULL when they came from the http dissector */
     int offset;                 /* of the start line */
     int body;                   /* offset of the first byte behind the headers */
@@ -48,8 +50,17 @@ oxc_http_message_t *oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_
 /* The same with the header of that name alone: enough to find the message in the bytes. */
 oxc_http_message_t *oxc_http_hint_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map, const char *name);
 
+/*
+ * A message of HTTP/2 by its header list, as the http2 dissector leaves it in a data source of the frame: each name and
+ * value behind its length. NULL if the tvb is anything else.
+ */
+oxc_http_message_t *oxc_http_from_list(packet_info *pinfo, tvbuff_t *list);
+
 /* The headers of a message, for later visits of its frame: a copy that lives as long as the capture file is open. */
 oxc_http_message_t *oxc_http_keep(const oxc_http_message_t *message);
+
+/* Appends the headers of a message to one that was kept. */
+void oxc_http_append_headers(oxc_http_message_t *kept, const oxc_http_message_t *message);
 
 /* A message of which nothing but the body is known. */
 oxc_http_message_t *oxc_http_without_headers(packet_info *pinfo, bool is_request);

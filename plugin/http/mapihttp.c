@@ -11,9 +11,12 @@
 #include "rop/buffer.h"
 #include "tcp/postdissector.h"
 #include "http/http_message.h"
+#include "http/mapihttp_http2.h"
 #include "http/mapihttp_body.h"
 #include "http/mapihttp_keepalive.h"
+#include "http/mapihttp_leg.h"
 #include "http/mapihttp_transaction.h"
+#include "tcp/out_of_order.h"
 #include "tcp/reassembly_overrun.h"
 #include "tcp/segment.h"
 #include "tcp/tls_undecrypted.h"
@@ -64,6 +67,8 @@ static expert_field ei_no_headers = EI_INIT;
 static expert_field ei_rest = EI_INIT;
 static expert_field ei_swallowed = EI_INIT;
 static expert_field ei_not_decrypted = EI_INIT;
+static expert_field ei_out_of_order = EI_INIT;
+static expert_field ei_encoded = EI_INIT;
 
 static dissector_handle_t http_tcp_handle;
 static dissector_handle_t http_tls_handle;
@@ -228,6 +233,19 @@ show_authentication(packet_info *pinfo, proto_item *item, const mapihttp_record_
 }
 
 static void
+show_wait_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const mapihttp_record_t *record, uint32_t ordinal,
+              oxc_wakeup_outcome_t outcome)
+{
+    const oxc_call_t *wait = record->pdu->call;
+
+    if (outcome == OXC_OUTCOME_CUT_OFF && record->exchange && oxc_leg_is_answered_by_device(record->exchange))
+        oxc_listener->wait_cut_off(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT, wait, OXC_CLOSED_BY_DEVICE);
+    else
+        oxc_listener->wakeup(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT, outcome, record->session, wait->bound,
+                             wait->request);
+}
+
+static void
 dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item,
                  const oxc_http_message_t *message, tvbuff_t *body_tvb, mapihttp_record_t *record, uint32_t ordinal)
 {
@@ -240,8 +258,9 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
     oxc_mapihttp_number(oxc_http_value(message, "x-responsecode"), &response_code);
     oxc_mapihttp_authenticate(pinfo, record, message->status);
     if (message->status != 0) {
+        int length = message->stream ? 0 : (int)strlen("HTTP/1.1 200");
         proto_item *status = proto_tree_add_uint_format_value(tree, hf_http_status, message->tvb, message->offset,
-                                                              (int)strlen("HTTP/1.1 200"), message->status, "%u %s",
+                                                              length, message->status, "%u %s",
                                                               message->status, status_text(message->status));
 
         if (record->failure == OXC_FAILURE_AUTHENTICATION)
@@ -261,6 +280,8 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
         else if (preamble.done && response_code == 0)
             read_body(tvb_new_subset_length(body_tvb, offset, 0), pinfo, tree, false, record, &body);
         known = body.has_event_pending || tvb_captured_length(body_tvb) == tvb_reported_length(body_tvb);
+    } else if (message->body_unread && message->status == 200) {
+        known = response_code != 0;
     }
     summarize_result(pinfo, item, message->status, response_code, &body);
     oxc_mapihttp_settle(pinfo, record, message, &body, response_code);
@@ -269,9 +290,7 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
     if (record->failure)
         oxc_listener->call_failed(pinfo, record->pdu->call, (oxc_failure_t)record->failure);
     if (record->pdu->call->kind == OXC_CALL_WAIT && known && record->failure != OXC_FAILURE_AUTHENTICATION)
-        oxc_listener->wakeup(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT,
-                          wait_outcome(message, &preamble, response_code, &body), record->session,
-                          record->pdu->call->bound, record->pdu->call->request);
+        show_wait_end(tvb, pinfo, tree, record, ordinal, wait_outcome(message, &preamble, response_code, &body));
     else if (record->pdu->call->kind == OXC_CALL_FETCH)
         oxc_listener->fetch(tvb, pinfo, tree, record->pdu);
 }
@@ -305,6 +324,9 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
     tree = proto_item_add_subtree(item, ett_mapihttp);
 
     oxc_show_call_links(tvb, pinfo, tree, record->pdu);
+    if (message->body_unread && oxc_http_value(message, "content-encoding"))
+        expert_add_info_format(pinfo, item, &ei_encoded, "The body is not read: Wireshark does not decode it (%s)",
+                               oxc_http_value(message, "content-encoding"));
     if (message->no_headers)
         expert_add_info(pinfo, item, &ei_no_headers);
     else if (message->is_rest)
@@ -313,6 +335,13 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
         show_headers(pinfo, tree, tvb, message);
     if (record->type_inferred && record->type_name)
         proto_item_set_generated(proto_tree_add_string(tree, hf_request_type, tvb, 0, 0, record->type_name));
+    if (record->other_leg != 0 && (record->is_again || PINFO_FD_VISITED(pinfo)))
+        oxc_listener->other_leg(tvb, pinfo, tree, record->pdu, record->other_leg,
+                                record->is_again ? &record->leg_delay : NULL);
+    if (record->is_again) {
+        oxc_listener->session(tvb, pinfo, tree, record->session);
+        return;
+    }
     if (message->is_request)
         dissect_request(tvb, pinfo, tree, message, body_tvb, record);
     else
@@ -509,8 +538,12 @@ dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
     if (!content || (content->type != MEDIA_CONTAINER_HTTP_REQUEST && content->type != MEDIA_CONTAINER_HTTP_RESPONSE)) {
         oxc_http_message_t *known;
 
-        /* HTTP/2 keeps the headers to itself; only a response begins with a meta-tag. */
-        message = oxc_http_without_headers(pinfo, tvb_strneql(tvb, 0, "PROCESSING", 10) != 0);
+        /* HTTP/2 keeps the headers to itself. If they are not known, only a response begins with a meta-tag. */
+        message = oxc_mapihttp_http2_message(pinfo);
+        if (message)
+            message->tvb = tvb;
+        else
+            message = oxc_http_without_headers(pinfo, tvb_strneql(tvb, 0, "PROCESSING", 10) != 0);
         known = watched_message(pinfo, message);
         if (known) {
             known->dissected = true;
@@ -540,16 +573,27 @@ may_carry_mapi(const oxc_http_message_t *message)
             !oxc_http_is_type(message, "text/plain"));
 }
 
+/* Compressed or the like, which the http dissector undoes if it can. */
+static bool
+is_encoded(const oxc_http_message_t *message)
+{
+    const char *encoding = oxc_http_value(message, "content-encoding");
+
+    return encoding && *encoding && g_ascii_strcasecmp(encoding, "identity") != 0;
+}
+
 static void
 show_leftover(packet_info *pinfo, proto_tree *tree, oxc_http_message_t *message)
 {
     if (message->dissected || !message->complete || (!message->is_request && message->status / 100 == 1))
         return;
     message->dissected = true;
+    message->body_unread = is_encoded(message) && may_carry_mapi(message) && message->end > message->body;
     if (message->is_request && !oxc_mapihttp_is_request(message))
         oxc_mapihttp_foreign_request(pinfo);
     else
-        dissect_message(pinfo, tree, message, may_carry_mapi(message) ? oxc_http_body(pinfo, message) : NULL);
+        dissect_message(pinfo, tree, message,
+                        may_carry_mapi(message) && !message->body_unread ? oxc_http_body(pinfo, message) : NULL);
 }
 
 /*
@@ -651,7 +695,7 @@ show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         return;
     for (wmem_list_frame_t *at = wmem_list_head(lost); at; at = wmem_list_frame_next(at), which++) {
         const mapihttp_exchange_t *exchange = (const mapihttp_exchange_t *)wmem_list_frame_data(at);
-        oxc_call_t *call = exchange->call;
+        oxc_call_t *call = exchange->whole ? exchange->whole->call : exchange->call;
         proto_item *item = proto_tree_add_item(tree, proto_mapihttp, tvb, 0, 0, ENC_NA);
         proto_tree *lost_tree = proto_item_add_subtree(item, ett_mapihttp);
 
@@ -664,7 +708,7 @@ show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         oxc_listener->call_failed(pinfo, call, OXC_FAILURE_CUT_OFF);
         if (call->kind == OXC_CALL_WAIT)
             oxc_listener->wait_cut_off(tvb, pinfo, lost_tree, which, OXC_WAKEUP_HTTP_WAIT, call,
-                                    oxc_mapihttp_closed_by(pinfo));
+                                       (oxc_closed_by_t)exchange->closed_by);
     }
 }
 
@@ -719,9 +763,11 @@ postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
     if (pinfo->ptype != PT_TCP || !proto_is_protocol_enabled(protocol))
         return 0;
+    oxc_mapihttp_http2_postdissect(tvb, pinfo, tree);
     show_first_message(pinfo, tree);
     show_overrun(tvb, pinfo, tree);
     oxc_tls_show_undecrypted(tvb, pinfo, tree, proto_mapihttp, &ei_not_decrypted, oxc_mapihttp_is_connection);
+    oxc_out_of_order_show(tvb, pinfo, tree, proto_mapihttp, &ei_out_of_order, oxc_mapihttp_is_connection);
     show_silence(tvb, pinfo, tree);
     show_cut_off(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
@@ -804,9 +850,13 @@ proto_register_mapihttp(void)
           { "mapihttp.not_decrypted", PI_DECRYPTION, PI_WARN,
             "TLS cannot decrypt this direction of the connection any further: a record is missing or damaged",
             EXPFILL } },
+        { &ei_out_of_order,
+          { "mapihttp.out_of_order", PI_REASSEMBLE, PI_NOTE, "Segments out of order, or missing", EXPFILL } },
+        { &ei_encoded,
+          { "mapihttp.encoded", PI_UNDECODED, PI_NOTE, "Content-Encoding not decoded", EXPFILL } },
         { &ei_no_headers,
           { "mapihttp.no_headers", PI_ASSUMPTION, PI_NOTE,
-            "Wireshark hands HTTP/2 bodies over without their headers: request type and session are inferred",
+            "The headers are not known: request type and session are inferred",
             EXPFILL } },
     };
 
@@ -821,6 +871,7 @@ proto_register_mapihttp(void)
     oxc_register_mapihttp_preamble(proto_mapihttp);
     oxc_register_mapihttp_body(proto_mapihttp);
     oxc_register_mapihttp_transaction(proto_mapihttp);
+    oxc_register_mapihttp_http2(proto_mapihttp, dissect_message);
     hf_request_type = proto_registrar_get_id_byname("mapihttp.request_type");
 }
 
@@ -835,6 +886,7 @@ proto_reg_handoff_mapihttp(void)
     oxc_postdissector_add(postdissect, proto_mapihttp);
     proto_http = proto_get_id_by_filter_name("http");
     proto_tls = proto_get_id_by_filter_name("tls");
+    oxc_mapihttp_http2_handoff();
     http_tcp_handle = find_dissector("http-over-tcp");
     http_tls_handle = find_dissector("http-over-tls");
     tls_handle = find_dissector("tls");

@@ -11,12 +11,6 @@
 #include <epan/epan.h>
 #include <wsutil/str_util.h>
 
-/* The Connect response that made a session. */
-typedef struct {
-    const char *request_id;
-    address server;
-} birth_t;
-
 /* Cookies that a session context was given, any of which may turn out to be the one that names it. */
 typedef struct {
     const char *name;
@@ -24,7 +18,6 @@ typedef struct {
 } cookie_t;
 
 static wmem_map_t *session_cookies;     /* oxc_session_t -> wmem_list_t of cookie_t, the one in use first */
-static wmem_map_t *births;              /* oxc_session_t -> birth_t */
 static unsigned made;                   /* sessions without a key of their own */
 
 /* ---- cookies ---- */
@@ -373,31 +366,6 @@ oxc_mapihttp_new_session(packet_info *pinfo)
     return oxc_session_find(pinfo, OXC_KEY_COOKIE, (const uint8_t *)unique, strlen(unique), true);
 }
 
-/* The session that this Connect response made already, as it was seen at another server: on the other side of a proxy. */
-static oxc_session_t *
-session_of_other_leg(packet_info *pinfo, const char *guid, const char *request_id, wmem_list_t *cookies)
-{
-    oxc_session_t *session = session_by_guid(pinfo, guid, false);
-    const birth_t *birth = session ? (const birth_t *)wmem_map_lookup(births, session) : NULL;
-
-    if (!birth || g_ascii_strcasecmp(birth->request_id, request_id) != 0 || addresses_equal(&birth->server, &pinfo->src))
-        return NULL;
-    return agrees(session, cookies, false) ? session : NULL;
-}
-
-static void
-keep_birth(packet_info *pinfo, const oxc_session_t *session, const char *request_id)
-{
-    birth_t *birth;
-
-    if (!request_id)
-        return;
-    birth = wmem_new0(wmem_file_scope(), birth_t);
-    birth->request_id = wmem_strdup(wmem_file_scope(), request_id);
-    copy_address_wmem(wmem_file_scope(), &birth->server, &pinfo->src);
-    wmem_map_insert(births, session, birth);
-}
-
 oxc_session_t *
 oxc_mapihttp_begin_session(packet_info *pinfo, oxc_call_t *call, const oxc_http_message_t *message,
                            const oxc_mapihttp_connect_t *connect)
@@ -413,20 +381,12 @@ oxc_mapihttp_begin_session(packet_info *pinfo, oxc_call_t *call, const oxc_http_
     guid = guid_of(pinfo, request_id);
     if (!cookie && !guid && !message->no_headers)
         return NULL;
-    session = guid ? session_of_other_leg(pinfo, guid, request_id, cookies) : NULL;
-    if (session) {
-        if (cookie)
-            session_add_cookie(pinfo, message, session, cookie);
-        oxc_call_bind(pinfo, call, session, OXC_BOUND_BY_KEY);
-        return session;
-    }
     session = oxc_mapihttp_new_session(pinfo);
     if (cookie) {
         session_add_cookie(pinfo, message, session, cookie);
         session_keep_cookies(session, cookies, cookie);
     }
     session_add_guid(pinfo, session, guid);
-    keep_birth(pinfo, session, request_id);
     oxc_session_set_code_page(pinfo, session, connect->code_page);
     oxc_session_set_user(pinfo, session,
                          connect->display_name && *connect->display_name ? connect->display_name : connect->user_dn);
@@ -448,6 +408,5 @@ void
 oxc_register_mapihttp_session(void)
 {
     session_cookies = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
-    births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     register_init_routine(forget_sessions);
 }

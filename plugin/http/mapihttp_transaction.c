@@ -15,6 +15,7 @@
 #include "foreign_text.h"
 #include "tcp/postdissector.h"
 #include "http/mapihttp_keepalive.h"
+#include "http/mapihttp_leg.h"
 #include "http/mapihttp_session.h"
 #include "session/links.h"
 #include "tcp/segment.h"
@@ -95,41 +96,70 @@ oxc_mapihttp_set_watched(packet_info *pinfo)
         connection->watched_from = pinfo->num + 1;
 }
 
+/* Appends what this frame cuts off to its list, which is returned. */
+static wmem_list_t *
+give_up(packet_info *pinfo, mapihttp_exchange_t *exchange)
+{
+    wmem_list_t *lost = (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, CUT_OFF_KEY);
+
+    /* Behind a Disconnect nobody waits for an answer. */
+    if (!exchange->ours || exchange->given_up ||
+        (exchange->call->session && exchange->call->session->end == OXC_END_DISCONNECTED))
+        return lost;
+    exchange->given_up = true;
+    if (!oxc_leg_cut_off(exchange, oxc_mapihttp_closed_by(pinfo)))
+        return lost;
+    if (!lost) {
+        lost = wmem_list_new(wmem_file_scope());
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, CUT_OFF_KEY, lost);
+    }
+    wmem_list_append(lost, exchange);
+    return lost;
+}
+
+void
+oxc_mapihttp_stream_ended(packet_info *pinfo, uint32_t stream, bool all_above)
+{
+    connection_t *connection = connection_find(pinfo);
+    wmem_list_frame_t *at = connection ? wmem_list_head(connection->open) : NULL;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    while (at) {
+        wmem_list_frame_t *next = wmem_list_frame_next(at);
+        mapihttp_exchange_t *exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
+
+        if (exchange->stream != 0 && (all_above ? exchange->stream > stream : exchange->stream == stream)) {
+            give_up(pinfo, exchange);
+            wmem_list_remove_frame(connection->open, at);
+        }
+        at = next;
+    }
+}
+
 wmem_list_t *
 oxc_mapihttp_cut_off(packet_info *pinfo)
 {
     connection_t *connection;
-    wmem_list_t *lost = NULL;
+    wmem_list_t *lost;
     uint8_t ends, news;
 
     if (connections == 0 || pinfo->ptype != PT_TCP)
         return NULL;
+    lost = (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, CUT_OFF_KEY);
     if (PINFO_FD_VISITED(pinfo))
-        return (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, CUT_OFF_KEY);
+        return lost;
     connection = connection_find(pinfo);
     if (!connection)
-        return NULL;
+        return lost;
     ends = oxc_tcp_ends_seen(pinfo);
     news = ends & (uint8_t)~connection->ends_seen;
     connection->ends_seen = ends;
     if (!news)
-        return NULL;
-    for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at)) {
-        mapihttp_exchange_t *exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
-
-        /* It stays in the list: after the client's FIN a server may still answer. */
-        if (!exchange->ours || exchange->given_up)
-            continue;
-        /* Behind a Disconnect nobody waits for an answer. */
-        if (exchange->call->session && exchange->call->session->end == OXC_END_DISCONNECTED)
-            continue;
-        exchange->given_up = true;
-        if (!lost)
-            lost = wmem_list_new(wmem_file_scope());
-        wmem_list_append(lost, exchange);
-    }
-    if (lost)
-        p_add_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, CUT_OFF_KEY, lost);
+        return lost;
+    /* They stay in the list: after the client's FIN a server may still answer. */
+    for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at))
+        lost = give_up(pinfo, (mapihttp_exchange_t *)wmem_list_frame_data(at));
     return lost;
 }
 
@@ -285,6 +315,7 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
 {
     mapihttp_exchange_t *exchange = exchange_new(pinfo, true);
 
+    exchange->stream = message->stream;
     if (message->no_headers) {
         const oxc_request_type_t *type = body ? oxc_mapihttp_guess_type(body, true) : NULL;
 
@@ -302,9 +333,16 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
     record->exchange = exchange;
     record->type_name = exchange->type_name;
     record->type = exchange->type;
-    record->pdu = oxc_pdu_request(pinfo, ordinal, exchange->type ? exchange->type->kind : OXC_CALL_OTHER);
+    oxc_leg_request(pinfo, exchange, record, body);
+    record->pdu = oxc_pdu_request(pinfo, ordinal,
+                                  exchange->type && !record->is_again ? exchange->type->kind : OXC_CALL_OTHER);
     record->pdu->call->name = record->type_name;
     exchange->call = record->pdu->call;
+    if (record->is_again) {
+        oxc_call_bind(pinfo, exchange->call, exchange->whole->call->session, exchange->whole->call->bound);
+        record->session = exchange->call->session;
+        return;
+    }
     if (exchange->type && exchange->type->kind == OXC_CALL_CONNECT)
         exchange->replaces = oxc_mapihttp_brought_session(pinfo, message);
     else if (message->no_headers && exchange->type)
@@ -326,6 +364,23 @@ match_rest(packet_info *pinfo)
         return NULL;
     wmem_list_remove_frame(open, at);
     return exchange;
+}
+
+/* HTTP/2 answers in any order, on the stream of the request. */
+static mapihttp_exchange_t *
+match_stream(packet_info *pinfo, uint32_t stream)
+{
+    wmem_list_t *open = connection_get(pinfo)->open;
+
+    for (wmem_list_frame_t *at = wmem_list_head(open); at; at = wmem_list_frame_next(at)) {
+        mapihttp_exchange_t *exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
+
+        if (exchange->stream == stream) {
+            wmem_list_remove_frame(open, at);
+            return exchange;
+        }
+    }
+    return NULL;
 }
 
 /*
@@ -382,12 +437,27 @@ match_by_type(packet_info *pinfo, const oxc_request_type_t *type)
     return NULL;
 }
 
+/* The answer of the other leg, which has been seen. */
+static void
+record_answer_again(packet_info *pinfo, mapihttp_record_t *record, uint32_t ordinal)
+{
+    const oxc_call_t *call = record->exchange->whole->call;
+
+    record->pdu = oxc_pdu_response(pinfo, ordinal, OXC_CALL_OTHER, NULL);
+    record->pdu->call->name = record->type_name;
+    oxc_call_bind(pinfo, record->pdu->call, call->session, call->bound);
+    record->session = call->session;
+    if (call->kind == OXC_CALL_WAIT)
+        oxc_keepalive_wait_ends(pinfo);
+}
+
 static bool
 record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, tvbuff_t *body,
                 uint32_t ordinal)
 {
     const oxc_request_type_t *type = NULL;
     mapihttp_exchange_t *exchange;
+    bool is_across;
 
     if (message->no_headers) {
         if (body)
@@ -398,7 +468,7 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
         if (!exchange)
             return false;
     } else {
-        exchange = match_response(pinfo, message);
+        exchange = message->stream ? match_stream(pinfo, message->stream) : match_response(pinfo, message);
         if (exchange ? !exchange->ours : !oxc_mapihttp_is_response(message))
             return false;
     }
@@ -415,8 +485,17 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
         record->type = exchange->type;
         record->type_inferred = true;
     }
+    if (exchange && !oxc_leg_response(pinfo, exchange, record)) {
+        record_answer_again(pinfo, record, ordinal);
+        return true;
+    }
+    /* The call is the one of the leg that was seen first. */
+    is_across = exchange && exchange->whole && exchange->whole != exchange;
+    if (is_across)
+        record->exchange = exchange = exchange->whole;
     record->pdu = oxc_pdu_response(pinfo, ordinal, record->type ? record->type->kind : OXC_CALL_OTHER,
                                    exchange ? exchange->call : NULL);
+    record->pdu->is_across = is_across;
     if (!record->pdu->call->name)
         record->pdu->call->name = record->type_name;
     if (!exchange && needs_session(record->type))
@@ -487,5 +566,6 @@ oxc_register_mapihttp_transaction(int proto)
     proto_mapihttp_track = proto;
     authentications = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
     oxc_register_mapihttp_session();
+    oxc_register_mapihttp_leg();
     register_init_routine(forget_connections);
 }

@@ -7,37 +7,7 @@
 #ifndef OXCNOTIF_MAPIHTTP_TRANSACTION_H
 #define OXCNOTIF_MAPIHTTP_TRANSACTION_H
 
-#include "compat.h"
-#include "session/call.h"
-#include "http/http_message.h"
-#include "http/mapihttp_body.h"
-
-/* One request and what is known of its answer. */
-typedef struct {
-    bool ours;                  /* MAPI/HTTP; others share the connection */
-    const char *type_name;      /* X-RequestType; NULL when there was none */
-    const oxc_request_type_t *type;     /* NULL for an unknown one */
-    const char *request_id;
-    const char *user_dn;        /* of a Connect request */
-    uint32_t code_page;         /* its DefaultCodePage */
-    oxc_call_t *call;           /* NULL if not ours */
-    oxc_session_t *replaces;    /* session whose cookies a Connect request brought */
-    bool told_session;          /* the request named its session context, in a cookie or by its connection */
-    bool given_up;              /* the connection has ended without an answer */
-} mapihttp_exchange_t;
-
-/* One message, as its frame was seen first. */
-typedef struct {
-    mapihttp_exchange_t *exchange;      /* of a response: NULL when the request was not captured */
-    const char *type_name;
-    bool type_inferred;         /* from the request, or from the body if no headers are known */
-    const oxc_request_type_t *type;
-    oxc_pdu_t *pdu;
-    oxc_session_t *session;     /* NULL when not known then */
-    uint8_t failure;            /* oxc_failure_t of a response */
-    bool credentials_refused;   /* this response shows it first */
-    bool settled;               /* nothing of this changes any more */
-} mapihttp_record_t;
+#include "http/mapihttp_exchange.h"
 
 /* Is it a request, or a response, of the protocol, by its own headers? */
 bool oxc_mapihttp_is_request(const oxc_http_message_t *message);
@@ -83,6 +53,12 @@ void oxc_mapihttp_set_watched(packet_info *pinfo);
  * mapihttp_exchange_t *; NULL for none.
  */
 wmem_list_t *oxc_mapihttp_cut_off(packet_info *pinfo);
+
+/*
+ * The stream of HTTP/2 ends with this frame, or, with all_above, those with a greater number do: what was open is cut
+ * off.
+ */
+void oxc_mapihttp_stream_ended(packet_info *pinfo, uint32_t stream, bool all_above);
 
 /* Which side of the frame's connection sent this frame, for one that ends it. */
 oxc_closed_by_t oxc_mapihttp_closed_by(packet_info *pinfo);

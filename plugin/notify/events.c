@@ -38,6 +38,8 @@ typedef struct {
     const oxc_session_t *session;
     nstime_t time;
     char *client, *server;      /* addresses; NULL until a frame shows which is which */
+    unsigned proxied;           /* answers that were seen on both sides of a proxy */
+    nstime_t proxy_added;       /* to all of them */
 } met_session_t;
 
 typedef struct {
@@ -158,6 +160,10 @@ write_session(const met_session_t *met)
     if (session->end < G_N_ELEMENTS(ends))
         add_text(&line, "end", ends[session->end]);
     add_bool(&line, "encrypted", session->sealed);
+    if (met->proxied > 0) {
+        add_uint(&line, "proxied_answers", met->proxied);
+        add_time(&line, "proxy_added", &met->proxy_added);
+    }
     end(&line);
 }
 
@@ -361,7 +367,15 @@ meet_session(events_t *events, packet_info *pinfo, const oxc_tap_t *event)
         met->time = pinfo->abs_ts;
         g_hash_table_insert(events->sessions, (void *)event->session, met);
     }
-    note_addresses(met, pinfo, event);
+    if (event->kind == OXC_TAP_OTHER_LEG) {
+        /* The other leg has other addresses. */
+        met->proxied += event->pdu->is_response;
+        if (event->pdu->is_response)
+            nstime_add(&met->proxy_added, &event->delay);
+        return;
+    }
+    if (!event->pdu || !event->pdu->is_across)
+        note_addresses(met, pinfo, event);
 }
 
 /* The table that an event is about; NULL if it is about another object. */

@@ -183,7 +183,7 @@ oxc_followup_choose(oxc_wakeup_t *wakeup)
     wakeup->confidence = chosen->trust;
     if (wakeup->bound == OXC_BOUND_BY_ORDER || chosen->request->call->bound == OXC_BOUND_BY_ORDER)
         wakeup->match = OXC_MATCH_ORDER;
-    else if (wakeup->bound == OXC_BOUND_BY_CONTEXT || wakeup->method == OXC_WAKEUP_PUSH)
+    else if (wakeup->method == OXC_WAKEUP_PUSH)
         wakeup->match = OXC_MATCH_CONTEXT;
     else
         wakeup->match = OXC_MATCH_SESSION;

@@ -74,6 +74,14 @@ on_wait_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t wh
 }
 
 static void
+on_other_leg(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_pdu_t *pdu, uint32_t frame,
+             const nstime_t *delay)
+{
+    if (!is_silent())
+        oxc_notify_other_leg(tvb, pinfo, tree, pdu, frame, delay);
+}
+
+static void
 on_subscription(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_object_t *object)
 {
     if (!is_silent())
@@ -183,6 +191,7 @@ proto_register_oxc_listener(void)
         .wakeup = on_wakeup,
         .wakeup_through = on_wakeup_through,
         .wait_cut_off = on_wait_cut_off,
+        .other_leg = on_other_leg,
         .subscription = on_subscription,
         .table = on_table,
         .notification = on_notification,

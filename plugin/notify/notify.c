@@ -44,6 +44,8 @@ static int hf_wakeup_in = -1;
 static int hf_match = -1;
 static int hf_confidence = -1;
 static int hf_repeats = -1;
+static int hf_other_leg = -1;
+static int hf_leg_delay = -1;
 static int ett_wakeup = -1;
 
 static expert_field ei_never_followed;
@@ -196,6 +198,7 @@ show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wake
             "often end connections after 60 or 120 s without traffic",
             wakeup->closed_by == OXC_CLOSED_BY_CLIENT   ? "The client ended"
             : wakeup->closed_by == OXC_CLOSED_BY_SERVER ? "The server's side ended"
+            : wakeup->closed_by == OXC_CLOSED_BY_DEVICE ? "The proxy between client and server ended"
                                                         : "Something ended",
             waited ? waited : "", waited ? " s after the request, " : "", "");
     if (wakeup->outcome == OXC_OUTCOME_REJECTED)
@@ -472,6 +475,23 @@ oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu)
     tell_tap(pinfo, &event);
 }
 
+/* ---- legs ---- */
+
+void
+oxc_notify_other_leg(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_pdu_t *pdu, uint32_t frame,
+                     const nstime_t *delay)
+{
+    proto_item *item = add_generated_uint(tree, hf_other_leg, tvb, frame);
+    oxc_tap_t event = { .kind = OXC_TAP_OTHER_LEG, .session = pdu->call->session, .pdu = pdu };
+
+    if (!delay)
+        return;
+    proto_item_append_text(item, ", where this message was seen first and counts");
+    proto_item_set_generated(proto_tree_add_time(tree, hf_leg_delay, tvb, 0, 0, delay));
+    event.delay = *delay;
+    tell_tap(pinfo, &event);
+}
+
 /* ---- subscriptions and notifications ---- */
 
 void
@@ -596,6 +616,12 @@ register_fields(void)
         { &hf_wakeup_in,
           { "Woken in", "oxcnotif.wakeup_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_REQUEST), 0,
             "Wake-up that this call follows up", HFILL } },
+        { &hf_other_leg,
+          { "Other leg", "oxcnotif.other_leg", FT_FRAMENUM, BASE_NONE, NULL, 0,
+            "The same message on the other side of a proxy", HFILL } },
+        { &hf_leg_delay,
+          { "Added by the proxy", "oxcnotif.other_leg.time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0,
+            "Since the same message was seen on the other side", HFILL } },
         { &hf_match,
           { "Match", "oxcnotif.match", FT_UINT8, BASE_DEC, VALS(match_vals), 0,
             "Why wake-up and follow-up belong together", HFILL } },

@@ -62,6 +62,9 @@ void oxc_notify_call_failed(packet_info *pinfo, oxc_call_t *call, oxc_failure_t 
  */
 void oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu);
 
+void oxc_notify_other_leg(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_pdu_t *pdu, uint32_t frame,
+                          const nstime_t *delay);
+
 /* A RopRegisterNotification succeeded: object is the subscription. */
 void oxc_notify_subscription(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu,
                              const oxc_object_t *object);

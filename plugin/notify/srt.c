@@ -18,6 +18,9 @@ enum { FETCHES, ASYNC_WAITS, HTTP_WAITS, TABLES };
 /* Calls that carry ROP buffers; the last one is for those whose transport does not tell. */
 static const char *const calls[] = { "Execute", "EcDoRpcExt2", "EcDoRpcExt", "EcDoRpc", "Fetch" };
 
+/* What a proxy adds, of which both sides are in the capture; behind the calls. */
+static const char *const added[] = { "Proxy, to requests", "Proxy, to answers" };
+
 static const struct {
     oxc_wakeup_outcome_t outcome;
     const char *name;
@@ -62,7 +65,8 @@ static void
 srt_init(struct register_srt *srt _U_, GArray *tables)
 {
     srt_stat_table *table =
-        init_srt_table("Calls that carry ROPs", "Fetches", tables, 2 * G_N_ELEMENTS(calls), "Call", NULL, NULL);
+        init_srt_table("Calls that carry ROPs", "Fetches", tables, 2 * G_N_ELEMENTS(calls) + G_N_ELEMENTS(added),
+                       "Call", NULL, NULL);
 
     for (unsigned i = 0; i < G_N_ELEMENTS(calls); i++) {
         char *name = g_strdup_printf("%s, follow-up", calls[i]);
@@ -71,6 +75,8 @@ srt_init(struct register_srt *srt _U_, GArray *tables)
         init_srt_table_row(table, (int)(2 * i + 1), calls[i]);
         g_free(name);
     }
+    for (unsigned i = 0; i < G_N_ELEMENTS(added); i++)
+        init_srt_table_row(table, (int)(2 * G_N_ELEMENTS(calls) + i), added[i]);
     wait_table(tables, "EcDoAsyncWaitEx: waits until something happens, five minutes are healthy", "EcDoAsyncWaitEx",
                "EcDoAsyncWaitEx until");
     wait_table(tables, "NotificationWait: waits until something happens, five minutes are healthy", "NotificationWait",
@@ -95,6 +101,10 @@ srt_packet(void *tapdata, packet_info *pinfo, epan_dissect_t *edt _U_, const voi
         table = event->wakeup->method == OXC_WAKEUP_HTTP_WAIT ? HTTP_WAITS : ASYNC_WAITS;
         row = end_row(event->wakeup);
         nstime_delta(&began, &event->wakeup->time, &event->wakeup->waited);
+    } else if (event->kind == OXC_TAP_OTHER_LEG) {
+        table = FETCHES;
+        row = (int)(2 * G_N_ELEMENTS(calls)) + event->pdu->is_response;
+        nstime_delta(&began, &pinfo->abs_ts, &event->delay);
     } else {
         return TAP_PACKET_DONT_REDRAW;
     }

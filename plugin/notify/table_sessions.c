@@ -148,7 +148,8 @@ sessions_packet(void *tapdata _U_, packet_info *pinfo, epan_dissect_t *edt _U_, 
     r = row_of(session);
     if (r) {
         oxc_row_set_uint(&r->row, COL_LAST, pinfo->num);
-        show_ends(r, pinfo, event);
+        if (event->kind != OXC_TAP_OTHER_LEG && !(event->pdu && event->pdu->is_across))
+            show_ends(r, pinfo, event);
     }
     if (event->kind == OXC_TAP_SUBSCRIPTION)
         add(r, COL_SUBSCRIPTIONS, 1);

@@ -16,7 +16,8 @@ typedef enum {
     OXC_TAP_WAKEUP,             /* wakeup */
     OXC_TAP_FETCH_REQUEST,      /* pdu; wakeup if it follows one up */
     OXC_TAP_FETCH_RESPONSE,     /* pdu; wakeup if it follows one up; notifications */
-    OXC_TAP_CALL                /* pdu: connect, disconnect, request of a wait, ... */
+    OXC_TAP_CALL,               /* pdu: connect, disconnect, request of a wait, ... */
+    OXC_TAP_OTHER_LEG           /* pdu: a message that was seen on the other side of a proxy before; delay */
 } oxc_tap_kind_t;
 
 /* One event; lives as long as the packet. What it points to, but for the texts, lives as long as the file is open. */
@@ -29,6 +30,7 @@ typedef struct {
     const oxc_rop_t *rop;
     const char *folder;
     unsigned notifications;
+    nstime_t delay;             /* that a proxy added */
 } oxc_tap_t;
 
 #endif /* OXCNOTIF_TAP_H */

@@ -11,12 +11,14 @@
 #include "rpc/rpc_fallback.h"
 #include "rpc/rpc_inference.h"
 #include "rpc/rpc_overrun.h"
+#include "tcp/out_of_order.h"
 #include "tcp/reassembly_overrun.h"
 
 #include <epan/expert.h>
 
 static int proto_emsmdb = -1;
 static expert_field ei_swallowed = EI_INIT;
+static expert_field ei_out_of_order = EI_INIT;
 
 static bool (*is_elsewhere)(packet_info *pinfo);
 
@@ -63,6 +65,7 @@ postdissect(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *unused 
 
     if (pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
         return 0;
+    oxc_out_of_order_show(frame, pinfo, tree, proto_emsmdb, &ei_out_of_order, oxc_rpc_is_connection);
     overrun = oxc_overrun_show(frame, pinfo, tree, &pdus, &data);
     if (!overrun)
         return 0;
@@ -82,6 +85,8 @@ proto_register_oxc_rpc_overrun(void)
     static ei_register_info ei[] = {
         { &ei_swallowed,
           { "emsmdb.swallowed", PI_REASSEMBLE, PI_WARN, "A PDU begins inside another", EXPFILL } },
+        { &ei_out_of_order,
+          { "emsmdb.out_of_order", PI_REASSEMBLE, PI_NOTE, "Segments out of order, or missing", EXPFILL } },
     };
 
     proto_emsmdb = proto_get_id_by_filter_name("emsmdb");

@@ -40,6 +40,7 @@
 #include "rpch/rpch_stream.h"
 #include "rpc/rpc_overrun.h"
 #include "rpc/rpc_pdu.h"
+#include "tcp/out_of_order.h"
 #include "tcp/reassembly_overrun.h"
 #include "tcp/segment.h"
 #include "tcp/tcp_payload.h"
@@ -52,6 +53,10 @@
 /* Key of what is remembered of a frame; the others are those of rpch_dissect(), from 0 on. */
 #define FIRST_SEGMENT_KEY UINT32_MAX
 
+/* Bits of tcp_analysis.conversation_completeness; packet-tcp.c keeps their names to itself. */
+#define TCP_SEEN_SYN     0x01
+#define TCP_SEEN_SYN_ACK 0x02
+
 static int proto_rpch = -1;
 static int proto_http = -1;
 static int proto_tcp = -1;
@@ -59,6 +64,7 @@ static int proto_tls = -1;
 
 static expert_field ei_swallowed = EI_INIT;
 static expert_field ei_not_decrypted = EI_INIT;
+static expert_field ei_out_of_order = EI_INIT;
 
 static dissector_handle_t rpch_tcp_handle;
 static dissector_handle_t rpch_tls_handle;
@@ -124,7 +130,7 @@ dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
         rpch_channel_t channel = requested_channel(http);
         rpch_connection_t *connection = rpch_connection_of(conversation);
 
-        if (connection && connection->busy)
+        if (connection && (connection->busy || connection->ruled_out))
             return false;
         if (channel != RPCH_CHANNEL_UNKNOWN) {
             connection = rpch_get_connection(conversation);
@@ -258,6 +264,23 @@ note_end(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 }
 
 /*
+ * A PDU in the first data of a connection whose beginning was captured: a channel would have begun with a message of
+ * HTTP. First pass only.
+ */
+static bool
+begins_with_pdu(tvbuff_t *frame, packet_info *pinfo, const conversation_t *conversation)
+{
+    const struct tcp_analysis *tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+    tvbuff_t *data;
+    uint32_t seq;
+
+    if (!tcp || !tcp->fwd || (tcp->conversation_completeness & (TCP_SEEN_SYN | TCP_SEEN_SYN_ACK)) == 0)
+        return false;
+    data = oxc_tcp_payload(frame, pinfo, &seq);
+    return data && seq - tcp->fwd->base_seq == 1 && oxc_rpc_sure_length(data, 0) != 0;
+}
+
+/*
  * Takes a connection over after a request for a channel. Also when HTTP was given bytes of which it made nothing:
  * perhaps they are of a channel older than the capture; or responses alone. Until that is certain, HTTP still gets what
  * is not a PDU; when it is HTTP after all, the connection is given back.
@@ -277,6 +300,7 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
             note_end(tvb, pinfo, tree);
         show_overrun(tvb, pinfo, tree);
         oxc_tls_show_undecrypted(tvb, pinfo, tree, proto_rpch, &ei_not_decrypted, is_channel);
+        oxc_out_of_order_show(tvb, pinfo, tree, proto_rpch, &ei_out_of_order, is_channel);
     }
     if (PINFO_FD_VISITED(pinfo) && p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY))
         dissect_first_segment(tvb, pinfo, tree);
@@ -300,6 +324,11 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     if ((channel == RPCH_CHANNEL_UNKNOWN && tls) || (connection && connection->armed))
         return 0;
     if (tls && http->startframe)
+        return 0;
+    if (channel == RPCH_CHANNEL_UNKNOWN && !http->req_res_tail && begins_with_pdu(tvb, pinfo, conversation))
+        rpch_get_connection(conversation)->ruled_out = true;
+    connection = rpch_connection_of(conversation);
+    if (connection && connection->ruled_out)
         return 0;
     if (channel == RPCH_CHANNEL_UNKNOWN && before)      /* who would not be asked again: TCP goes on with the ports */
         return 0;
@@ -328,6 +357,8 @@ proto_register_rpch(void)
 {
     static ei_register_info ei[] = {
         { &ei_swallowed, { "rpch.swallowed", PI_REASSEMBLE, PI_WARN, "A PDU begins inside another", EXPFILL } },
+        { &ei_out_of_order,
+          { "rpch.out_of_order", PI_REASSEMBLE, PI_NOTE, "Segments out of order, or missing", EXPFILL } },
         { &ei_not_decrypted,
           { "rpch.not_decrypted", PI_DECRYPTION, PI_WARN,
             "TLS cannot decrypt this direction of the connection any further: a record is missing or damaged",

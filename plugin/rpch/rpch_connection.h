@@ -35,6 +35,7 @@ typedef struct rpch_connection {
     bool armed;                     /* this dissector is asked */
     bool claimed;                   /* and it has seen RPC over HTTP */
     rpch_channel_t suspected;       /* what it is for, if it is RPC over HTTP at all */
+    bool ruled_out;                 /* it begins with something else than HTTP */
     bool busy;
     dissector_handle_t before;      /* whom TCP asked earlier */
     wmem_tree_t *uses;              /* frame number -> rpch_use_t */

@@ -33,6 +33,7 @@ struct oxc_pdu {
     uint32_t frame;
     nstime_t time;
     bool is_response;
+    bool is_across;             /* of a response: it came on the other side of a proxy than the request */
     oxc_call_t *call;           /* never NULL */
     wmem_array_t *rops;         /* oxc_rop_t * in wire order, over all payloads of the PDU; NULL when there is none */
     uint32_t max_out;           /* of a request: bytes that the client lets the server answer; 0 when not known */

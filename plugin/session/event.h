@@ -46,6 +46,13 @@ typedef struct {
     void (*wait_cut_off)(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which,
                          oxc_wakeup_method_t method, const oxc_call_t *wait, oxc_closed_by_t closed_by);
 
+    /*
+     * A message that was captured on the other side of a proxy, too, in that frame: delay is what passed since, if that
+     * was before; NULL if it comes later.
+     */
+    void (*other_leg)(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_pdu_t *pdu, uint32_t frame,
+                      const nstime_t *delay);
+
     /* A RopRegisterNotification succeeded: object is the subscription. */
     void (*subscription)(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu,
                          const oxc_object_t *object);

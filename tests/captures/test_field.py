@@ -17,14 +17,6 @@ FOLDER = tools.REPOSITORY / "test-captures" / "field"
 # Checks that fail today, by case: the kind of fault (as in test-captures/field/README.md). An entry must be removed
 # by the change that mends it, since a strict xfail that passes is a failure.
 EXPECTED_FAILURES: dict[tuple[str, str], str] = {
-    ("d07_br", "not rejected"): "E",
-    ("d10_tcp", "preference is named"): "C",
-    ("h02_rststream", "cuts"): "J",
-    ("h04_mux", "sessions of wakes"): "J",
-    ("h04_mux", "links"): "J",
-    ("i04_bothsides", "wakes: three"): "K",
-    ("i04_bothsides", "no false complaint"): "K",
-    ("i12_mixed", "no RPC over HTTP here"): "RPC",
 }
 
 Check = dict[str, Any]

@@ -20,7 +20,7 @@ def plain(line):
 
 def test_every_question_has_an_example():
     questions = re.split(r"^## ", PAGE, flags=re.M)[1:]
-    assert len(questions) == 10
+    assert len(questions) == 11
     assert all("```console" in question for question in questions)
 
 

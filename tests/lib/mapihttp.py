@@ -99,8 +99,8 @@ def message(start: str, headers: dict[str, str | list[str]], body: bytes | None)
 class Client:
     """One client on one connection: counts its requests, sends and answers them."""
 
-    def __init__(self, capture: "Http", guid: str = GUID, server: int = 1):
-        self.link: Link = capture.tcp.link(server=server)
+    def __init__(self, capture: "Http", guid: str = GUID, server: int = 1, host: int = 100):
+        self.link: Link = capture.tcp.link(server=server, client=host)
         self.guid, self.count = guid, 0
 
     def request(self, kind: str | None, body: bytes | None, cookies: str = "", method: str = "POST",
@@ -155,8 +155,9 @@ class Http:
     def __init__(self) -> None:
         self.tcp = Capture()
 
-    def client(self, guid: str = GUID, server: int = 1) -> Client:
-        return Client(self, guid, server)
+    def client(self, guid: str = GUID, server: int = 1, host: int = 100) -> Client:
+        """host, server: last bytes of the addresses."""
+        return Client(self, guid, server, host)
 
     def write(self, name: str, snaplen: int = 262144) -> pathlib.Path:
         """The file, where tshark can read it."""

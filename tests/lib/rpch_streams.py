@@ -100,9 +100,9 @@ class Capture:
         self.frames: list[bytes] = []
         self.links = 0
 
-    def link(self, port: int = 80, server: int = 1, handshake: bool = True) -> "Link":
+    def link(self, port: int = 80, server: int = 1, handshake: bool = True, client: int = 100) -> "Link":
         self.links += 1
-        return Link(self, 50000 + self.links, port, server, handshake)
+        return Link(self, 50000 + self.links, port, server, handshake, client)
 
     def write(self, path: pathlib.Path, snaplen: int = 262144) -> pathlib.Path:
         with open(path, "wb") as out:
@@ -117,8 +117,8 @@ class Capture:
 class Link:
     """One TCP connection. send() makes frames; expect() notes the PDUs in what was sent."""
 
-    def __init__(self, capture: Capture, client_port: int, port: int, server: int, handshake: bool):
-        self.capture, self.ports, self.server = capture, (client_port, port), server
+    def __init__(self, capture: Capture, client_port: int, port: int, server: int, handshake: bool, client: int = 100):
+        self.capture, self.ports, self.server, self.client = capture, (client_port, port), server, client
         self.seq = [1000, 5000]
         if handshake:
             for way, flags in ((0, 0x02), (1, 0x12)):
@@ -132,7 +132,7 @@ class Link:
         source, target = (self.ports, self.ports[::-1])[way]
         tcp = struct.pack(">HHIIBBHHH", source, target, seq & 0xFFFFFFFF, self.seq[1 - way] & 0xFFFFFFFF if flags != 2 else 0,
                           0x50, flags, 64000, 0, 0) + data
-        hosts = [bytes((192, 0, 2, 100)), bytes((192, 0, 2, self.server))]
+        hosts = [bytes((192, 0, 2, self.client)), bytes((192, 0, 2, self.server))]
         header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, 6, 0, hosts[way], hosts[1 - way])
         ethernet = b"\x02" + bytes(5) + b"\x02" + bytes(4) + b"\1" + b"\x08\x00"
         self.capture.frames.append(ethernet + header + tcp)

@@ -1,0 +1,59 @@
+/* mapihttp_exchange.h
+ * Requests, responses, and what is known of them (MS-OXCMAPIHTTP 3.1.5, 3.2.5)
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_MAPIHTTP_EXCHANGE_H
+#define OXCNOTIF_MAPIHTTP_EXCHANGE_H
+
+#include "compat.h"
+#include "session/call.h"
+#include "http/http_message.h"
+#include "http/mapihttp_body.h"
+
+struct mapihttp_record;
+
+/* One request and what is known of its answer. */
+typedef struct mapihttp_exchange {
+    bool ours;                  /* MAPI/HTTP; others share the connection */
+    const char *type_name;      /* X-RequestType; NULL when there was none */
+    const oxc_request_type_t *type;     /* NULL for an unknown one */
+    const char *request_id;
+    const char *user_dn;        /* of a Connect request */
+    uint32_t code_page;         /* its DefaultCodePage */
+    oxc_call_t *call;           /* NULL if not ours */
+    oxc_session_t *replaces;    /* session whose cookies a Connect request brought */
+    bool told_session;          /* the request named its session context, in a cookie or by its connection */
+    bool given_up;              /* the connection, or the stream, has ended without an answer */
+    uint32_t stream;            /* of HTTP/2; 0 for HTTP/1.1 */
+    uint8_t closed_by;          /* oxc_closed_by_t, if it was given up */
+    /* See mapihttp_leg.h. */
+    address client, server;
+    uint32_t server_port;
+    uint32_t body_hash;
+    uint32_t body_length;
+    struct mapihttp_exchange *whole;    /* the leg that was seen first, where the exchange counts; itself if it is that */
+    struct mapihttp_exchange *other;    /* of that one: the latest other leg; NULL for none */
+    struct mapihttp_exchange *ended_on; /* of that one: the leg on which the exchange ended first; NULL while it is open */
+    struct mapihttp_record *request;    /* of that one: the messages as they were seen first */
+    struct mapihttp_record *response;
+} mapihttp_exchange_t;
+
+/* One message, as its frame was seen first. */
+typedef struct mapihttp_record {
+    mapihttp_exchange_t *exchange;      /* of a response: NULL when the request was not captured */
+    const char *type_name;
+    bool type_inferred;         /* from the request, or from the body if no headers are known */
+    const oxc_request_type_t *type;
+    oxc_pdu_t *pdu;
+    oxc_session_t *session;     /* NULL when not known then */
+    uint8_t failure;            /* oxc_failure_t of a response */
+    bool credentials_refused;   /* this response shows it first */
+    bool settled;               /* nothing of this changes any more */
+    bool is_again;              /* it was seen on another leg before, and counts there */
+    uint32_t other_leg;         /* frame of the same message on the other leg; 0 if there is none */
+    nstime_t leg_delay;         /* since that one, if it was before */
+} mapihttp_record_t;
+
+#endif /* OXCNOTIF_MAPIHTTP_EXCHANGE_H */

@@ -1,0 +1,145 @@
+/* mapihttp_leg.c
+ * Exchanges that were captured on both sides of a proxy
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "http/mapihttp_leg.h"
+
+#include <string.h>
+
+#include <epan/epan.h>
+
+/*
+ * A client may repeat a request elsewhere that nobody answered, with the same X-RequestId, but not at once. A proxy sends
+ * it on at once; if it is both server and client, so that no address is the same, it may take its time.
+ */
+#define AT_ONCE 0.5     /* seconds */
+
+static wmem_map_t *exchanges;   /* X-RequestId -> the latest mapihttp_exchange_t with it, as it was seen first */
+
+static bool
+same_bytes(const mapihttp_exchange_t *a, const mapihttp_exchange_t *b)
+{
+    return a->body_length == b->body_length && a->body_hash == b->body_hash &&
+           g_strcmp0(a->type_name, b->type_name) == 0;
+}
+
+static bool
+is_other_leg(const mapihttp_exchange_t *whole, const mapihttp_exchange_t *leg, const packet_info *pinfo)
+{
+    bool client_differs = !addresses_equal(&whole->client, &leg->client);
+    bool server_differs = !addresses_equal(&whole->server, &leg->server);
+    nstime_t passed;
+
+    if (whole->ended_on || !same_bytes(whole, leg))
+        return false;
+    if (client_differs && server_differs)
+        return true;
+    nstime_delta(&passed, &pinfo->abs_ts, &whole->call->request->time);
+    return (client_differs || server_differs || whole->server_port != leg->server_port) &&
+           nstime_to_sec(&passed) < AT_ONCE;
+}
+
+static void
+note_body(mapihttp_exchange_t *exchange, tvbuff_t *body)
+{
+    unsigned length = body ? tvb_captured_length(body) : 0;
+
+    exchange->body_length = length;
+    if (length > 0)
+        exchange->body_hash = wmem_strong_hash(tvb_get_ptr(body, 0, (int)length), length);
+}
+
+/* The record of a message that was seen before, which the first one's frame is linked with. */
+static void
+link_records(packet_info *pinfo, mapihttp_record_t *first, mapihttp_record_t *again)
+{
+    again->is_again = true;
+    if (!first)
+        return;
+    again->other_leg = first->pdu->frame;
+    nstime_delta(&again->leg_delay, &pinfo->abs_ts, &first->pdu->time);
+    if (first->other_leg == 0)
+        first->other_leg = pinfo->num;
+}
+
+void
+oxc_leg_request(packet_info *pinfo, mapihttp_exchange_t *exchange, mapihttp_record_t *record, tvbuff_t *body)
+{
+    mapihttp_exchange_t *whole = NULL;
+
+    exchange->whole = exchange;
+    copy_address_wmem(wmem_file_scope(), &exchange->client, &pinfo->src);
+    copy_address_wmem(wmem_file_scope(), &exchange->server, &pinfo->dst);
+    exchange->server_port = pinfo->destport;
+    if (!exchange->request_id)
+        return;
+    note_body(exchange, body);
+    whole = (mapihttp_exchange_t *)wmem_map_lookup(exchanges, exchange->request_id);
+    if (!whole || !is_other_leg(whole, exchange, pinfo)) {
+        exchange->request = record;
+        wmem_map_insert(exchanges, exchange->request_id, exchange);
+        return;
+    }
+    exchange->whole = whole;
+    whole->other = exchange;
+    link_records(pinfo, whole->request, record);
+}
+
+bool
+oxc_leg_response(packet_info *pinfo, mapihttp_exchange_t *leg, mapihttp_record_t *record)
+{
+    mapihttp_exchange_t *whole = leg->whole;
+
+    if (!whole)
+        return true;
+    if (whole->ended_on && whole->ended_on != leg) {
+        link_records(pinfo, whole->response, record);
+        return false;
+    }
+    whole->ended_on = leg;
+    whole->response = record;
+    return true;
+}
+
+/* The leg between the client and the device, which the device answers at the address that it asks from. */
+static bool
+is_front(const mapihttp_exchange_t *leg)
+{
+    const mapihttp_exchange_t *whole = leg->whole, *other = whole->other;
+
+    if (!addresses_equal(&whole->server, &other->client) && addresses_equal(&other->server, &whole->client))
+        return leg != whole;
+    return leg == whole;
+}
+
+bool
+oxc_leg_cut_off(mapihttp_exchange_t *leg, oxc_closed_by_t sender)
+{
+    mapihttp_exchange_t *whole = leg->whole;
+
+    leg->closed_by = sender;
+    if (!whole)
+        return true;
+    if (whole->ended_on && whole->ended_on != leg)
+        return false;
+    whole->ended_on = leg;
+    if (whole->other && sender == (is_front(leg) ? OXC_CLOSED_BY_SERVER : OXC_CLOSED_BY_CLIENT))
+        leg->closed_by = OXC_CLOSED_BY_DEVICE;
+    return true;
+}
+
+bool
+oxc_leg_is_answered_by_device(const mapihttp_exchange_t *leg)
+{
+    const mapihttp_exchange_t *whole = leg->whole;
+
+    return whole && whole->other && whole->ended_on && is_front(whole->ended_on);
+}
+
+void
+oxc_register_mapihttp_leg(void)
+{
+    exchanges = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
+}

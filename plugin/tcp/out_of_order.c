@@ -1,0 +1,154 @@
+/* out_of_order.c
+ * Segments that Wireshark's defaults leave out of order
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "tcp/out_of_order.h"
+
+#include "registration.h"
+
+#include <epan/dissectors/packet-tcp.h>
+#include <epan/prefs.h>
+#include <epan/prefs-int.h>
+#include <epan/proto_data.h>
+
+#include "tcp/postdissector.h"
+#include "tcp/tcp_payload.h"
+
+/* Bytes in front of a segment that were not captured before it; kept with its frame. */
+typedef struct {
+    uint32_t from;
+    uint32_t to;
+    bool filled;                /* some of them came later */
+} gap_t;
+
+/* One direction of a connection; first pass. */
+typedef struct {
+    bool known;
+    uint32_t next;              /* behind the latest byte seen */
+    wmem_list_t *gaps;          /* gap_t, not filled; NULL for none */
+} direction_t;
+
+static int proto_out_of_order = -1;
+static int proto_tcp = -1;
+
+static bool
+is_reassembled(void)
+{
+    static pref_t *preference;
+    module_t *tcp = preference ? NULL : prefs_find_module("tcp");
+
+    if (tcp)
+        preference = prefs_find_preference(tcp, "reassemble_out_of_order");
+    return preference && prefs_get_bool_value(preference, pref_current);
+}
+
+static direction_t *
+direction_of(conversation_t *conversation, bool from_higher_port)
+{
+    direction_t *directions = (direction_t *)conversation_get_proto_data(conversation, proto_out_of_order);
+
+    if (!directions) {
+        directions = wmem_alloc0_array(wmem_file_scope(), direction_t, 2);
+        conversation_add_proto_data(conversation, proto_out_of_order, directions);
+    }
+    return &directions[from_higher_port];
+}
+
+/* What a host acknowledges is what comes next in the other direction. */
+static void
+learn_from_ack(packet_info *pinfo, conversation_t *conversation)
+{
+    direction_t *other = direction_of(conversation, pinfo->srcport <= pinfo->destport);
+    const struct tcp_analysis *tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+
+    if (other->known || !tcp || !tcp->fwd || !tcp->fwd->tcp_analyze_seq_info ||
+        tcp->fwd->tcp_analyze_seq_info->lastack == 0)
+        return;
+    other->known = true;
+    other->next = tcp->fwd->tcp_analyze_seq_info->lastack;
+}
+
+static void
+fill_gaps(direction_t *direction, uint32_t seq)
+{
+    wmem_list_frame_t *at = direction->gaps ? wmem_list_head(direction->gaps) : NULL;
+
+    while (at) {
+        wmem_list_frame_t *next = wmem_list_frame_next(at);
+        gap_t *gap = (gap_t *)wmem_list_frame_data(at);
+
+        if (GE_SEQ(seq, gap->from) && LT_SEQ(seq, gap->to)) {
+            gap->filled = true;
+            wmem_list_remove_frame(direction->gaps, at);
+        }
+        at = next;
+    }
+}
+
+/* The gap in front of the frame's segment; NULL for none. First visit only. */
+static const gap_t *
+find_gap(tvbuff_t *frame, packet_info *pinfo)
+{
+    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    direction_t *direction;
+    gap_t *gap = NULL;
+    uint32_t seq, end;
+    tvbuff_t *data = conversation ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
+
+    if (!data)
+        return NULL;
+    learn_from_ack(pinfo, conversation);
+    direction = direction_of(conversation, pinfo->srcport > pinfo->destport);
+    end = seq + tvb_reported_length(data);
+    fill_gaps(direction, seq);
+    if (direction->known && GT_SEQ(seq, direction->next)) {
+        gap = wmem_new0(wmem_file_scope(), gap_t);
+        gap->from = direction->next;
+        gap->to = seq;
+        if (!direction->gaps)
+            direction->gaps = wmem_list_new(wmem_file_scope());
+        wmem_list_append(direction->gaps, gap);
+    }
+    if (!direction->known || GT_SEQ(end, direction->next))
+        direction->next = end;
+    direction->known = true;
+    return gap;
+}
+
+void
+oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei,
+                      bool (*is_ours)(packet_info *))
+{
+    const gap_t *gap;
+    proto_item *item;
+
+    if (!oxc_postdissector_expected() || is_reassembled())
+        return;
+    if (PINFO_FD_VISITED(pinfo)) {
+        gap = (const gap_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_out_of_order, (uint32_t)proto);
+    } else {
+        gap = is_ours(pinfo) ? find_gap(frame, pinfo) : NULL;
+        if (gap)
+            p_add_proto_data(wmem_file_scope(), pinfo, proto_out_of_order, (uint32_t)proto, (void *)gap);
+    }
+    if (!gap || (PINFO_FD_VISITED(pinfo) && !gap->filled))
+        return;
+    item = proto_tree_add_item(tree, proto, frame, 0, 0, ENC_NA);
+    proto_item_set_generated(item);
+    proto_item_append_text(item, ", segments before this one are missing here");
+    expert_add_info_format(pinfo, item, ei,
+                           "Segments before this one %s. Messages whose segments come out of order are read only with "
+                           "the preference tcp.reassemble_out_of_order",
+                           gap->filled ? "come later" : "were lost, or come later");
+}
+
+void
+proto_register_oxc_out_of_order(void)
+{
+    proto_out_of_order =
+        proto_register_protocol_in_name_only("Segments out of order", "Segments out of order", "oxcnotif.out_of_order",
+                                             proto_get_id_by_filter_name("oxcnotif"), FT_PROTOCOL);
+    proto_tcp = proto_get_id_by_filter_name("tcp");
+}

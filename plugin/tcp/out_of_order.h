@@ -1,0 +1,22 @@
+/* out_of_order.h
+ * Segments that Wireshark's defaults leave out of order
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_OUT_OF_ORDER_H
+#define OXCNOTIF_OUT_OF_ORDER_H
+
+#include "compat.h"
+
+#include <epan/expert.h>
+
+/*
+ * Shows that segments in front of the frame's were not captured before it, on a connection for which is_ours: unless
+ * tcp.reassemble_out_of_order is set, a message whose segments come out of order is left unread. From the second visit
+ * on it is shown only if what is missing came later. Behind the TCP dissector.
+ */
+void oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei,
+                           bool (*is_ours)(packet_info *));
+
+#endif /* OXCNOTIF_OUT_OF_ORDER_H */
