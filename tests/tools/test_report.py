@@ -208,6 +208,14 @@ def test_odd_events_are_reported_or_refused(tmp_path: pathlib.Path):
         assert run("report", path).returncode == 3
 
 
+def test_capture_without_exchange_among_others_is_named(tmp_path: pathlib.Path):
+    (tmp_path / "other").mkdir()
+    paths = [written(tmp_path, session(), capture(exchange_connections=1)), written(tmp_path / "other", capture())]
+    text = text_of(page_of(tmp_path, *paths))
+    assert "made.jsonl (2) holds no Exchange traffic" in text and "made.jsonl (1) holds no" not in text
+    assert headline((tmp_path / "report.html").read_text(encoding="utf-8")) == "No fault found in what the capture shows."
+
+
 def test_files_of_one_name_are_told_apart(tmp_path: pathlib.Path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

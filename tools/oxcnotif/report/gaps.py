@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..events import EventLog
+from ..sources import why_nothing
 from .wording import be, number, sessions
 
 _LATE = ("oxcnotif.session.before_capture", "oxcnotif.handle.unknown", "rop.columns_unknown", "emsmdb.inferred", "rpch.begun_late", "oxcnotif.push.unregistered")
@@ -55,6 +56,8 @@ def _of_file(log: EventLog) -> list[Gap]:
 
 def of(log: EventLog) -> list[Gap]:
     """What a capture cannot answer."""
+    if log.empty:
+        return [Gap(log.name, "Anything", f"{why_nothing(log)}.", "")]
     found = _of_file(log)
     sealed = [session.session for session in log.sessions.values() if session.encrypted]
     if sealed or _named(log, _SEALED):
