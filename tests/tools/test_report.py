@@ -216,6 +216,11 @@ def test_capture_without_exchange_among_others_is_named(tmp_path: pathlib.Path):
     assert headline((tmp_path / "report.html").read_text(encoding="utf-8")) == "No fault found in what the capture shows."
 
 
+def test_what_a_proxy_adds_is_told(tmp_path: pathlib.Path):
+    text = run("report", written(tmp_path, session(proxied_answers=4, proxy_added=2.0))).stdout
+    assert "4 answers of Anna (session 1) were captured on both sides of a proxy, which added 500 ms to each on average." in " ".join(text.split())
+
+
 def test_files_of_one_name_are_told_apart(tmp_path: pathlib.Path):
     (tmp_path / "a").mkdir()
     (tmp_path / "b").mkdir()

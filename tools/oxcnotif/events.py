@@ -41,6 +41,8 @@ class Session:
     server: str = ""
     ended_in: int = 0
     end: str = ""
+    proxied_answers: int = 0  # captured on both sides of a proxy
+    proxy_added: float = 0.0  # seconds, to all of them
 
     @property
     def name(self) -> str:

@@ -216,3 +216,23 @@ def other_mailboxes(log: EventLog) -> Iterator[Finding]:
             "",
             frozenset(session for session, _ in silent),
         )
+
+
+def proxies(log: EventLog) -> Iterator[Finding]:
+    """Sessions of which the capture has both sides of a proxy, and what that adds."""
+    through = [session for session in log.sessions.values() if session.proxied_answers > 0]
+    if through:
+        answers = sum(session.proxied_answers for session in through)
+        added = sum(session.proxy_added for session in through) / answers
+        who = sessions(log, (session.session for session in through))
+        yield Finding(
+            Level.NOTE,
+            0,
+            f"{number(answers, 'answer')} of {who} {be(answers)} captured on both sides of a proxy, which added "
+            f"{seconds(added)} to each on average.",
+            unique(session.frame for session in through),
+            (),
+            "Each message counts once. oxcnotif.other_leg names the frame on the other side of the proxy.",
+            "oxcnotif.other_leg",
+            frozenset(session.session for session in through),
+        )

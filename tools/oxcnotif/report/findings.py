@@ -18,7 +18,7 @@ def of(log: EventLog) -> list[Finding]:
     found: list[Finding] = []
     for finder in waits.FINDERS:
         found += finder(log)
-    for finder in (diagnoses.ended_sessions, diagnoses.without_wakeups, diagnoses.other_mailboxes):
+    for finder in (diagnoses.ended_sessions, diagnoses.without_wakeups, diagnoses.other_mailboxes, diagnoses.proxies):
         found += finder(log)
     found += diagnoses.expert_items(log, gaps.NAMES)
     return [
