@@ -221,7 +221,9 @@ class _Lines:
 
     def __init__(self, merged: numpy.ndarray, names: list[bytes], files: numpy.ndarray, chosen: numpy.ndarray) -> None:
         self.merged: list[int] = merged.tolist()
-        self.names, self.files, self.chosen = names, files, chosen
+        self.names: list[bytes] = names
+        self.files: list[int] = files.tolist()
+        self.chosen: list[int] = chosen.tolist()
 
     def _number(self, match: re.Match[bytes]) -> bytes:
         return b"%s%d" % (match[1], self.merged[int(match[2]) - 1])
@@ -241,7 +243,7 @@ class _Lines:
         found = _FRAME.search(line)
         assert found, line
         at = int(found[1]) - 1
-        name, frame = self.names[self.files[at]], int(self.chosen[at]) + 1
+        name, frame = self.names[self.files[at]], self.chosen[at] + 1
         return self.merged[at], b'%s,"file":%s,"file_frame":%d}' % (self.translate(line)[:-1], name, frame)
 
 

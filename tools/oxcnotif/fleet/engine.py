@@ -8,6 +8,7 @@ import dataclasses
 import logging
 import pathlib
 import resource
+import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -34,8 +35,8 @@ class Outcome:
     error: str = ""             # why it failed on all workers that tried it
 
 
-def _used(who: int) -> float:
-    usage = resource.getrusage(who)
+def _tools() -> float:
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
 
@@ -54,12 +55,12 @@ def _guarded(function: Callable[..., Any], arguments: tuple[Any, ...]) -> _Done:
     """What a worker runs."""
     from distributed import get_worker
 
-    worker, before = get_worker().address, (_used(resource.RUSAGE_SELF), _used(resource.RUSAGE_CHILDREN))
+    worker, python, tools = get_worker().address, time.thread_time(), _tools()
     try:
         good, value = True, function(*arguments)
     except Exception as error:      # every reason is reported, with the part
         good, value = False, f"{type(error).__name__}: {error}" if not str(error) else str(error)
-    return _Done(good, value, worker, _used(resource.RUSAGE_SELF) - before[0], _used(resource.RUSAGE_CHILDREN) - before[1])
+    return _Done(good, value, worker, time.thread_time() - python, _tools() - tools)
 
 
 class Engine:
@@ -122,7 +123,8 @@ def engine(workers: int, scheduler: str | None, memory: int, folder: pathlib.Pat
                 # Dask looks at what its workers do 100 times a second, which costs more than the work does.
                 "distributed.worker.profile.interval": "10s", "distributed.worker.profile.cycle": "100s",
                 "distributed.worker.profile.low-level": False, "distributed.admin.system-monitor.interval": "10s",
-                "distributed.worker.memory.monitor-interval": "1s"}
+                "distributed.worker.memory.monitor-interval": "1s",
+                "distributed.scheduler.work-stealing-interval": "1s"}
     with dask.config.set(settings), contextlib.ExitStack() as stack:
         if scheduler:
             try:
