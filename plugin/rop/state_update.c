@@ -69,7 +69,7 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
     if (f->flags & ROPDEF_IS_LOGON_ID) {
         rop->logon_id = (uint8_t)value;
         if (session) {
-            rop->store = session->store[rop->logon_id];
+            rop->store = oxc_session_logon_id(session, rop->logon_id)->store;
             rop->logon = oxc_session_logon(session, rop->logon_id);
         }
         if (rop->is_notification)
@@ -78,7 +78,7 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
     if (f->flags & ROPDEF_IS_RETURN_VALUE) {
         rop->return_value = (uint32_t)value;
         if (value == 0 && session && r->def && r->def->does & ROPDEF_DOES_LOGON) {
-            session->logons[rop->logon_id]++;
+            oxc_session_change_logon_id(session, rop->logon_id)->logons++;
             rop->logon = oxc_session_logon(session, rop->logon_id);
         }
     }
@@ -237,7 +237,8 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
         parent = oxc_handle_input(r, peer->in_index);
     if (def->does & ROPDEF_DOES_LOGON) {
         oxc_logon_release(r->pinfo, session, rop->logon_id);
-        session->store[rop->logon_id] = rop->logon_flags & 0x01 ? OXC_STORE_PRIVATE : OXC_STORE_PUBLIC;
+        oxc_session_change_logon_id(session, rop->logon_id)->store =
+            rop->logon_flags & 0x01 ? OXC_STORE_PRIVATE : OXC_STORE_PUBLIC;
     }
     object = oxc_object_open(r->pinfo, session, rop->logon_id, handle, kind, parent);
     object->is_logon = (def->does & ROPDEF_DOES_LOGON) != 0;

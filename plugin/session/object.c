@@ -59,7 +59,9 @@ oxc_object_find(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
 {
     oxc_object_t *object = oxc_object_latest(session, logon_id, handle);
 
-    return object && object->released_in == 0 && object->generation == session->generation[logon_id] ? object : NULL;
+    if (!object || object->released_in != 0)
+        return NULL;
+    return object->generation == oxc_session_logon_id(session, logon_id)->generation ? object : NULL;
 }
 
 oxc_object_t *
@@ -78,7 +80,7 @@ oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, ui
     object->kind = kind;
     object->opened_in = pinfo->num;
     object->parent = parent;
-    object->generation = session->generation[logon_id];
+    object->generation = oxc_session_logon_id(session, logon_id)->generation;
     if (parent) {
         object->folder_id = parent->folder_id;
         object->message_id = parent->message_id;
@@ -96,7 +98,7 @@ oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id)
     if (PINFO_FD_VISITED(pinfo))
         return;
     key = wmem_new(wmem_file_scope(), uint64_t);
-    *key = logon_key(logon_id, session->generation[logon_id]++);
+    *key = logon_key(logon_id, oxc_session_change_logon_id(session, logon_id)->generation++);
     wmem_map_insert(session->ended_logons, key, GUINT_TO_POINTER(pinfo->num));
 }
 

@@ -108,9 +108,30 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     session->ended_logons = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     session->folder_names = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
     session->named_props = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
-    memset(session->store, OXC_STORE_UNKNOWN, sizeof session->store);
     oxc_session_add_key(pinfo, session, kind, key, len);
     return session;
+}
+
+const oxc_logon_id_t *
+oxc_session_logon_id(const oxc_session_t *session, uint8_t logon_id)
+{
+    static const oxc_logon_id_t unused = { 0, 0, OXC_STORE_UNKNOWN };
+    const oxc_logon_id_t *ids = session->logon_ids[logon_id / OXC_LOGON_IDS];
+
+    return ids ? &ids[logon_id % OXC_LOGON_IDS] : &unused;
+}
+
+oxc_logon_id_t *
+oxc_session_change_logon_id(oxc_session_t *session, uint8_t logon_id)
+{
+    oxc_logon_id_t **ids = &session->logon_ids[logon_id / OXC_LOGON_IDS];
+
+    if (!*ids) {
+        *ids = wmem_alloc0_array(wmem_file_scope(), oxc_logon_id_t, OXC_LOGON_IDS);
+        for (unsigned i = 0; i < OXC_LOGON_IDS; i++)
+            (*ids)[i].store = OXC_STORE_UNKNOWN;
+    }
+    return &(*ids)[logon_id % OXC_LOGON_IDS];
 }
 
 size_t
@@ -146,7 +167,7 @@ count_lost(void *key _U_, void *value, void *user_data)
     const oxc_object_t *object = (const oxc_object_t *)value;
     oxc_session_t *session = (oxc_session_t *)user_data;
 
-    if (object->released_in || object->generation != session->generation[object->logon_id])
+    if (object->released_in || object->generation != oxc_session_logon_id(session, object->logon_id)->generation)
         return;
     session->lost_subscriptions += object->is_subscription;
     session->lost_tables += object->is_table;

@@ -64,6 +64,16 @@ typedef enum {
     OXC_STORE_PRIVATE = 1
 } oxc_store_t;
 
+/* What is known of a LogonId; first pass. */
+typedef struct {
+    uint32_t generation;        /* objects of an earlier logon are gone */
+    uint32_t logons;            /* RopLogons that succeeded */
+    int8_t store;               /* oxc_store_t */
+} oxc_logon_id_t;
+
+/* So many of them are allocated together: clients use few, and the lowest ones. */
+#define OXC_LOGON_IDS 8
+
 struct oxc_session {
     uint32_t number;            /* 1, 2, ... in the order of appearance */
     uint32_t first_frame;
@@ -82,11 +92,9 @@ struct oxc_session {
     uint32_t code_page;         /* of 8-bit text, as the Connect call said; 0 when not captured */
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
-    int8_t store[256];          /* oxc_store_t of each LogonId; first pass */
     wmem_map_t *changed_folders;        /* logon, folder id -> see oxc_session_folder_changed() */
     wmem_map_t *ended_logons;   /* LogonId and generation -> frame in which that logon ended; first pass */
-    uint32_t generation[256];   /* of each LogonId: objects of an earlier logon are gone; first pass */
-    uint32_t logons[256];       /* RopLogons that succeeded with each LogonId; first pass */
+    oxc_logon_id_t *logon_ids[256 / OXC_LOGON_IDS];     /* see oxc_session_logon_id(); NULL where none is in use */
     wmem_map_t *by_handle;      /* handle -> newest oxc_object_t, whatever its LogonId */
     wmem_map_t *folder_names;   /* logon, folder id -> list of names, each with the frame that showed it */
     wmem_map_t *named_props;    /* logon, property id -> list of names, each with the frame that showed it */
@@ -121,6 +129,12 @@ void oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how);
 #define OXC_INDEX_KEY_SIZE 18
 size_t oxc_session_index_key(uint16_t session_index, const address *server, uint8_t key[OXC_INDEX_KEY_SIZE]);
 
+/* What is known of a LogonId; never NULL. First visit only. */
+const oxc_logon_id_t *oxc_session_logon_id(const oxc_session_t *session, uint8_t logon_id);
+
+/* The same to be changed. */
+oxc_logon_id_t *oxc_session_change_logon_id(oxc_session_t *session, uint8_t logon_id);
+
 /*
  * Which logon a LogonId names now: a mailbox of its own, as long as no other RopLogon takes the LogonId. First visit
  * only.
@@ -128,7 +142,7 @@ size_t oxc_session_index_key(uint16_t session_index, const address *server, uint
 static inline uint32_t
 oxc_session_logon(const oxc_session_t *session, uint8_t logon_id)
 {
-    return session->logons[logon_id] << 8 | logon_id;
+    return oxc_session_logon_id(session, logon_id)->logons << 8 | logon_id;
 }
 
 /*
