@@ -63,14 +63,23 @@ advance(calls_t *calls)
         calls->first_open++;
 }
 
+static calls_t *
+calls_new(bool packets_lost)
+{
+    calls_t *calls = wmem_new0(wmem_file_scope(), calls_t);
+
+    calls->attempts = wmem_array_sized_new(wmem_file_scope(), sizeof(oxc_attempt_t *), 2);
+    calls->packets_lost = packets_lost;
+    return calls;
+}
+
 oxc_attempt_t *
 oxc_followup_call(oxc_wakeup_t *wakeup, const oxc_pdu_t *request, uint8_t trust)
 {
     oxc_attempt_t *attempt = wmem_new0(wmem_file_scope(), oxc_attempt_t);
 
     if (!wakeup->calls) {
-        wakeup->calls = wmem_new0(wmem_file_scope(), calls_t);
-        wakeup->calls->attempts = wmem_array_sized_new(wmem_file_scope(), sizeof attempt, 2);
+        wakeup->calls = calls_new(false);
     }
     attempt->request = request;
     attempt->wakeup = wakeup;
@@ -93,6 +102,7 @@ oxc_followup_answer(oxc_attempt_t *attempt, unsigned notifications, bool packets
     attempt->answered = true;
     calls->waiting--;
     calls->packets_lost = packets_lost;
+    attempt->brought = notifications > 0;
     if (notifications > 0 && (!calls->brought || attempt->ordinal < calls->brought->ordinal))
         calls->brought = attempt;
     oxc_followup_choose(attempt->wakeup);
@@ -107,6 +117,37 @@ oxc_followup_failure(oxc_attempt_t *attempt)
     attempt->wakeup->calls->waiting--;
     attempt->wakeup->calls->failed++;
     oxc_followup_choose(attempt->wakeup);
+}
+
+static void
+append(calls_t *calls, oxc_attempt_t *attempt)
+{
+    attempt->ordinal = count(calls);
+    calls->failed += attempt->failed;
+    calls->waiting += !attempt->answered && !attempt->failed;
+    if (attempt->brought && !calls->brought)
+        calls->brought = attempt;
+    wmem_array_append_one(calls->attempts, attempt);
+}
+
+void
+oxc_followup_split(oxc_wakeup_t *wakeup, oxc_wakeup_t *later, uint8_t trust)
+{
+    calls_t *calls = wakeup->calls;
+
+    wakeup->calls = calls_new(calls->packets_lost);
+    later->calls = calls_new(calls->packets_lost);
+    for (unsigned i = 0; i < count(calls); i++) {
+        oxc_attempt_t *attempt = at(calls, i);
+
+        if (attempt->request->frame > later->frame) {
+            attempt->wakeup = later;
+            attempt->trust = MIN(attempt->trust, trust);
+        }
+        append(attempt->wakeup->calls, attempt);
+    }
+    oxc_followup_choose(wakeup);
+    oxc_followup_choose(later);
 }
 
 bool

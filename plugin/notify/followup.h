@@ -25,6 +25,7 @@ typedef struct {
     uint8_t trust;     /* confidence in per cent if this is the follow-up */
     bool bare;         /* asked for nothing else */
     bool answered;
+    bool brought;      /* notifications */
     bool failed;
 } oxc_attempt_t;
 
@@ -39,6 +40,12 @@ void oxc_followup_answer(oxc_attempt_t *attempt, unsigned notifications, bool pa
 
 /* It was refused, failed, or was cut off. */
 void oxc_followup_failure(oxc_attempt_t *attempt);
+
+/*
+ * A wake-up turns out to have come after this one, and before some of its calls: those are its own, with that trust at
+ * most.
+ */
+void oxc_followup_split(oxc_wakeup_t *wakeup, oxc_wakeup_t *later, uint8_t trust);
 
 /* Is there a call that did not fail? */
 bool oxc_followup_is_called(const oxc_wakeup_t *wakeup);

@@ -347,9 +347,33 @@ fetch_decided(const oxc_call_t *call)
     learn(attempt);
 }
 
+/*
+ * A session with both a wait and a registration is woken in both ways at once. If the call went to the end of the wait
+ * before anybody knew of the datagram, that superseded the end of the wait.
+ */
+static bool
+supersede_late(oxc_wakeup_t *datagram, const oxc_pdu_t *call)
+{
+    const oxc_attempt_t *attempt = call ? (const oxc_attempt_t *)wmem_map_lookup(attempts, call->call) : NULL;
+    oxc_wakeup_t *wait = attempt ? attempt->wakeup : NULL;
+    state_t *state;
+
+    if (!wait || wait->session != datagram->session || wait->method == OXC_WAKEUP_PUSH ||
+        wait->frame >= datagram->frame || wait->undecided)
+        return false;
+    oxc_followup_split(wait, datagram, datagram->confidence);
+    datagram->next_in = wait->next_in;
+    wait->next_in = datagram->frame;
+    wait->superseded_in = oxc_followup_is_called(wait) ? 0 : datagram->frame;
+    state = state_of(datagram->session);
+    if (state->open == wait)
+        state->open = datagram;
+    return true;
+}
+
 void
 oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_session_t *session, const oxc_pdu_t *call,
-                 uint8_t confidence)
+                 bool is_followup, uint8_t confidence)
 {
     uint64_t key = (uint64_t)frame << 32 | which;
     oxc_wakeup_t *wakeup, *open;
@@ -361,10 +385,10 @@ oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_sessi
     wakeup->bound = OXC_BOUND_BY_ORDER;
     wakeup->confidence = confidence;
     wmem_list_append(late, wakeup);
-    if (!session)
+    if (!session || supersede_late(wakeup, call))
         return;
     open = state_of(session)->open;
-    if (!call || wmem_map_contains(attempts, call->call)) {
+    if (!call || !is_followup || wmem_map_contains(attempts, call->call)) {
         wakeup->undecided = true; /* the call is not known, or it is another one's, too */
     } else if (open && open->frame > frame && open->frame < call->frame) {
         close_wakeup(wakeup, open);

@@ -72,11 +72,11 @@ oxc_wakeup_t *oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc
 
 /*
  * A frame before this one turns out to be a wake-up by datagram: which is its destination port. session may be NULL;
- * call is the call that followed it, NULL for none. First visit only, and before oxc_matcher_fetch() if the call is the
- * one that is seen now.
+ * call is the next one of the session, if that is known to be next, and may be the call that followed it or not. First
+ * visit only, and before oxc_matcher_fetch() if the call is the one that is seen now.
  */
 void oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_session_t *session,
-                      const oxc_pdu_t *call, uint8_t confidence);
+                      const oxc_pdu_t *call, bool is_followup, uint8_t confidence);
 
 /* The next wake-up that the frame seen now has shown to be one, which its own frame did not tell; NULL for no more. */
 const oxc_wakeup_t *oxc_matcher_next_late(void);

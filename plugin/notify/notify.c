@@ -481,9 +481,12 @@ void
 oxc_notify_other_leg(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_pdu_t *pdu, uint32_t frame,
                      const nstime_t *delay)
 {
-    proto_item *item = add_generated_uint(tree, hf_other_leg, tvb, frame);
     oxc_tap_t event = { .kind = OXC_TAP_OTHER_LEG, .session = pdu->call->session, .pdu = pdu };
+    proto_item *item;
 
+    tree = oxc_item_tree(tvb, pinfo, tree, delay ? "Seen before, on the other side of a proxy"
+                                                 : "Seen again, on the other side of a proxy");
+    item = add_generated_uint(tree, hf_other_leg, tvb, frame);
     if (!delay)
         return;
     proto_item_append_text(item, ", where this message was seen first and counts");

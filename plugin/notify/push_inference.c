@@ -323,16 +323,16 @@ believe_port(packet_info *pinfo, port_t *port, double by_chance)
     port->client->ports--;
     for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next) {
         oxc_session_t *session = find_session(port, datagram, now);
-        bool its_call = datagram->call && datagram->call->call->session == session && is_followup(datagram);
+        const oxc_pdu_t *call = datagram->call && datagram->call->call->session == session ? datagram->call : NULL;
         double chance = MAX(by_chance, datagram->hit ? probability(port->client, datagram->elapsed, now) : NO_HIT);
         wmem_array_t *key = oxc_push_channel_key(pinfo->pool, client, port->number, datagram->bytes, datagram->len);
         oxc_channel_t *channel = oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key),
                                                   wmem_array_get_count(key), client, &datagram->source);
 
-        if (datagram->hit && its_call)
+        if (datagram->hit && call && is_followup(datagram))
             oxc_channel_learn(channel, session);
-        oxc_matcher_late(datagram->frame, &datagram->time, port->number, session,
-                         its_call ? datagram->call : NULL, (uint8_t)CLAMP(100 * (1 - chance), 0, 99));
+        oxc_matcher_late(datagram->frame, &datagram->time, port->number, session, call, call && is_followup(datagram),
+                         (uint8_t)CLAMP(100 * (1 - chance), 0, 99));
     }
     forget_datagrams(port);
 }
