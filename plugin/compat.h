@@ -188,4 +188,14 @@ WS_DLL_PUBLIC register_analysis_t *sequence_analysis_find_by_name(const char *na
 WS_DLL_PUBLIC tap_packet_cb sequence_analysis_get_packet_func(register_analysis_t *analysis);
 #endif
 
+/* Filters of conversations have user data since 4.4 (conversation_filter.h). */
+#if OXC_WIRESHARK_VERSION < 404
+#define CONVERSATION_FILTER_USER
+#define COMPAT_REGISTER_CONVERSATION_FILTER(proto, name, valid, build) register_conversation_filter(proto, name, valid, build)
+#else
+#define CONVERSATION_FILTER_USER , void *user _U_
+#define COMPAT_REGISTER_CONVERSATION_FILTER(proto, name, valid, build) \
+    register_conversation_filter(proto, name, valid, build, NULL)
+#endif
+
 #endif /* OXCNOTIF_COMPAT_H */

@@ -309,7 +309,7 @@ dissect_message(packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *
         return;
     text = wmem_strdup_printf(pinfo->pool, "%s %s", type_text(record->type_name),
                               message->is_request ? "request" : "response");
-    col_set_str(pinfo->cinfo, COL_PROTOCOL, "MAPI/HTTP");
+    col_set_str(pinfo->cinfo, COL_PROTOCOL, "MAPIHTTP");
     /* The http dissector fences what it says of each message: one behind others is appended, the first one replaced. */
     if (!body_tvb && ordinal == 0)
         col_clear_fence(pinfo->cinfo, COL_INFO);

@@ -96,11 +96,10 @@ add_known_uint(json_dumper *line, const char *name, uint64_t value)
 static void
 add_text(json_dumper *line, const char *name, const char *value)
 {
-    const char *shown;
+    const char *shown = value ? oxc_shown_text(NULL, value) : "";
 
-    if (!value || !*value)
+    if (!*shown)
         return;
-    shown = oxc_shown_text(NULL, value);
     json_dumper_set_member_name(line, name);
     json_dumper_value_string(line, shown);
     if (shown != value)
@@ -429,6 +428,12 @@ events_packet(void *tapdata, packet_info *pinfo, epan_dissect_t *edt _U_, const 
         else
             write_wakeup(event->wakeup, NULL);
         break;
+    case OXC_TAP_ABANDONED:
+        if (event->change > 0)
+            g_hash_table_add(events->open, (void *)event->wakeup);
+        else
+            g_hash_table_remove(events->open, event->wakeup);
+        break;
     default:
         break;
     }
@@ -510,7 +515,8 @@ events_draw(void *tapdata)
     for (unsigned i = 0; i < found->len; i++) {
         const oxc_wakeup_t *wakeup = (const oxc_wakeup_t *)found->pdata[i];
 
-        write_wakeup(wakeup, followup_name(wakeup->fetch ? OXC_FOLLOWUP_FOLLOWED : oxc_matcher_followup(wakeup)));
+        write_wakeup(wakeup, wakeup->outcome != OXC_OUTCOME_PENDING ? NULL : followup_name(
+                             wakeup->fetch ? OXC_FOLLOWUP_FOLLOWED : oxc_matcher_followup(wakeup)));
     }
     g_ptr_array_free(found, TRUE);
     found = sorted_values(events->tables, by_frame);

@@ -130,14 +130,19 @@ fetch_text(wmem_allocator_t *scope, const oxc_tap_t *event, wmem_strbuf_t *comme
 }
 
 static const char *
-event_text(wmem_allocator_t *scope, const oxc_tap_t *event, wmem_strbuf_t *comment)
+event_text(const packet_info *pinfo, const oxc_tap_t *event, wmem_strbuf_t *comment)
 {
+    wmem_allocator_t *scope = pinfo->pool;
+
     switch (event->kind) {
     case OXC_TAP_SUBSCRIPTION:
         wmem_strbuf_append_printf(comment, ", handle 0x%08x, %s", event->object->handle,
                                   event->object->whole_store ? "whole store" : "one folder or message");
         return wmem_strdup_printf(scope, "Subscribed: %s",
                                   oxc_notification_types_text(scope, event->object->notification_types));
+    case OXC_TAP_ABANDONED:             /* the arrow is that of the request, when that is shown again */
+        return PINFO_FD_VISITED(pinfo) ? wmem_strdup_printf(scope, "Abandoned: %s", oxc_method_name(event->wakeup->method))
+                                       : NULL;
     case OXC_TAP_WAKEUP:
         return wakeup_text(scope, event->wakeup, comment);
     case OXC_TAP_FETCH_REQUEST:
@@ -184,14 +189,15 @@ flow_packet(void *tapdata, packet_info *pinfo, epan_dissect_t *edt, const void *
         wmem_strbuf_append_printf(comment, "Session %u", event->session->number);
     else
         wmem_strbuf_append(comment, "Session not known");
-    label = event_text(pinfo->pool, event, comment);
+    label = event_text(pinfo, event, comment);
     if (!label)
         return TAP_PACKET_DONT_REDRAW;
     item = add_arrow((seq_analysis_info_t *)tapdata, pinfo, edt, flags);
     if (!item)
         return TAP_PACKET_DONT_REDRAW;
     set_text(&item->frame_label, label);
-    set_text(&item->comment, wmem_strbuf_get_str(comment));
+    /* Between two ports of one address there is no arrow that could bear the label. */
+    set_text(&item->comment, wmem_strdup_printf(pinfo->pool, "%s. %s", label, wmem_strbuf_get_str(comment)));
     return TAP_PACKET_REDRAW;
 }
 

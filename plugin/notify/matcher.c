@@ -21,6 +21,7 @@ typedef struct oxc_notify_state {
     oxc_wakeup_t *last_push; /* the latest datagram with no fetch after it */
     oxc_wakeup_t *told_push; /* the same as it was before the latest fetch, in case that fails */
     oxc_call_t *wait;        /* the latest wait that began */
+    oxc_call_t *wait_before; /* the one before it */
     bool wait_ended;         /* with an event, and no fetch after it */
     bool pushes;             /* datagrams come for it */
 } state_t;
@@ -267,9 +268,23 @@ oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request)
         session = oxc_channel_session(request->call->channel);
     if (!session)
         return;
-    if (state_of(session)->wait && state_of(session)->wait != request->call)
+    if (state_of(session)->wait && state_of(session)->wait != request->call) {
         state_of(session)->wait->next_wait = request->call;
+        state_of(session)->wait_before = state_of(session)->wait;
+    }
     state_of(session)->wait = request->call;
+}
+
+const oxc_call_t *
+oxc_matcher_latest_wait(const oxc_session_t *session)
+{
+    return session && session->notify ? session->notify->wait : NULL;
+}
+
+const oxc_call_t *
+oxc_matcher_wait_before(const oxc_session_t *session)
+{
+    return session && session->notify ? session->notify->wait_before : NULL;
 }
 
 /* In a sealed association the fetch may be another session's. */

@@ -90,6 +90,10 @@ void oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu);
 /* A wait began, in a session that is known or believed to be its own. First visit only. */
 void oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request);
 
+/* The wait of the session that began last, and the one before it; NULL for none. session may be NULL. First visit only. */
+const oxc_call_t *oxc_matcher_latest_wait(const oxc_session_t *session);
+const oxc_call_t *oxc_matcher_wait_before(const oxc_session_t *session);
+
 /* The wake-up that the call of this PDU followed up; NULL for none. */
 const oxc_wakeup_t *oxc_matcher_answered(const oxc_pdu_t *pdu);
 

@@ -9,6 +9,7 @@
 #include "foreign_text.h"
 #include "oxcnotif_item.h"
 #include "notify/names.h"
+#include "notify/abandoned.h"
 #include "notify/notification_check.h"
 #include "notify/polling.h"
 #include "notify/push_inference.h"
@@ -22,8 +23,11 @@
 
 #include <epan/expert.h>
 #include <epan/prefs.h>
+#include <epan/proto_data.h>
 #include <epan/tap.h>
 #include <epan/to_str.h>
+
+#define FRAME_SESSION 0x5345 /* key in the frame: number of the session that it shows */
 
 static int proto_oxcnotif = -1;
 static int tap_oxcnotif = -1;
@@ -140,6 +144,7 @@ oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const ox
     if (!session)
         return;
     item = add_generated_uint(tree, hf_session, tvb, session->number);
+    p_set_proto_data(pinfo->pool, pinfo, proto_oxcnotif, FRAME_SESSION, GUINT_TO_POINTER(session->number));
     if (session->user) {
         proto_item_append_text(item, " (%s)", oxc_shown_text(pinfo->pool, session->user));
         proto_item_set_generated(proto_tree_add_string(tree, hf_user, tvb, 0, 0, oxc_user_name(session)));
@@ -217,11 +222,54 @@ show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wake
     }
 }
 
+/* Whether a wait of the session is abandoned may have changed with this frame. */
+static void
+tell_abandoned(packet_info *pinfo, const oxc_session_t *session)
+{
+    const oxc_call_t *const waits[] = { oxc_matcher_latest_wait(session), oxc_matcher_wait_before(session) };
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(waits); i++) {
+        oxc_tap_t event = { .kind = OXC_TAP_ABANDONED, .session = session };
+
+        event.change = oxc_abandoned_change(waits[i]);
+        if (event.change == 0)
+            continue;
+        event.wakeup = oxc_abandoned_wakeup(waits[i]);
+        tell_tap(pinfo, &event);
+    }
+}
+
 static const char *
 wakeup_summary(packet_info *pinfo, unsigned method, unsigned outcome)
 {
     return wmem_strdup_printf(pinfo->pool, "%s: %s", val_to_str_const(outcome, outcome_vals, "?"),
                               val_to_str_const(method, method_vals, "?"));
+}
+
+/* The Info column says first that a wait failed, which TCP's own text would hide, and last how long a healthy one took. */
+static void
+show_in_column(packet_info *pinfo, const oxc_wakeup_t *wakeup)
+{
+    static const char *const closers[] = { "", " by the client", " by the server", " by a device between" };
+    const char *wait = wakeup->method == OXC_WAKEUP_HTTP_WAIT ? "Long poll" : "Asynchronous wait";
+    double waited = nstime_to_sec(&wakeup->waited);
+    unsigned times = wakeup->repeats + 1;
+
+    if (wakeup->outcome == OXC_OUTCOME_CUT_OFF && wakeup->request_frame)
+        col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s cut off after %.1f s%s, ", wait, waited,
+                               wakeup->closed_by < G_N_ELEMENTS(closers) ? closers[wakeup->closed_by] : "");
+    else if (wakeup->outcome == OXC_OUTCOME_CUT_OFF)
+        col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s cut off, ", wait);
+    else if (wakeup->outcome == OXC_OUTCOME_REJECTED)
+        col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s refused, ", wait);
+    else if (wakeup->request_frame)
+        col_append_fstr(pinfo->cinfo, COL_INFO, ", after %.1f s", waited);
+    if (wakeup->repeats)
+        col_append_fstr(pinfo->cinfo, COL_INFO, ", %u%s time, not fetched", times,
+                        times % 100 / 10 == 1 ? "th" : times % 10 == 1 ? "st" : times % 10 == 2 ? "nd"
+                                                    : times % 10 == 3 ? "rd" : "th");
 }
 
 static void
@@ -253,7 +301,9 @@ show_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_wakeu
         add_generated_uint(sub, hf_repeats, tvb, wakeup->repeats);
     show_fate(tvb, pinfo, sub, item, wakeup);
     show_outcome(tvb, pinfo, item, wakeup);
+    show_in_column(pinfo, wakeup);
     tell_tap(pinfo, &event);
+    tell_abandoned(pinfo, wakeup->session);
 }
 
 void
@@ -319,44 +369,21 @@ oxc_notify_wait_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uin
     show_wakeup(tvb, pinfo, tree, wakeup);
 }
 
-#define LONGEST_WAIT 330.0      /* seconds: a wait over HTTP lasts 300 (MS-OXCMAPIHTTP 3.2.5.5), a little late is fine */
-#define PENDING_MISSED 3        /* times X-PendingPeriod, of a server that keeps it */
-
-/*
- * Did the client go on without an answer? A newer wait of its session says so, unless the server refused that because the
- * earlier one was open (MS-OXCRPC 3.3.4.1). So does a session that goes on while the server sends no PENDING any more. Over
- * RPC a wait sends nothing meanwhile, and each other call of the session gives it five minutes more: its silence proves
- * nothing.
- */
-static bool
-is_abandoned(const oxc_call_t *wait)
-{
-    const oxc_session_t *session = wait->session;
-    nstime_t silent;
-    double limit = LONGEST_WAIT;
-
-    if (wait->response || wait->outcome || !session || session->sealed)
-        return false;
-    if (wait->next_wait)
-        return wait->next_wait->outcome != OXC_OUTCOME_REJECTED;
-    if (nstime_is_zero(&wait->heard) || session->end == OXC_END_DISCONNECTED)
-        return false;
-    nstime_delta(&silent, &session->latest_call, &wait->heard);
-    if (session->pending_period)
-        limit = MIN(limit, PENDING_MISSED * session->pending_period / 1000.0 + 1);
-    return nstime_to_sec(&silent) > limit;
-}
-
 void
 oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_method_t method,
                 const oxc_pdu_t *request)
 {
     const oxc_call_t *wait = request->call;
+    oxc_tap_t event = { .kind = OXC_TAP_ABANDONED, .session = wait->session, .change = 1 };
     proto_item *item;
     proto_tree *sub;
 
-    if (!PINFO_FD_VISITED(pinfo) || !is_abandoned(wait))
+    request->call->method = (uint8_t)method;
+    if (!PINFO_FD_VISITED(pinfo) || !oxc_wait_is_abandoned(wait))
         return;
+    event.wakeup = oxc_abandoned_wakeup(wait);
+    tell_tap(pinfo, &event);
+    col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s abandoned, ", method == OXC_WAKEUP_HTTP_WAIT ? "Long poll" : "Wait");
     tree = oxc_item_tree(tvb, pinfo, tree, wakeup_summary(pinfo, method, OXC_OUTCOME_ABANDONED));
     item = proto_tree_add_item(tree, hf_wakeup, tvb, 0, 0, ENC_NA);
     proto_item_set_generated(item);
@@ -442,6 +469,8 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
         event.wakeup = !pdu->is_response || oxc_matcher_announced(wakeup) ? wakeup : NULL;
         tree = oxc_item_tree(tvb, pinfo, tree, wmem_strdup_printf(pinfo->pool, "Fetch for the wake-up of frame %u",
                                                                   wakeup->frame));
+        if (!pdu->is_response)
+            col_append_fstr(pinfo->cinfo, COL_INFO, ", fetch for the wake-up of frame %u", wakeup->frame);
         item = add_generated_uint(tree, hf_wakeup_in, tvb, wakeup->frame);
         show_link(tvb, tree, wakeup);
         nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
@@ -453,6 +482,7 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
             oxc_explain(tvb, pinfo, item, &ei_empty, "%s", "Another call had fetched them, or there were none");
     }
     tell_tap(pinfo, &event);
+    tell_abandoned(pinfo, pdu->call->session);
 }
 
 void
@@ -473,6 +503,7 @@ oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu)
     if (pdu->call->kind == OXC_CALL_WAIT && !pdu->is_response)
         oxc_matcher_wait(pinfo, pdu);
     tell_tap(pinfo, &event);
+    tell_abandoned(pinfo, pdu->call->session);
 }
 
 /* ---- legs ---- */
@@ -570,6 +601,25 @@ oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
 }
 
 /* ---- registration ---- */
+
+/* Conversation Filter in the menus: what belongs to the session of the frame. */
+static unsigned
+session_of_frame(packet_info *pinfo)
+{
+    return GPOINTER_TO_UINT(p_get_proto_data(pinfo->pool, pinfo, proto_oxcnotif, FRAME_SESSION));
+}
+
+static ws_bool
+has_session(packet_info *pinfo CONVERSATION_FILTER_USER)
+{
+    return session_of_frame(pinfo) != 0;
+}
+
+static char *
+build_session_filter(packet_info *pinfo CONVERSATION_FILTER_USER)
+{
+    return g_strdup_printf("oxcnotif.session == %u", session_of_frame(pinfo));
+}
 
 static void
 apply_preferences(void)
@@ -684,6 +734,7 @@ proto_register_oxc_notify(void)
     oxc_index_register();
     oxc_push_inference_register();
     oxc_item_register(proto_oxcnotif);
+    oxc_abandoned_register();
     oxc_check_register(proto_oxcnotif);
     oxc_inference_register();
     tap_oxcnotif = register_tap("oxcnotif");
@@ -699,6 +750,7 @@ void
 proto_reg_handoff_oxc_notify(void)
 {
     oxc_outcomes_register();
+    COMPAT_REGISTER_CONVERSATION_FILTER("oxcnotif", "Exchange session", has_session, build_session_filter);
     proto_reg_handoff_oxc_stats();
     proto_reg_handoff_oxc_table_wakeups();
     proto_reg_handoff_oxc_table_sessions();

@@ -153,6 +153,17 @@ count_wakeup(tree_t *t, const oxc_wakeup_t *wakeup)
 }
 
 static void
+count_abandoned(tree_t *t, const oxc_tap_t *event)
+{
+    const char *outcome = oxc_outcome_name(OXC_OUTCOME_ABANDONED);
+    int method;
+
+    increase_stat_node(t->tree, WAKEUPS, 0, TRUE, event->change);
+    method = increase_stat_node(t->tree, oxc_method_name(event->wakeup->method), t->wakeups, TRUE, event->change);
+    increase_stat_node(t->tree, outcome, method, FALSE, event->change);
+}
+
+static void
 count_response(tree_t *t, const oxc_tap_t *event)
 {
     if (event->notifications == 0) {
@@ -181,6 +192,9 @@ tree_packet(stats_tree *st, packet_info *pinfo, epan_dissect_t *edt _U_, const v
         break;
     case OXC_TAP_WAKEUP:
         count_wakeup(t, event->wakeup);
+        break;
+    case OXC_TAP_ABANDONED:
+        count_abandoned(t, event);
         break;
     case OXC_TAP_FETCH_RESPONSE:
         count_response(t, event);

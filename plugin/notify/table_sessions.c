@@ -23,13 +23,15 @@ enum {
     COL_FOLLOWED,
     COL_SUPERSEDED,
     COL_MISSED,
-    COL_WAITS_LOST,
+    COL_CUT_OFF,
+    COL_REFUSED,
+    COL_ABANDONED,
     COL_ENDED,
     COLUMNS
 };
 
 /* Columns that only count. */
-enum { COUNTED_FROM = COL_SUBSCRIPTIONS, COUNTED_TO = COL_WAITS_LOST };
+enum { COUNTED_FROM = COL_SUBSCRIPTIONS, COUNTED_TO = COL_ABANDONED };
 
 typedef struct {
     oxc_row_t row;
@@ -74,7 +76,7 @@ show_ends(session_row_t *r, packet_info *pinfo, const oxc_tap_t *event)
     bool from_server = event->pdu ? event->pdu->is_response : true;
 
     /* A wait may be cut off by either side: such a frame does not tell which is which. */
-    if (r->ends_shown || (event->wakeup && event->wakeup->outcome == OXC_OUTCOME_CUT_OFF))
+    if (r->ends_shown || event->kind == OXC_TAP_ABANDONED || (event->wakeup && event->wakeup->outcome == OXC_OUTCOME_CUT_OFF))
         return;
     r->ends_shown = true;
     oxc_row_set_text(&r->row, from_server ? COL_SERVER : COL_CLIENT, address_to_str(pinfo->pool, &pinfo->src));
@@ -132,8 +134,10 @@ count_wakeup(session_row_t *r, const oxc_wakeup_t *wakeup)
 {
     if (wakeup->outcome == OXC_OUTCOME_PENDING)
         add(row_of(oxc_wakeup_session(wakeup)), COL_WAKEUPS, 1);
-    else if (wakeup->outcome == OXC_OUTCOME_CUT_OFF || wakeup->outcome == OXC_OUTCOME_REJECTED)
-        add(r, COL_WAITS_LOST, 1);
+    else if (wakeup->outcome == OXC_OUTCOME_CUT_OFF)
+        add(r, COL_CUT_OFF, 1);
+    else if (wakeup->outcome == OXC_OUTCOME_REJECTED)
+        add(r, COL_REFUSED, 1);
 }
 
 static tap_packet_status
@@ -157,6 +161,8 @@ sessions_packet(void *tapdata _U_, packet_info *pinfo, epan_dissect_t *edt _U_, 
         add(r, COL_NOTIFICATIONS, 1);
     else if (event->kind == OXC_TAP_WAKEUP)
         count_wakeup(r, event->wakeup);
+    else if (event->kind == OXC_TAP_ABANDONED)
+        add(r, COL_ABANDONED, event->change);
     oxc_outcomes_event(outcomes, event);
     /* The session that ended because this one began has no event of its own for that. */
     if (event->session && event->session->replaces && oxc_rows_find(rows, event->session->replaces->number))
@@ -188,9 +194,9 @@ proto_reg_handoff_oxc_table_sessions(void)
 {
     static stat_tap_table_item columns[COLUMNS] = {
         [COL_SESSION] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Session", "%7u" },
-        [COL_USER] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "User            ", "%-16s" },
-        [COL_CLIENT] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Client         ", "%-15s" },
-        [COL_SERVER] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Server         ", "%-15s" },
+        [COL_USER] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "User of session", "%-15s" },
+        [COL_CLIENT] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Client address", "%-14s" },
+        [COL_SERVER] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Server address", "%-14s" },
         [COL_FIRST] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "First frame", "%11u" },
         [COL_LAST] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Last frame", "%10u" },
         [COL_SUBSCRIPTIONS] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Subscriptions", "%13u" },
@@ -199,7 +205,9 @@ proto_reg_handoff_oxc_table_sessions(void)
         [COL_FOLLOWED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Followed", "%8u" },
         [COL_SUPERSEDED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Superseded", "%10u" },
         [COL_MISSED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Missed", "%6u" },
-        [COL_WAITS_LOST] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Waits lost", "%10u" },
+        [COL_CUT_OFF] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Cut off", "%7u" },
+        [COL_REFUSED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Refused", "%7u" },
+        [COL_ABANDONED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Abandoned", "%9u" },
         [COL_ENDED] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Ended", "%s" },
     };
     static tap_param parameters[] = { { PARAM_FILTER, "filter", "Filter", NULL, TRUE } };

@@ -11,14 +11,14 @@
 #include "registration.h"
 
 enum {
-    COL_SESSION, COL_METHOD, COL_WAKEUPS, COL_FOLLOWED, COL_SUPERSEDED, COL_MISSED, COL_OPEN, COL_TIMEOUTS, COL_REFUSED,
-    COL_CUT_OFF, COL_MIN, COL_AVG, COL_P50, COL_P90, COL_P99, COL_MAX, COLUMNS
+    COL_SESSION, COL_METHOD, COL_CUT_OFF, COL_REFUSED, COL_ABANDONED, COL_MISSED, COL_WAKEUPS, COL_FOLLOWED,
+    COL_SUPERSEDED, COL_OPEN, COL_TIMEOUTS, COL_MIN, COL_AVG, COL_P50, COL_P90, COL_P99, COL_MAX, COLUMNS
 };
 
 /* Rows are those of one session and method, and of one method in all sessions. */
 typedef struct {
     oxc_row_t row;
-    unsigned outcomes[OXC_OUTCOME_CUT_OFF + 1];
+    unsigned outcomes[OXC_OUTCOME_ABANDONED + 1];
     unsigned followups[OXC_FOLLOWUP_MISSED + 1];
     double sum;                 /* seconds, of all that were followed */
     GSequence *times;           /* double *, in order */
@@ -64,14 +64,15 @@ show(counts_t *counts)
 
     for (unsigned followup = OXC_FOLLOWUP_FOLLOWED; followup <= OXC_FOLLOWUP_MISSED; followup++)
         decided += counts->followups[followup];
+    oxc_row_set_uint(row, COL_CUT_OFF, counts->outcomes[OXC_OUTCOME_CUT_OFF]);
+    oxc_row_set_uint(row, COL_REFUSED, counts->outcomes[OXC_OUTCOME_REJECTED]);
+    oxc_row_set_uint(row, COL_ABANDONED, counts->outcomes[OXC_OUTCOME_ABANDONED]);
+    oxc_row_set_uint(row, COL_MISSED, counts->followups[OXC_FOLLOWUP_MISSED]);
     oxc_row_set_uint(row, COL_WAKEUPS, pending);
     oxc_row_set_uint(row, COL_FOLLOWED, counts->followups[OXC_FOLLOWUP_FOLLOWED]);
     oxc_row_set_uint(row, COL_SUPERSEDED, counts->followups[OXC_FOLLOWUP_SUPERSEDED]);
-    oxc_row_set_uint(row, COL_MISSED, counts->followups[OXC_FOLLOWUP_MISSED]);
     oxc_row_set_uint(row, COL_OPEN, pending - decided);
     oxc_row_set_uint(row, COL_TIMEOUTS, counts->outcomes[OXC_OUTCOME_TIMEOUT]);
-    oxc_row_set_uint(row, COL_REFUSED, counts->outcomes[OXC_OUTCOME_REJECTED]);
-    oxc_row_set_uint(row, COL_CUT_OFF, counts->outcomes[OXC_OUTCOME_CUT_OFF]);
     if (!counts->times)
         return;
     oxc_row_set_float(row, COL_MIN, at(counts, 0));
@@ -174,8 +175,12 @@ wakeups_packet(void *tapdata _U_, packet_info *pinfo _U_, epan_dissect_t *edt _U
 {
     const oxc_tap_t *event = (const oxc_tap_t *)data;
 
-    if (event->kind == OXC_TAP_WAKEUP)
+    if (event->kind == OXC_TAP_WAKEUP) {
         count_wakeup(event->wakeup);
+    } else if (event->kind == OXC_TAP_ABANDONED) {
+        count_outcome(row_of_method(event->wakeup), event->wakeup, event->change);
+        count_outcome(row_of_session(event->session, event->wakeup->method), event->wakeup, event->change);
+    }
     oxc_outcomes_event(outcomes, event);
     return TAP_PACKET_REDRAW;
 }
@@ -206,13 +211,14 @@ proto_reg_handoff_oxc_table_wakeups(void)
 {
     static stat_tap_table_item columns[COLUMNS] = {
         [COL_SESSION] = { TABLE_ITEM_STRING, TAP_ALIGN_RIGHT, "Session", "%7s" },
-        [COL_METHOD] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Method          ", "%-16s" },
+        [COL_METHOD] = { TABLE_ITEM_STRING, TAP_ALIGN_LEFT, "Means of wake-up", "%-16s" },
         [COL_WAKEUPS] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Wake-ups", "%8u" },
         [COL_FOLLOWED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Followed", "%8u" },
         [COL_SUPERSEDED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Superseded", "%10u" },
         [COL_MISSED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Missed", "%6u" },
         [COL_OPEN] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Undecided", "%9u" },
         [COL_TIMEOUTS] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "No event", "%8u" },
+        [COL_ABANDONED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Abandoned", "%9u" },
         [COL_REFUSED] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Refused", "%7u" },
         [COL_CUT_OFF] = { TABLE_ITEM_UINT, TAP_ALIGN_RIGHT, "Cut off", "%7u" },
         [COL_MIN] = { TABLE_ITEM_FLOAT, TAP_ALIGN_RIGHT, "  Min (s)", "%9.6f" },

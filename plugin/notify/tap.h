@@ -14,6 +14,7 @@ typedef enum {
     OXC_TAP_TABLE,              /* object: a table that is notified of without a subscription was opened */
     OXC_TAP_NOTIFICATION,       /* rop, object (NULL when not captured), folder */
     OXC_TAP_WAKEUP,             /* wakeup */
+    OXC_TAP_ABANDONED,          /* wakeup, of a wait; change: 1, or -1 if it turns out not to be */
     OXC_TAP_FETCH_REQUEST,      /* pdu; wakeup if it follows one up */
     OXC_TAP_FETCH_RESPONSE,     /* pdu; wakeup if it follows one up; notifications */
     OXC_TAP_CALL,               /* pdu: connect, disconnect, request of a wait, ... */
@@ -31,6 +32,7 @@ typedef struct {
     const char *folder;
     unsigned notifications;
     nstime_t delay;             /* that a proxy added */
+    int change;
 } oxc_tap_t;
 
 #endif /* OXCNOTIF_TAP_H */

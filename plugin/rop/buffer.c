@@ -202,6 +202,8 @@ read_rop(oxc_rop_list_t *l, proto_tree *tree, int offset, const ropdef_rop_t *de
         r.deviations = r.rop->deviations;
     }
     next = oxc_engine_form(&r, sub, offset + 1, (unsigned)(response ? def->response : def->request));
+    if (!response && r.rop && r.rop->whole_store)
+        oxc_info_add(&r, "whole store");
     if (item) {
         proto_item_set_len(item, next < 0 ? l->end - offset : next - offset);
         if (wmem_strbuf_get_len(r.info) > 0)

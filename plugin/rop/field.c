@@ -53,6 +53,30 @@ guid_text(oxc_read_t *r, int offset)
     return name ? name : guid_to_str(r->pinfo->pool, &guid);
 }
 
+/* The names of the bits that are set: two stand for many, which the bits below tell one by one. */
+static const char *
+flags_text(const oxc_read_t *r, const ropdef_field_t *f, uint64_t value)
+{
+    enum { NAMES = 3 };
+    wmem_strbuf_t *text = wmem_strbuf_new(r->pinfo->pool, "");
+    unsigned set = 0, shown = 0;
+
+    for (int *const *bit = f->bits->bits; *bit; bit++)
+        set += (value & proto_registrar_get_nth(**bit)->bitmask) != 0;
+    for (int *const *bit = f->bits->bits; *bit; bit++) {
+        const header_field_info *info = proto_registrar_get_nth(**bit);
+
+        if (!(value & info->bitmask))
+            continue;
+        if (set > NAMES && shown == NAMES - 1) {
+            wmem_strbuf_append(text, "…");
+            break;
+        }
+        wmem_strbuf_append_printf(text, "%s%s", shown++ ? "|" : "", info->name);
+    }
+    return wmem_strbuf_get_str(text);
+}
+
 /* What the Info column, or the line of a structure, says of a number. */
 static const char *
 scalar_text(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t value)
@@ -78,6 +102,8 @@ scalar_text(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t value)
         return val_to_str_ext_const((uint32_t)value, &ropdef_error_vals_ext, "");
     if (f->bits && f->bits->info_names)
         value &= f->bits->info_mask;
+    if (f->bits && !f->bits->info_names && value != 0)
+        return flags_text(r, f, value);
     if (FIELD_DISPLAY(info->display) == BASE_HEX)
         return wmem_strdup_printf(r->pinfo->pool, "0x%" PRIx64, value);
     return wmem_strdup_printf(r->pinfo->pool, "%" PRIu64, value);

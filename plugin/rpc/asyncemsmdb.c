@@ -180,7 +180,7 @@ proto_register_asyncemsmdb(void)
     };
     static int *ett[] = { &ett_asyncemsmdb, &ett_pul_flags_out };
 
-    proto_asyncemsmdb = proto_register_protocol("Exchange Server Asynchronous Mailbox RPC (MS-OXCRPC)", "AsyncEMSMDB",
+    proto_asyncemsmdb = proto_register_protocol("Exchange Server Asynchronous Mailbox RPC (MS-OXCRPC)", "AsyncMDB",
                                                 "asyncemsmdb");
     proto_register_field_array(proto_asyncemsmdb, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));

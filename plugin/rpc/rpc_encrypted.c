@@ -194,7 +194,7 @@ oxc_rpc_encrypted_show(packet_info *pinfo, proto_tree *tree, const oxc_rpc_pdu_t
     const char *what = sealed->pdu->is_response ? "response" : "request";
     tvbuff_t *stub = oxc_rpc_stub(pdu);
 
-    col_set_str(pinfo->cinfo, COL_PROTOCOL, sealed->interface == OXC_RPC_EMSMDB ? "EMSMDB" : "AsyncEMSMDB");
+    col_set_str(pinfo->cinfo, COL_PROTOCOL, sealed->interface == OXC_RPC_EMSMDB ? "EMSMDB" : "AsyncMDB");
     col_add_fstr(pinfo->cinfo, COL_INFO, "%s %s, encrypted", call->name, what);
     tree = add_tree(stub, tree, sealed, what);
     oxc_show_call_links(stub, pinfo, tree, sealed->pdu);

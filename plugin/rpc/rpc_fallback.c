@@ -343,7 +343,7 @@ learn(packet_info *pinfo, conversation_t *conversation, uint32_t key, oxc_rpc_pd
 static const char *
 interface_name(oxc_rpc_interface_t interface)
 {
-    return interface == OXC_RPC_EMSMDB ? "EMSMDB" : "AsyncEMSMDB";
+    return interface == OXC_RPC_EMSMDB ? "EMSMDB" : "AsyncMDB";
 }
 
 static void

@@ -79,6 +79,7 @@ struct oxc_call {
     oxc_pdu_t *request;         /* NULL when not captured */
     oxc_pdu_t *response;        /* NULL when not (yet) captured */
     uint8_t failure;            /* oxc_failure_t; first pass */
+    uint8_t method;             /* of a wait: oxc_wakeup_method_t */
     uint8_t outcome;            /* of a wait: oxc_wakeup_outcome_t, 0 while it is open */
     const oxc_call_t *next_wait;        /* of a wait: the next one of its session; NULL for none */
     nstime_t heard;             /* of a wait: when the server was heard of last; zero if the transport does not tell */

@@ -464,9 +464,9 @@ dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verd
                  verdict->kind == UNREGISTERED || verdict->kind == LIKELY;
     proto_item *item = proto_tree_add_item(tree, proto_oxcnotif, tvb, 0, -1, ENC_NA);
     proto_tree *push_tree = proto_item_add_subtree(item, ett_push);
-    const char *what = wakes                     ? "Push notification"
-                       : verdict->kind == COPY ? "Push notification, captured twice"
-                                               : "Datagram to a push notification port, ignored";
+    const char *what = wakes                     ? "Push datagram"
+                       : verdict->kind == COPY ? "Push datagram, captured twice"
+                                               : "Push port: datagram ignored";
 
     proto_item_append_text(item, ", %s", what);
     if (!pinfo->flags.in_error_pkt) {

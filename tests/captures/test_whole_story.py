@@ -95,3 +95,37 @@ def test_item_stands_behind_the_transport(tshark):
     layers = json.loads(tshark.text(lab.capture("mapihttp-cut"), f"frame.number == {wakeup['frame']}",
                                     args=("-T", "json", "-J", "oxcnotif")))[0]["_source"]["layers"]
     assert layers["oxcnotif"]["oxcnotif.wakeup"]["oxcnotif.wakeup.outcome"] == "1"
+
+
+def column(tshark, name: str) -> dict[int, tuple[str, str]]:
+    """Protocol and Info of the frames, as the packet list shows them."""
+    rows = tshark.fields(lab.capture(name), ["_ws.col.Protocol", "_ws.col.Info"])
+    return {row["frame"]: (row["_ws.col.Protocol"][0], ",".join(row["_ws.col.Info"])) for row in rows}
+
+
+def test_packet_list_says_first_what_happened_to_waits(tshark):
+    shown = column(tshark, "mapihttp-cut")
+    assert max(len(protocol) for protocol, _ in shown.values()) <= 8
+    for wakeup in lab.truth("mapihttp-cut")["wakeups"]:
+        info = shown[wakeup["frame"]][1]
+        if wakeup["outcome"] == 4:
+            assert info.startswith("Long poll cut off after "), info
+            assert float(info.split()[5]) == pytest.approx(wakeup["elapsed"], abs=0.06)
+        elif wakeup["outcome"] == 3:
+            assert info.startswith("Long poll refused, ")
+        else:
+            assert float(info.split(", after ")[1].split()[0]) == pytest.approx(wakeup["elapsed"], abs=0.06)
+        if wakeup["followup_in"]:
+            assert f"fetch for the wake-up of frame {wakeup['frame']}" in shown[wakeup["followup_in"]][1]
+
+
+def test_packet_list_names_types_of_a_subscription(tshark):
+    """The lab's client subscribes to all types in the whole store, and to two types in one folder."""
+    info = column(tshark, "mapihttp-cut")[28][1]
+    assert "RopRegisterNotification NewMail|ObjectCreated… whole store" in info
+
+
+def test_packet_list_counts_repeated_datagrams(tshark):
+    shown = column(tshark, "push")
+    assert shown[32][1] == "Push datagram, 2nd time, not fetched"
+    assert shown[33][1] == "Push datagram, 3rd time, not fetched"
