@@ -19,49 +19,63 @@ G_MODULE_EXPORT const int plugin_want_minor = WIRESHARK_VERSION_MINOR;
 G_MODULE_EXPORT void plugin_register(void);
 
 /*
- * A room registers after the rooms it uses, and hands off after them. Wireshark takes plugins of one file in no order
- * that is promised (it is the reverse), so to Wireshark this is one.
+ * A module registers after those it uses. All fields of a protocol are registered in one run: else its name repeats as a
+ * key of `tshark -G elastic-mapping`. Wireshark takes plugins of one file in no order that is promised (it is the
+ * reverse), so to Wireshark this is one.
  */
-static const proto_plugin rooms[] = {
-    { proto_register_oxc_session, NULL },
-    { proto_register_oxc_call, NULL },
-    { proto_register_oxc_rop, NULL },
-    { proto_register_oxc_notify, proto_reg_handoff_oxc_notify },
-    { proto_register_oxc_listener, NULL },
-    { proto_register_oxc_postdissector, NULL },
-    { proto_register_oxc_reassembly_overrun, NULL },
-    { proto_register_oxc_out_of_order, NULL },
-    { proto_register_oxc_tls_undecrypted, NULL },
-    { proto_register_oxc_payload, NULL },
-    { proto_register_mapihttp, proto_reg_handoff_mapihttp },
-    { proto_register_emsmdb, proto_reg_handoff_emsmdb },
-    { proto_register_asyncemsmdb, proto_reg_handoff_asyncemsmdb },
-    { proto_register_oxc_rpc_fallback, proto_reg_handoff_oxc_rpc_fallback },
-    { proto_register_oxc_port_owner, proto_reg_handoff_oxc_port_owner },
-    { proto_register_oxc_rpc_overrun, proto_reg_handoff_oxc_rpc_overrun },
-    { proto_register_oxc_push, proto_reg_handoff_oxc_push },
-    { proto_register_rpch, proto_reg_handoff_rpch },
+static void (*const registrations[])(void) = {
+    proto_register_oxc_session,
+    proto_register_oxc_call,
+    proto_register_oxc_rop,             /* rop */
+    proto_register_oxc_payload,
+    proto_register_oxc_rop_notify,      /* oxcnotif */
+    proto_register_oxc_notify,
+    proto_register_oxc_listener,
+    proto_register_oxc_push,
+    proto_register_oxc_postdissector,
+    proto_register_oxc_reassembly_overrun,
+    proto_register_oxc_out_of_order,
+    proto_register_oxc_tls_undecrypted,
+    proto_register_mapihttp,            /* mapihttp */
+    proto_register_emsmdb,              /* emsmdb */
+    proto_register_oxc_rpc_fallback,
+    proto_register_oxc_port_owner,
+    proto_register_oxc_rpc_overrun,
+    proto_register_asyncemsmdb,         /* asyncemsmdb */
+    proto_register_rpch,                /* rpch */
+};
+
+/* Post-dissectors are called in this order. */
+static void (*const handoffs[])(void) = {
+    proto_reg_handoff_oxc_notify,
+    proto_reg_handoff_mapihttp,
+    proto_reg_handoff_emsmdb,
+    proto_reg_handoff_asyncemsmdb,
+    proto_reg_handoff_oxc_rpc_fallback,
+    proto_reg_handoff_oxc_port_owner,
+    proto_reg_handoff_oxc_rpc_overrun,
+    proto_reg_handoff_oxc_push,
+    proto_reg_handoff_rpch,
 };
 
 static void
-register_rooms(void)
+register_modules(void)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(rooms); i++)
-        rooms[i].register_protoinfo();
+    for (size_t i = 0; i < G_N_ELEMENTS(registrations); i++)
+        registrations[i]();
 }
 
 static void
-handoff_rooms(void)
+hand_off_modules(void)
 {
-    for (size_t i = 0; i < G_N_ELEMENTS(rooms); i++)
-        if (rooms[i].register_handoff)
-            rooms[i].register_handoff();
+    for (size_t i = 0; i < G_N_ELEMENTS(handoffs); i++)
+        handoffs[i]();
 }
 
 void
 plugin_register(void)
 {
-    static const proto_plugin plugin = { register_rooms, handoff_rooms };
+    static const proto_plugin plugin = { register_modules, hand_off_modules };
 
     proto_register_plugin(&plugin);
 }

@@ -1,5 +1,5 @@
 /* registration.h
- * What each room registers with Wireshark
+ * What each module registers with Wireshark
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -10,6 +10,7 @@
 void proto_register_oxc_session(void);
 void proto_register_oxc_call(void);
 void proto_register_oxc_rop(void);
+void proto_register_oxc_rop_notify(void);
 void proto_register_oxc_notify(void);
 void proto_register_oxc_listener(void);
 void proto_reg_handoff_oxc_notify(void);

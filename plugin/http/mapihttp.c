@@ -878,7 +878,7 @@ proto_register_mapihttp(void)
 void
 proto_reg_handoff_mapihttp(void)
 {
-    dissector_handle_t handle = create_dissector_handle(dissect_mapihttp, proto_mapihttp);
+    dissector_handle_t handle = register_dissector("mapihttp", dissect_mapihttp, proto_mapihttp);
 
     dissector_add_string("media_type", "application/mapi-http", handle);
     heur_dissector_add("http", dissect_mapihttp_heur, "MAPI over HTTP by X-RequestType", "mapihttp_http", proto_mapihttp,
@@ -890,6 +890,6 @@ proto_reg_handoff_mapihttp(void)
     http_tcp_handle = find_dissector("http-over-tcp");
     http_tls_handle = find_dissector("http-over-tls");
     tls_handle = find_dissector("tls");
-    connection_tcp_handle = create_dissector_handle(dissect_connection_tcp, proto_connection);
-    connection_tls_handle = create_dissector_handle(dissect_connection_tls, proto_connection);
+    connection_tcp_handle = register_dissector("mapihttp-over-tcp", dissect_connection_tcp, proto_connection);
+    connection_tls_handle = register_dissector("mapihttp-over-tls", dissect_connection_tls, proto_connection);
 }

@@ -408,7 +408,7 @@ void
 proto_register_oxc_rop(void)
 {
     static hf_register_info hf[] = {
-        { &hf_rop_size, { "RopSize", "rop.rop_size", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_rop_size, { "RopSize", "rop.size", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_rop_id,
           { "RopId", "rop.id", FT_UINT8, BASE_HEX | BASE_EXT_STRING, &ropdef_rop_vals_ext, 0, NULL, HFILL } },
         { &hf_request_in,
@@ -421,17 +421,11 @@ proto_register_oxc_rop(void)
           { "Time from request", "rop.response_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_unparsed, { "Unread bytes", "rop.unread", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
     };
-    static hf_register_info hf_notif[] = {
-        { &hf_folder_name, { "Folder", "oxcnotif.folder_name", FT_STRING, BASE_NONE, NULL, 0,
-            "Name of the folder, as the session has shown it", HFILL } },
-        { &hf_subscription_in, { "Subscription in", "oxcnotif.subscription_in", FT_FRAMENUM, BASE_NONE, NULL, 0,
-            "Frame of the RopRegisterNotification, or of the opening of the table, that this belongs to", HFILL } },
-    };
     static int *ett[] = { &ett_buffer, &ett_rop };
     static ei_register_info ei[] = {
-        { &ei_size_too_small, { "rop.rop_size.too_small", PI_MALFORMED, PI_ERROR, "RopSize below 2", EXPFILL } },
+        { &ei_size_too_small, { "rop.size.too_small", PI_MALFORMED, PI_ERROR, "RopSize below 2", EXPFILL } },
         { &ei_size_beyond,
-          { "rop.rop_size.beyond_buffer", PI_MALFORMED, PI_ERROR, "RopSize beyond the buffer", EXPFILL } },
+          { "rop.size.beyond_buffer", PI_MALFORMED, PI_ERROR, "RopSize beyond the buffer", EXPFILL } },
         { &ei_unknown_rop, { "rop.id.undefined", PI_UNDECODED, PI_WARN, "ROP without definition", EXPFILL } },
         { &ei_chain_lost, { "rop.chain_lost", PI_UNDECODED, PI_WARN, "ROPs that cannot be followed", EXPFILL } },
         { &ei_recovered,
@@ -444,15 +438,27 @@ proto_register_oxc_rop(void)
     proto_rop = proto_register_protocol("Exchange Remote Operations", "ROP", "rop");
     proto_oxcnotif = proto_register_protocol("Exchange Notifications", "OXCNOTIF", "oxcnotif");
     proto_register_field_array(proto_rop, hf, G_N_ELEMENTS(hf));
-    proto_register_field_array(proto_oxcnotif, hf_notif, G_N_ELEMENTS(hf_notif));
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));
     expert_register_field_array(expert_register_protocol(proto_rop), ei, G_N_ELEMENTS(ei));
     ropdefs_register("rop");
-    ropdefs_register("oxcnotif");
     ropdefs_register_subtrees();
     oxc_reading_register(proto_rop);
     oxc_handle_table_register(proto_rop);
     oxc_engine_register(proto_rop);
     oxc_field_register(proto_rop);
     oxc_types_register(proto_rop);
+}
+
+void
+proto_register_oxc_rop_notify(void)
+{
+    static hf_register_info hf[] = {
+        { &hf_folder_name, { "Folder", "oxcnotif.folder_name", FT_STRING, BASE_NONE, NULL, 0,
+            "Name of the folder, as the session has shown it", HFILL } },
+        { &hf_subscription_in, { "Subscription in", "oxcnotif.subscription_in", FT_FRAMENUM, BASE_NONE, NULL, 0,
+            "Frame of the RopRegisterNotification, or of the opening of the table, that this belongs to", HFILL } },
+    };
+
+    proto_register_field_array(proto_oxcnotif, hf, G_N_ELEMENTS(hf));
+    ropdefs_register("oxcnotif");
 }

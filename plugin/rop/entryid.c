@@ -490,8 +490,6 @@ static void
 register_nested_fields(int proto)
 {
     static hf_register_info hf[] = {
-        { &hf_contact_type, { "Type", "rop.entry_id.type", FT_UINT32, BASE_HEX, VALS(contact_type_vals), 0, NULL,
-            HFILL } },
         { &hf_index, { "Index", "rop.entry_id.index", FT_UINT32, BASE_HEX, VALS(contact_index_vals), 0,
             "Which electronic address of the contact", HFILL } },
         { &hf_entry_id_count, { "EntryIdCount", "rop.entry_id.entry_id_count", FT_UINT32, BASE_DEC, NULL, 0,
@@ -568,6 +566,8 @@ oxc_entry_id_register(int proto)
             BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_pad, { "Pad", "rop.entry_id.pad", FT_UINT16, BASE_HEX, NULL, 0, NULL, HFILL } },
         { &hf_version, { "Version", "rop.entry_id.version", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
+        { &hf_contact_type, { "Type", "rop.entry_id.type", FT_UINT32, BASE_HEX, VALS(contact_type_vals), 0, NULL,
+            HFILL } },
         { &hf_type, { "Type", "rop.entry_id.type", FT_UINT32, BASE_HEX, VALS(address_book_type_vals), 0, NULL,
             HFILL } },
         { &hf_x500_dn, { "X500DN", "rop.entry_id.x500_dn", FT_STRINGZ, BASE_NONE, NULL, 0, NULL, HFILL } },

@@ -20,7 +20,6 @@ static int hf_instance = -1;
 static int hf_client_data = -1;
 static int hf_xid_size = -1;
 static int hf_namespace_guid = -1;
-static int hf_local_id = -1;
 static int hf_xid_counter = -1;
 
 #define SERVER_ID_SIZE 21
@@ -62,7 +61,7 @@ show_xid(oxc_cursor_t *c, proto_tree *tree, int offset, int size, oxc_text_t *te
         proto_tree_add_item(tree, hf_xid_counter, c->tvb, offset, rest, ENC_BIG_ENDIAN);
         oxc_text_add(text, "-0x%" PRIx64, tvb_get_ntoh48(c->tvb, offset));
     } else {
-        proto_tree_add_item(tree, hf_local_id, c->tvb, offset, rest, ENC_NA);
+        proto_tree_add_item(tree, proto_registrar_get_id_byname("rop.xid.local_id"), c->tvb, offset, rest, ENC_NA);
         if (text)
             oxc_text_add(text, "-%s", tvb_bytes_to_str(c->pinfo->pool, c->tvb, offset, MIN(rest, 32)));
     }
@@ -168,7 +167,6 @@ oxc_identifier_register(int proto)
         { &hf_client_data, { "ClientData", "rop.server_id.client_data", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_xid_size, { "XidSize", "rop.xid.xid_size", FT_UINT8, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_namespace_guid, { "NamespaceGuid", "rop.xid.namespace_guid", FT_GUID, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_local_id, { "LocalId", "rop.xid.local_id", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_xid_counter, { "GlobalCounter", "rop.xid.global_counter", FT_UINT48, BASE_HEX, NULL, 0, NULL, HFILL } },
     };
 

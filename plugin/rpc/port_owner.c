@@ -95,7 +95,7 @@ stand_before_port_owners(void)
             continue;
         port_owner[port - OXC_RPC_FIRST_PORT] = owner;
         if (!handle)
-            handle = create_dissector_handle(dissect_port, proto_owner);
+            handle = register_dissector("emsmdb-or-port-owner", dissect_port, proto_owner);
         dissector_add_uint("tcp.port", port, handle);
     }
 }
@@ -188,6 +188,6 @@ proto_register_oxc_port_owner(void)
 
     if (proto_x11 <= 0)
         proto_x11 = proto_get_id_by_filter_name("emsmdb");
-    proto_owner = proto_register_protocol_in_name_only("X11 unless Exchange RPC", "X11 unless Exchange RPC", "emsmdb.port",
+    proto_owner = proto_register_protocol_in_name_only("Exchange RPC on ports of X11", "EMSMDB or X11", "emsmdb.port",
                                                        proto_x11, FT_PROTOCOL);
 }

@@ -563,7 +563,7 @@ proto_reg_handoff_oxc_rpc_fallback(void)
         return;
     heur_dissector_add("tcp", dissect_rpc_heur, "Exchange RPC in DCE/RPC over TCP", "emsmdb_tcp", proto_dcerpc,
                        HEURISTIC_ENABLE);
-    rpc_connection_handle = create_dissector_handle(dissect_rpc_connection, proto_dcerpc);
+    rpc_connection_handle = register_dissector("emsmdb-connection", dissect_rpc_connection, proto_dcerpc);
 }
 
 void

@@ -120,6 +120,8 @@ dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     conversation_t *conversation;
     http_conv_t *http;
 
+    if (rpch_takes_body())
+        return true;
     if (pinfo->ptype != PT_TCP || !may_be_pdu(tvb))
         return false;
     conversation = find_conversation_pinfo(pinfo, 0);

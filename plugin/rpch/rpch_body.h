@@ -38,6 +38,7 @@ typedef struct {
     rpch_chunk_t chunk;
     uint64_t left;      /* bytes of the body, or of its current chunk, that are still to come */
     bool echo;          /* the body of an echo request: it need not be a PDU */
+    bool tapped;        /* HTTP had the whole body, and has told its taps */
     bool suspected;     /* nothing has told yet that there is a channel */
     const uint8_t *carry;   /* the beginning of a PDU when nobody could be asked for the rest; file scope */
     uint32_t carried;

@@ -59,6 +59,9 @@ static expert_field ei_rpch_not_pdu = EI_INIT;
 static heur_dtbl_entry_t *exchange_entry;
 static heur_dtbl_entry_t *dcerpc_entry;
 static heur_dtbl_entry_t *lone_entry;
+static heur_dtbl_entry_t *body_entry;           /* ours, by which HTTP asks about a body */
+static bool takes_body;
+static int http_follow_tap;
 static dissector_handle_t upgrade_handle;
 
 static const value_string rpch_channels[] = {
@@ -112,6 +115,14 @@ finish_item(rpch_call_t *call)
     }
 }
 
+/* Follow HTTP Stream is to have the body, too. */
+static void
+tell_follow_tap(rpch_call_t *call, tvbuff_t *data)
+{
+    if (!call->position.tapped && http_follow_tap > 0 && have_tap_listener(http_follow_tap))
+        tap_queue_packet(http_follow_tap, call->pinfo, data);
+}
+
 static void
 show_data(rpch_call_t *call, int length, expert_field *why)
 {
@@ -120,6 +131,7 @@ show_data(rpch_call_t *call, int length, expert_field *why)
 
     if (why)
         expert_add_info(call->pinfo, item, why);
+    tell_follow_tap(call, tvb_new_subset_length(call->tvb, call->offset, length));
     call->offset += length;
 }
 
@@ -129,12 +141,21 @@ rpch_http_of(const conversation_t *conversation)
     return conversation ? (http_conv_t *)conversation_get_proto_data(conversation, proto_http) : NULL;
 }
 
-/* Hands length bytes to HTTP. desegment: HTTP may ask for more of them. */
+bool
+rpch_takes_body(void)
+{
+    return takes_body;
+}
+
+/*
+ * Hands length bytes to HTTP. desegment: HTTP may ask for more of them. body: bytes of a whole body behind them, which
+ * HTTP gets for Follow Stream and Export Objects, and which are dissected here.
+ */
 static void
-call_http(rpch_call_t *call, int length, bool desegment)
+call_http(rpch_call_t *call, int length, bool desegment, int body)
 {
     packet_info *pinfo = call->pinfo;
-    tvbuff_t *tvb = tvb_new_subset_length(call->tvb, call->offset, length);
+    tvbuff_t *tvb = tvb_new_subset_length(call->tvb, call->offset, length + body);
     uint16_t can_desegment = pinfo->can_desegment;
     http_conv_t *http = rpch_http_of(find_conversation_pinfo(pinfo, 0));
     uint32_t start = 0;
@@ -145,10 +166,12 @@ call_http(rpch_call_t *call, int length, bool desegment)
         http->startframe = 0;
     }
     pinfo->can_desegment = desegment && can_desegment ? can_desegment + 1 : 0;
+    takes_body = body > 0;
     TRY {
         call_dissector_with_data(call->http, tvb, pinfo, call->tree, call->offset ? NULL : call->data);
     }
     FINALLY {
+        takes_body = false;
         pinfo->can_desegment = can_desegment;
         if (start && !http->startframe)
             http->startframe = start;
@@ -196,6 +219,7 @@ call_dcerpc(rpch_call_t *call, tvbuff_t *pdu)
 
     if (name)               /* the only one that lets exceptions pass */
         entry = lone_entry;
+    tell_follow_tap(call, pdu);
     if (call->learn)
         rpch_learn(call->connection, pinfo, pdu);
     use = rpch_current_use(call->connection, pinfo->num);
@@ -270,6 +294,15 @@ skip_framing(rpch_call_t *call, int *offset, rpch_position_t *at)
     return result;
 }
 
+/* The length of the body if all of it is there and HTTP would ask us about it; else 0. */
+static int
+whole_body(const rpch_head_t *head, int left)
+{
+    if (!body_entry)
+        body_entry = find_heur_dissector_by_unique_short_name("rpch_http");
+    return body_entry && body_entry->enabled && !head->chunked && head->has_length && head->body <= (unsigned)(left - head->length) ? (int)head->body : 0;
+}
+
 static rpch_result_t
 dissect_message(rpch_call_t *call)
 {
@@ -289,7 +322,7 @@ dissect_message(rpch_call_t *call)
             at->mode = RPCH_LOST;
             return RPCH_GO_ON;
         }
-        call_http(call, left, true);
+        call_http(call, left, true, 0);
         return RPCH_THE_END;
     }
     if (head.request && call->learn)
@@ -303,7 +336,8 @@ dissect_message(rpch_call_t *call)
     if (head.request ? head.channel != RPCH_CHANNEL_UNKNOWN : head.rpc_type && head.status / 100 == 2) {
         call->connection->claimed = true;
         at->suspected = false;
-        call_http(call, head.length, false);
+        at->tapped = whole_body(&head, left) > 0;
+        call_http(call, head.length, false, whole_body(&head, left));
         at->mode = RPCH_IN_BODY;
         at->chunk = head.chunked ? RPCH_CHUNK_SIZE : RPCH_NOT_CHUNKED;
         at->left = head.chunked ? 0 : head.has_length ? head.body : bodiless ? 0 : RPCH_NO_END;
@@ -313,9 +347,9 @@ dissect_message(rpch_call_t *call)
     }
     /* HTTP takes a body to the end of what it is given, so it is given the message alone if its end is known. */
     if (!head.chunked && (head.has_length || bodiless) && head.body <= (unsigned)(left - head.length))
-        call_http(call, head.length + (int)head.body, false);
+        call_http(call, head.length + (int)head.body, false, 0);
     else
-        call_http(call, left, true);
+        call_http(call, left, true, 0);
     return call->need ? RPCH_NEED_MORE : RPCH_GO_ON;
 }
 
@@ -687,6 +721,7 @@ rpch_handoff_stream(dissector_handle_t upgrade)
 {
     upgrade_handle = upgrade;
     proto_http = proto_get_id_by_filter_name("http");
+    http_follow_tap = find_tap_id("http_follow");
     exchange_entry = find_heur_dissector_by_unique_short_name("emsmdb_tcp");
     dcerpc_entry = find_heur_dissector_by_unique_short_name("dcerpc_tcp");
     lone_entry = find_heur_dissector_by_unique_short_name("dcerpc_netbios");

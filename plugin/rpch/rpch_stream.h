@@ -20,6 +20,9 @@
 int rpch_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, dissector_handle_t http,
                  const uint32_t *seq);
 
+/* Whether HTTP asks about a body that it was given for its taps only, and that is dissected behind it. */
+bool rpch_takes_body(void);
+
 /* What HTTP remembers of a conversation, or NULL. conversation may be NULL. */
 http_conv_t *rpch_http_of(const conversation_t *conversation);
 

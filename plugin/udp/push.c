@@ -556,8 +556,8 @@ forget(void)
 void
 proto_reg_handoff_oxc_push(void)
 {
-    registered_handle = create_dissector_handle(dissect_registered, proto_oxcnotif);
-    dissector_add_for_decode_as_with_preference("udp.port", create_dissector_handle(dissect_by_user, proto_oxcnotif));
+    registered_handle = register_dissector("oxcnotif-registered", dissect_registered, proto_oxcnotif);
+    dissector_add_for_decode_as_with_preference("udp.port", register_dissector("oxcnotif", dissect_by_user, proto_oxcnotif));
     heur_dissector_add("udp", dissect_heur, "Exchange push notification over UDP", "oxcnotif_push_udp", proto_oxcnotif,
                        HEURISTIC_ENABLE);
     oxc_postdissector_add(dissect_empty, proto_oxcnotif);

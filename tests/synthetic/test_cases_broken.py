@@ -114,7 +114,7 @@ def ends_of_rops(tshark, case, number, direction, data, cache):
                 frame = int(next(f.get("show") for f in packet.iter("field") if f.get("name") == "num"))
                 if frame in frames:
                     shown = Shown(packet)
-                    size = shown.fields.get("rop.rop_size", [None])[0]
+                    size = shown.fields.get("rop.size", [None])[0]
                     cache[frames[frame]] = [int(f.get("pos")) - int(size.get("pos")) - 2
                                             for f in shown.fields.get("rop.id", ())] if size is not None else []
     return cache[case.name, number, direction]

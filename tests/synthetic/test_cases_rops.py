@@ -16,7 +16,7 @@ MODEL, _, _ = compiler.compile_definitions(sorted((reader.FOLDER.parent / "ropde
 EXPERTS = {"rop.handle_index.echo",
            "rop.truncated", "rop.malformed", "rop.too_deep", "rop.undecoded", "rop.not_terminated", "rop.deviation",
            "rop.store_unknown", "rop.columns_unknown", "rop.chain_lost", "rop.recovered", "rop.not_asked", "rop.id.undefined",
-           "rop.rop_size.too_small", "rop.rop_size.beyond_buffer", "rop.handle_index.outside", "rop.handle.incomplete",
+           "rop.size.too_small", "rop.size.beyond_buffer", "rop.handle_index.outside", "rop.handle.incomplete",
            "mapihttp.body_truncated", "mapihttp.size_wrong", "mapihttp.trailing_data",
            "mapihttp.body_undefined"}
 

@@ -36,16 +36,19 @@ def listed(tshark):
     """The packet list of mapihttp-cut with the profile: frame -> name of the rule that colours it, its columns."""
     config = tshark.folder()
     shutil.copytree(PROFILE, config / "profiles" / PROFILE.name)
-    wanted = ["frame.number", "frame.coloring_rule.name", "_ws.col.User", "_ws.col.Event"]
-    done = subprocess.run(
-        ["tshark", "-C", PROFILE.name, "--color", "-2", "-n", "-r", str(tshark.readable(lab.capture("mapihttp-cut"))), "-T", "fields",
-         *(word for name in wanted for word in ("-e", name))],
-        env=tshark.environment() | {"WIRESHARK_CONFIG_DIR": str(config)}, capture_output=True, text=True, check=True, timeout=60,
-        **tshark.identity())
+    def printed(*args):
+        return subprocess.run(
+            ["tshark", "-C", PROFILE.name, "--color", "-2", "-n", "-r", str(tshark.readable(lab.capture("mapihttp-cut"))), *args],
+            env=tshark.environment() | {"WIRESHARK_CONFIG_DIR": str(config)}, capture_output=True, text=True, check=True, timeout=60,
+            **tshark.identity()).stdout.splitlines()
+
+    coloured = (line.split("\t") for line in printed("-T", "fields", "-e", "frame.number", "-e", "frame.coloring_rule.name"))
+    rule_of = {int(number): rule for number, rule in coloured}
+    titles = [title for title, _ in COLUMNS.findall((PROFILE / "preferences").read_text())]
     frames = {}
-    for line in done.stdout.splitlines():
-        number, rule, *columns = line.split("\t")
-        frames[int(number)] = rule, columns
+    for line in printed("-T", "tabs"):
+        row = dict(zip(titles, map(str.strip, line.split("\t"))))
+        frames[int(row["No."])] = rule_of[int(row["No."])], (row["User"], row["Event"])
     assert len(frames) == lab.truth("mapihttp-cut")["frames"]
     return frames
 
