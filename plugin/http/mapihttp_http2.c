@@ -131,5 +131,5 @@ oxc_mapihttp_http2_handoff(void)
     proto_http2 = proto_get_id_by_filter_name("http2");
     http2_handle = find_dissector("http2");
     tls_handle = find_dissector("tls");
-    connection_handle = create_dissector_handle(dissect_connection, proto_connection);
+    connection_handle = register_dissector("mapihttp-over-http2", dissect_connection, proto_connection);
 }

@@ -182,7 +182,7 @@ proto_register_asyncemsmdb(void)
 
     proto_asyncemsmdb = proto_register_protocol("Exchange Server Asynchronous Mailbox RPC (MS-OXCRPC)", "AsyncMDB",
                                                 "asyncemsmdb");
+    oxc_async_waits_register(proto_asyncemsmdb);        /* has fields of emsmdb, in one run with the others */
     proto_register_field_array(proto_asyncemsmdb, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
-    oxc_async_waits_register(proto_asyncemsmdb);
 }
