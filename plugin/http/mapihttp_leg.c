@@ -10,6 +10,8 @@
 
 #include <epan/epan.h>
 
+#include "session/links.h"
+
 /*
  * A client may repeat a request elsewhere that nobody answered, with the same X-RequestId, but not at once. A proxy sends
  * it on at once; if it is both server and client, so that no address is the same, it may take its time.
@@ -76,6 +78,7 @@ oxc_leg_request(packet_info *pinfo, mapihttp_exchange_t *exchange, mapihttp_reco
     if (!exchange->request_id)
         return;
     note_body(exchange, body);
+    oxc_link(pinfo, "exchange", exchange->request_id, strcspn(exchange->request_id, ":"), true);
     whole = (mapihttp_exchange_t *)wmem_map_lookup(exchanges, exchange->request_id);
     if (!whole || !is_other_leg(whole, exchange, pinfo)) {
         exchange->request = record;
