@@ -511,7 +511,7 @@ events_draw(void *tapdata)
     events_t *events = (events_t *)tapdata;
     GPtrArray *found = sorted_values(events->open, by_key);
 
-    oxc_matcher_end();
+    oxc_matcher_set_end(NULL);
     for (unsigned i = 0; i < found->len; i++) {
         const oxc_wakeup_t *wakeup = (const oxc_wakeup_t *)found->pdata[i];
 

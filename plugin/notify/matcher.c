@@ -515,7 +515,6 @@ oxc_matcher_attempts(const oxc_wakeup_t *wakeup)
     return oxc_followup_attempts(wakeup);
 }
 
-/* Until when the capture goes on, as far as that is known now. */
 static const nstime_t *
 known_end(void)
 {
@@ -568,13 +567,8 @@ oxc_matcher_followup(const oxc_wakeup_t *wakeup)
 void
 oxc_matcher_set_end(const nstime_t *when)
 {
-    end_of_capture = *when;
-}
-
-void
-oxc_matcher_end(void)
-{
-    ended = true;
+    ended = !when;
+    end_of_capture = when ? *when : end_of_capture;
 }
 
 static void

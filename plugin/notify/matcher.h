@@ -128,11 +128,11 @@ bool oxc_matcher_expired(const oxc_wakeup_t *wakeup);
 /* The same for a moment: does the capture go on for longer than the window? */
 bool oxc_matcher_is_past(const nstime_t *when);
 
-/* The file is a part of a capture that goes on until then: what is still open at its end is decided by that. */
+/*
+ * The file is a part of a capture that goes on until then: what is still open at its end is decided by that. NULL: all
+ * frames were seen.
+ */
 void oxc_matcher_set_end(const nstime_t *when);
-
-/* All frames were seen. */
-void oxc_matcher_end(void);
 
 /* Registers what lives from file to file. */
 void oxc_matcher_register(void);
