@@ -45,8 +45,10 @@ def test_followed_stream_has_what_http_has_without_the_plugin(tshark, name):
     asked = ["-r", str(tshark.readable(lab.capture(name))), "-q", "-z", "follow,http,raw,0"]
     shown, plain = ([line for line in text.splitlines() if re.fullmatch(r"\t?[0-9a-f]+", line)]
                     for text in (tshark.run(asked).stdout, without_plugin(tshark, *asked).stdout))
-    assert plain and len(shown) > len(plain)            # the PDUs of the channel come behind
-    assert shown[:len(plain)] == plain
+    # Heads and short bodies, which end with the head of the channel; its PDUs come behind, cut as each release cuts them.
+    end = 1 + max(at for at, line in enumerate(plain) if bytes.fromhex(line.strip()).startswith(b"HTTP/1.1 200"))
+    assert end > 3 and len(shown) > end
+    assert shown[:end] == plain[:end]
 
 
 @pytest.mark.parametrize("name", ["rpch-plain", "rpch-chunked"])
