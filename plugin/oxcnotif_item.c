@@ -53,7 +53,7 @@ oxc_item_tree(tvbuff_t *tvb, packet_info *pinfo _U_, proto_tree *tree, const cha
         item = proto_tree_add_item(root, proto_oxcnotif, tvb, 0, 0, ENC_NA);
         proto_item_append_text(item, ", %s", text);
         proto_item_set_generated(item);
-        if (transport && item->parent == root)
+        if (transport && item->parent == root && transport->next != item)
             proto_tree_move_item(root, transport, item);
     }
     tree = proto_item_add_subtree(item, ett_oxcnotif);

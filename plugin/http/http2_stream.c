@@ -385,7 +385,7 @@ oxc_http2_message(packet_info *pinfo, const oxc_http2_event_t *event)
 oxc_http_message_t *
 oxc_http2_message_of_body(packet_info *pinfo)
 {
-    visit_t *visit = visit_of(pinfo, false);
+    visit_t *visit = visit_of(pinfo, PINFO_FD_VISITED(pinfo));
     oxc_http2_event_t *event;
 
     if (!visit)
@@ -420,6 +420,12 @@ oxc_http2_call(packet_info *pinfo)
     const visit_t *visit = visit_of(pinfo, false);
 
     return visit ? visit->call : 0;
+}
+
+bool
+oxc_http2_is_begun(packet_info *pinfo)
+{
+    return oxc_http2_call(pinfo) > 0;
 }
 
 void

@@ -57,6 +57,9 @@ oxc_http_message_t *oxc_http2_message(packet_info *pinfo, const oxc_http2_event_
 /* Number of the latest call in this dissection of the frame. */
 unsigned oxc_http2_call(packet_info *pinfo);
 
+/* Was it told of the frame in this dissection, by oxc_http2_begin()? */
+bool oxc_http2_is_begun(packet_info *pinfo);
+
 /* proto: whose data in conversations and frames it may use. */
 void oxc_register_http2_stream(int proto);
 

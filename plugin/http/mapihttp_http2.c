@@ -29,7 +29,7 @@ static dissector_handle_t connection_handle;
 
 /* What the http2 dissector did not hand over, and how streams ended. */
 static void
-show_events(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+show_events(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, bool of_all_calls)
 {
     const wmem_array_t *events = oxc_http2_end(pinfo);
     unsigned count = events ? wmem_array_get_count((wmem_array_t *)events) : 0;
@@ -38,7 +38,7 @@ show_events(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         const oxc_http2_event_t *event = *(oxc_http2_event_t **)wmem_array_index((wmem_array_t *)events, i);
         oxc_http_message_t *message;
 
-        if (event->call != oxc_http2_call(pinfo))
+        if (!of_all_calls && event->call != oxc_http2_call(pinfo))
             continue;
         if (event->kind != OXC_HTTP2_MESSAGE) {
             oxc_mapihttp_stream_ended(pinfo, event->stream, event->kind == OXC_HTTP2_GOAWAY);
@@ -63,7 +63,7 @@ dissect_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
         return call_dissector_only(http2_handle, tvb, pinfo, tree, data);
     oxc_http2_begin(pinfo, tvb);
     used = call_dissector_only(http2_handle, tvb, pinfo, tree, data);
-    show_events(tvb, pinfo, tree);
+    show_events(tvb, pinfo, tree, false);
     return used;
 }
 
@@ -93,16 +93,19 @@ void
 oxc_mapihttp_http2_postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     uint32_t from;
+    bool was_left_out;
 
     if (!has_http2(pinfo))
         return;
     from = oxc_http2_begins_in(pinfo);
+    /* The handshake is read again when its frame is shown again, and then TLS calls the http2 dissector itself. */
+    was_left_out = PINFO_FD_VISITED(pinfo) && from != 0 && pinfo->num >= from && !oxc_http2_is_begun(pinfo);
     if (from == 0 && !PINFO_FD_VISITED(pinfo))
         take_connection(pinfo);
-    else if (from != pinfo->num + 1)
+    else if (from != pinfo->num + 1 && !was_left_out)
         return;
     oxc_http2_begin_late(pinfo);
-    show_events(tvb, pinfo, tree);
+    show_events(tvb, pinfo, tree, was_left_out);
 }
 
 oxc_http_message_t *

@@ -23,6 +23,9 @@ typedef struct {
     bool filled;                /* some of them came later */
 } gap_t;
 
+/* Of what is remembered with a frame; others have keys of their own there. */
+#define GAP_KEY 0x40000000
+
 /* One direction of a connection; first pass. */
 typedef struct {
     bool known;
@@ -30,7 +33,8 @@ typedef struct {
     wmem_list_t *gaps;          /* gap_t, not filled; NULL for none */
 } direction_t;
 
-static int proto_out_of_order = -1;
+static wmem_map_t *connections; /* conversation -> two direction_t */
+static int proto_oxcnotif = -1;
 static int proto_tcp = -1;
 
 static bool
@@ -47,11 +51,11 @@ is_reassembled(void)
 static direction_t *
 direction_of(conversation_t *conversation, bool from_higher_port)
 {
-    direction_t *directions = (direction_t *)conversation_get_proto_data(conversation, proto_out_of_order);
+    direction_t *directions = (direction_t *)wmem_map_lookup(connections, conversation);
 
     if (!directions) {
         directions = wmem_alloc0_array(wmem_file_scope(), direction_t, 2);
-        conversation_add_proto_data(conversation, proto_out_of_order, directions);
+        wmem_map_insert(connections, conversation, directions);
     }
     return &directions[from_higher_port];
 }
@@ -127,11 +131,11 @@ oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int
     if (!oxc_postdissector_expected() || is_reassembled())
         return;
     if (PINFO_FD_VISITED(pinfo)) {
-        gap = (const gap_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_out_of_order, (uint32_t)proto);
+        gap = (const gap_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, GAP_KEY | (uint32_t)proto);
     } else {
         gap = is_ours(pinfo) ? find_gap(frame, pinfo) : NULL;
         if (gap)
-            p_add_proto_data(wmem_file_scope(), pinfo, proto_out_of_order, (uint32_t)proto, (void *)gap);
+            p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, GAP_KEY | (uint32_t)proto, (void *)gap);
     }
     if (!gap || (PINFO_FD_VISITED(pinfo) && !gap->filled))
         return;
@@ -147,8 +151,7 @@ oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int
 void
 proto_register_oxc_out_of_order(void)
 {
-    proto_out_of_order =
-        proto_register_protocol_in_name_only("Segments out of order", "Segments out of order", "oxcnotif.out_of_order",
-                                             proto_get_id_by_filter_name("oxcnotif"), FT_PROTOCOL);
+    connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
     proto_tcp = proto_get_id_by_filter_name("tcp");
 }

@@ -44,10 +44,3 @@ def test_disabled_protocol_is_silent_and_no_other(tshark, name: str, disabled: s
 def test_every_protocol_is_in_a_capture(tshark):
     for protocol in PROTOCOLS:
         assert any(frames(name, None)[protocol] for name in CAPTURES), protocol
-
-
-def test_only_protocols_that_are_some_are_listed(tshark):
-    """Those of the naming contract, and two in whose name the dissectors of others are watched (docs/architecture.md)."""
-    listed = [line.split("\t") for line in tools.run(["-G", "protocols"]).stdout.splitlines()]
-    ours = {filter_name for _, _, filter_name, *_ in listed if filter_name.split(".")[0] in PROTOCOLS}
-    assert ours == {*PROTOCOLS, "mapihttp.connection", "emsmdb.port"}

@@ -99,4 +99,4 @@ def test_protocols_that_are_listed_are_protocols(tshark):
     listed = [line.split("\t") for line in tshark.run(["-G", "protocols"]).stdout.splitlines()]
     filters = {line[2] for line in listed if line[2].split(".")[0] in OURS}
     # Those with a dot are no protocols, and Wireshark lists them, too: docs/upstream.md says why each is there.
-    assert filters == {*OURS, "emsmdb.port", "mapihttp.connection", "mapihttp.http2_connection", "oxcnotif.out_of_order"}
+    assert filters == {*OURS, "emsmdb.port", "mapihttp.connection", "mapihttp.http2_connection"}

@@ -28,8 +28,7 @@ def test_two_passes_show_the_same(seen, name):
 
 
 # Said of a frame once the whole capture was read, so only in a second pass.
-FORWARD_EXPERTS = ("No notification for this subscription in the capture", "No notification of this table in the capture",
-                   "The subscription of frame ")
+FORWARD_EXPERTS = ("Subscription without a notification", "Subscription got no notification of the event")
 
 
 def experts(frames, field):

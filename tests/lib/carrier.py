@@ -5,6 +5,7 @@ need no more of a capture than that they arrive."""
 
 import pathlib
 import struct
+import uuid
 
 import tshark
 
@@ -38,11 +39,12 @@ class Capture:
         self.records = []
 
     def exchange(self, kind: str, request: bytes, response: bytes, session: str = "s") -> int:
-        """Adds a request and its response; returns the frame of the request."""
+        """Adds a request and its response; returns the frame of the request. Each session has a GUID of its own
+        (MS-OXCMAPIHTTP 3.1.5.1)."""
         number = len(self.records) // 2
         where = "nspi" if kind not in ("Connect", "Execute", "NotificationWait", "Disconnect") else "emsmdb"
         common = (f"Content-Type: application/mapi-http\r\nX-RequestType: {kind}\r\n"
-                  f"X-RequestId: {{11111111-2222-3333-4444-555555555555}}:{number + 1}\r\n")
+                  f"X-RequestId: {{{uuid.uuid5(uuid.NAMESPACE_OID, session)}}}:{number + 1}\r\n")
         question = (f"POST /mapi/{where}/ HTTP/1.1\r\nHost: x\r\n{common}Cookie: sid={session}\r\n"
                     f"Content-Length: {len(request)}\r\n\r\n").encode() + request
         body = DONE + response
