@@ -72,7 +72,8 @@ copy_text(packet_info *pinfo, tvbuff_t *tvb, int offset, int length)
     if (all & 0x80)
         return (char *)tvb_get_string_enc(pinfo->pool, tvb, offset, length, ENC_ASCII | ENC_NA);
     text = (char *)wmem_alloc(pinfo->pool, (size_t)length + 1);
-    memcpy(text, bytes, (size_t)length);
+    if (length > 0)
+        memcpy(text, bytes, (size_t)length);
     text[length] = '\0';
     return text;
 }
