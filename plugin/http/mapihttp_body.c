@@ -322,9 +322,12 @@ failure_has_error_code(tvbuff_t *tvb)
     return size >= 12 && tvb_get_letohl(tvb, 4) != size - 8 && tvb_get_letohl(tvb, 8) == size - 12;
 }
 
+/* ErrorCode of Unbind is the return value of NspiUnbind, whose success is 1 (MS-OXNSPI 2.2.1.2). */
+#define UNBIND_SUCCESS 1
+
 /* StatusCode and ErrorCode; false when there is nothing to read behind them. */
 static bool
-read_codes(reader_t *r)
+read_codes(reader_t *r, const oxc_request_type_t *type)
 {
     oxc_body_t *body = r->body;
     proto_item *item = NULL;
@@ -341,6 +344,10 @@ read_codes(reader_t *r)
     if (!read_u32(r, hf_error_code, "ErrorCode", &body->error_code, &item))
         return false;
     body->has_error_code = true;
+    if (body->error_code == UNBIND_SUCCESS && body->status_code == 0 && strcmp(type->name, "Unbind") == 0) {
+        proto_item_append_text(item, ", of Unbind: UnbindSuccess");
+        body->error_code = 0;
+    }
     if (body->error_code != 0)
         expert_add_info_format(r->pinfo, item, &ei_error_code, "ErrorCode %s",
                                oxc_mapihttp_error_name(r->pinfo, body->error_code));
@@ -357,7 +364,7 @@ oxc_mapihttp_response_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, 
         read_unknown(&r);
     else if (type->response < 0)
         read_nothing(&r);
-    else if (read_codes(&r) &&
+    else if (read_codes(&r, type) &&
              (body->status_code != 0 || read_form(&r, type->address_book, true, type->response)))
         read_auxiliary_buffer(&r);
 }

@@ -64,6 +64,8 @@ RESPONSES = {
     "nothing behind the preamble": ("Execute", PREAMBLE, b"", ("mapihttp.body_truncated",), {"mapihttp.status_code": []}),
     "failure": ("Execute", PREAMBLE, u32(5, 0), ("mapihttp.status_code_failure",), {
         "mapihttp.status_code": [5], "mapihttp.error_code": [], "mapihttp.auxiliary_buffer_size": [0]}),
+    "Unbind, whose success is 1": ("Unbind", PREAMBLE, u32(0, 1, 0), (), {
+        "mapihttp.error_code": [1], "mapihttp.auxiliary_buffer_size": [0]}),
     "failure of Unbind": ("Unbind", PREAMBLE, u32(5, 1, 0), ("mapihttp.status_code_failure", "mapihttp.error_code_failure"), {
         "mapihttp.error_code": [1], "mapihttp.auxiliary_buffer_size": [0]}),
     "ErrorCode": ("Execute", PREAMBLE, u32(0, 0x4B6, 0, 0, 0), ("mapihttp.error_code_failure",), {
