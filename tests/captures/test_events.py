@@ -124,8 +124,8 @@ def edited(path: pathlib.Path, *options: str, program: str = "editcap") -> pathl
     target = tools.scratch() / "home" / f"edited-{len(options)}-{path.name}"
     arguments = {"editcap": [*options, str(tools.readable(path)), str(target)],
                  "tshark": ["-r", str(tools.readable(path)), *options, "-w", str(target)]}[program]
-    # Not with a sanitizer, which is for the plugin, and with which editcap does not end.
-    tools.run(["-u", "LD_PRELOAD", program, *arguments], program="env")
+    # A sanitizer is for the plugin, which editcap does not load, and editcap does not end with it.
+    tools.run(["-u", "LD_PRELOAD", program, *arguments] if program == "editcap" else [program, *arguments], program="env")
     return target
 
 
