@@ -10,6 +10,7 @@
 
 #include "http/http2_stream.h"
 #include "http/mapihttp_transaction.h"
+#include "tcp/segment.h"
 
 /*
  * A connection with HTTP/2 gets a dissector that looks at its frames, calls the http2 dissector, and then shows the
@@ -79,23 +80,13 @@ take_connection(packet_info *pinfo)
         conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, connection_handle);
 }
 
-/* HTTP/2 is the last layer, or has MAPI/HTTP and what that carries behind it: the list is short. */
-static bool
-has_http2(const packet_info *pinfo)
-{
-    for (wmem_list_frame_t *at = wmem_list_tail(pinfo->layers); at; at = wmem_list_frame_prev(at))
-        if (GPOINTER_TO_INT(wmem_list_frame_data(at)) == proto_http2)
-            return true;
-    return false;
-}
-
 void
 oxc_mapihttp_http2_postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     uint32_t from;
     bool was_left_out;
 
-    if (!has_http2(pinfo))
+    if (!oxc_segment_has_layer(pinfo, proto_http2))
         return;
     from = oxc_http2_begins_in(pinfo);
     /* The handshake is read again when its frame is shown again, and then TLS calls the http2 dissector itself. */

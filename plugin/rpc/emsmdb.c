@@ -16,7 +16,6 @@
 
 #include <epan/expert.h>
 #include <epan/prefs.h>
-#include <epan/unit_strings.h>
 
 #include "foreign_text.h"
 #include "session/event.h"
@@ -29,9 +28,6 @@
 #define BIG_RANGE 0x40000       /* MS-OXCRPC 2.2.1.3 */
 #define ULTRA_LARGE 0x100000    /* pcbOut where the server announced it (MS-OXCRPC 2.2.2.2.19) */
 #define NCA_S_FAULT_CONTEXT_MISMATCH 0x1C00001A
-
-/* units_milliseconds is in another DLL on Windows, where its address is no constant. */
-static const unit_name_string milliseconds = { "ms", NULL };
 
 static int proto_emsmdb = -1;
 
@@ -435,7 +431,7 @@ proto_register_emsmdb(void)
         { &hf_pcb_out, { "pcbOut", "emsmdb.pcb_out", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_pul_trans_time,
           { "pulTransTime", "emsmdb.pul_trans_time", FT_UINT32, BASE_DEC | BASE_UNIT_STRING,
-            UNS(&milliseconds), 0, NULL, HFILL } },
+            UNS(&oxc_emsmdb_milliseconds), 0, NULL, HFILL } },
         { &hf_length, { "length", "emsmdb.length", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_max_data, { "max_data", "emsmdb.max_data", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_reserved0, { "Reserved0", "emsmdb.reserved0", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },

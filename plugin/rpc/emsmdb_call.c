@@ -14,6 +14,8 @@
 
 #define SMALL_RANGE 0x1008      /* MS-OXCRPC 2.2.1.4 */
 
+const unit_name_string oxc_emsmdb_milliseconds = { "ms", NULL };
+
 static int hf_cxh = -1;
 static int hf_return_value = -1;
 static int hf_rgb_aux_in = -1;

@@ -7,7 +7,13 @@
 #ifndef OXCNOTIF_EMSMDB_CALL_H
 #define OXCNOTIF_EMSMDB_CALL_H
 
+#include <epan/packet.h>
+#include <epan/unit_strings.h>
+
 #include "rpc/rpc_call.h"
+
+/* Epan's units_milliseconds is in another DLL on Windows, where its address is no constant. */
+extern const unit_name_string oxc_emsmdb_milliseconds;
 
 /* pcxh, shown and nothing else; false if it does not fit. */
 bool oxc_emsmdb_read_cxh(oxc_rpc_t *rpc, oxc_ndr_handle_t *cxh);

@@ -8,7 +8,6 @@
 
 #include <string.h>
 
-#include <epan/unit_strings.h>
 
 #include "foreign_text.h"
 #include "rpc/emsmdb_call.h"
@@ -40,9 +39,6 @@ static int hf_sz_dn_prefix = -1;
 static int hf_sz_display_name = -1;
 
 static int ett_parameter = -1;
-
-/* units_milliseconds is in another DLL on Windows, where its address is no constant. */
-static const unit_name_string milliseconds = { "ms", NULL };
 
 static const value_string ul_flags_vals[] = {
     { 0x00000000, "normal" },
@@ -260,11 +256,11 @@ oxc_emsmdb_connect_register(int proto)
           { "pullTimeStamp", "emsmdb.pull_time_stamp", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_pcms_polls_max,
           { "pcmsPollsMax", "emsmdb.pcms_polls_max", FT_UINT32, BASE_DEC | BASE_UNIT_STRING,
-            UNS(&milliseconds), 0, NULL, HFILL } },
+            UNS(&oxc_emsmdb_milliseconds), 0, NULL, HFILL } },
         { &hf_pc_retry, { "pcRetry", "emsmdb.pc_retry", FT_UINT32, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_pcms_retry_delay,
           { "pcmsRetryDelay", "emsmdb.pcms_retry_delay", FT_UINT32, BASE_DEC | BASE_UNIT_STRING,
-            UNS(&milliseconds), 0, NULL, HFILL } },
+            UNS(&oxc_emsmdb_milliseconds), 0, NULL, HFILL } },
         { &hf_pi_cxr, { "piCxr", "emsmdb.pi_cxr", FT_UINT16, BASE_DEC, NULL, 0, NULL, HFILL } },
         { &hf_sz_dn_prefix, { "szDNPrefix", "emsmdb.sz_dn_prefix", FT_STRING, BASE_NONE, NULL, 0, NULL, HFILL } },
         { &hf_sz_display_name,

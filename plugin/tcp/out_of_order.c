@@ -14,6 +14,7 @@
 #include <epan/proto_data.h>
 
 #include "tcp/postdissector.h"
+#include "tcp/segment.h"
 #include "tcp/tcp_payload.h"
 
 /* Bytes in front of a segment that were not captured before it; kept with its frame. */
@@ -30,12 +31,11 @@ typedef struct {
 typedef struct {
     bool known;
     uint32_t next;              /* behind the latest byte seen */
-    wmem_list_t *gaps;          /* gap_t, not filled; NULL for none */
+    wmem_tree_t *gaps;          /* first byte -> gap_t; NULL for none */
 } direction_t;
 
 static wmem_map_t *connections; /* conversation -> two direction_t */
 static int proto_oxcnotif = -1;
-static int proto_tcp = -1;
 
 static bool
 is_reassembled(void)
@@ -65,7 +65,7 @@ static void
 learn_from_ack(packet_info *pinfo, conversation_t *conversation)
 {
     direction_t *other = direction_of(conversation, pinfo->srcport <= pinfo->destport);
-    const struct tcp_analysis *tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+    const struct tcp_analysis *tcp = oxc_segment_tcp(pinfo);
 
     if (other->known || !tcp || !tcp->fwd || !tcp->fwd->tcp_analyze_seq_info ||
         tcp->fwd->tcp_analyze_seq_info->lastack == 0)
@@ -74,28 +74,21 @@ learn_from_ack(packet_info *pinfo, conversation_t *conversation)
     other->next = tcp->fwd->tcp_analyze_seq_info->lastack;
 }
 
+/* Gaps do not overlap: a segment begins in one of them at most. */
 static void
-fill_gaps(direction_t *direction, uint32_t seq)
+fill_gap(direction_t *direction, uint32_t seq)
 {
-    wmem_list_frame_t *at = direction->gaps ? wmem_list_head(direction->gaps) : NULL;
+    gap_t *gap = direction->gaps ? (gap_t *)wmem_tree_lookup32_le(direction->gaps, seq) : NULL;
 
-    while (at) {
-        wmem_list_frame_t *next = wmem_list_frame_next(at);
-        gap_t *gap = (gap_t *)wmem_list_frame_data(at);
-
-        if (GE_SEQ(seq, gap->from) && LT_SEQ(seq, gap->to)) {
-            gap->filled = true;
-            wmem_list_remove_frame(direction->gaps, at);
-        }
-        at = next;
-    }
+    if (gap && LT_SEQ(seq, gap->to))
+        gap->filled = true;
 }
 
 /* The gap in front of the frame's segment; NULL for none. First visit only. */
 static const gap_t *
 find_gap(tvbuff_t *frame, packet_info *pinfo)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    conversation_t *conversation = oxc_segment_conversation(pinfo);
     direction_t *direction;
     gap_t *gap = NULL;
     uint32_t seq, end;
@@ -106,14 +99,14 @@ find_gap(tvbuff_t *frame, packet_info *pinfo)
     learn_from_ack(pinfo, conversation);
     direction = direction_of(conversation, pinfo->srcport > pinfo->destport);
     end = seq + tvb_reported_length(data);
-    fill_gaps(direction, seq);
+    fill_gap(direction, seq);
     if (direction->known && GT_SEQ(seq, direction->next)) {
         gap = wmem_new0(wmem_file_scope(), gap_t);
         gap->from = direction->next;
         gap->to = seq;
         if (!direction->gaps)
-            direction->gaps = wmem_list_new(wmem_file_scope());
-        wmem_list_append(direction->gaps, gap);
+            direction->gaps = wmem_tree_new(wmem_file_scope());
+        wmem_tree_insert32(direction->gaps, gap->from, gap);
     }
     if (!direction->known || GT_SEQ(end, direction->next))
         direction->next = end;
@@ -153,5 +146,4 @@ proto_register_oxc_out_of_order(void)
 {
     connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
-    proto_tcp = proto_get_id_by_filter_name("tcp");
 }

@@ -75,8 +75,7 @@ oxc_postdissector_layer(void)
 /*
  * Wireshark calls a post-dissector in the name of a protocol, and not when that is disabled. Who disables one of ours
  * means that one alone, so the name is oxcnotif's or that of the first that is enabled. Protocols change only between
- * two readings of a file. No release exports how a
- * post-dissector is taken back.
+ * two readings of a file. No release exports how a post-dissector is taken back.
  */
 static void
 begin_file(void)
