@@ -15,7 +15,7 @@ import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import IO, Any, AnyStr
 
 from . import events
 from .errors import Problem, Status, bad_input
@@ -187,6 +187,20 @@ def _arguments(sandbox: _Sandbox, options: Options) -> list[str]:
     return words
 
 
+@contextlib.contextmanager
+def output_of(process: subprocess.Popen[AnyStr]) -> Iterator[IO[AnyStr]]:
+    """What a process prints. In the end the process has ended, too, by force if the reader fails: see its returncode."""
+    assert process.stdout
+    try:
+        yield process.stdout
+    except BaseException:
+        process.kill()
+        raise
+    finally:
+        process.stdout.close()
+        process.wait()
+
+
 def read_events(path: pathlib.Path, name: str, options: Options) -> events.EventLog:
     """The events of a capture, in two passes: what later frames decide is known in the second only.
 
@@ -196,21 +210,13 @@ def read_events(path: pathlib.Path, name: str, options: Options) -> events.Event
         capture = sandbox.readable(path)
         words = ["-2", "-n", "-r", capture, *_arguments(sandbox, options), "-q", "-z", "oxcnotif,events"]
         process = sandbox.start(words, errors)
-        assert process.stdout
-        try:
-            with _progress(process, capture, name, options.progress):
-                # A line without an end is one that tshark did not live to finish: its end says why.
-                lines = (line for line in process.stdout if line.startswith("{") and line.endswith("\n"))
-                log = events.read(lines, name, f"{name}: event")
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            process.stdout.close()
-            code = process.wait()
+        with output_of(process) as output, _progress(process, capture, name, options.progress):
+            # A line without an end is one that tshark did not live to finish: its end says why.
+            lines = (line for line in output if line.startswith("{") and line.endswith("\n"))
+            log = events.read(lines, name, f"{name}: event")
         errors.seek(0)
         said = errors.read()
-    problem = _explain(code, said, name)
+    problem = _explain(process.returncode, said, name)
     if problem:
         raise problem
     if "cut short" in said:

@@ -14,12 +14,13 @@ import resource
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO, Any
 
 import numpy
 
-from ..tshark import plugin_folder
+from ..output import whole_file
+from ..tshark import output_of, plugin_folder
 from . import headers, packets
 
 NO_PART = -1
@@ -68,19 +69,6 @@ class Tool:
         return process
 
 
-@contextlib.contextmanager
-def replacing(path: pathlib.Path) -> Iterator[IO[bytes]]:
-    """A file that has its name only when it is whole."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-        os.replace(name, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(name)
-
-
 def _complain(status: int, errors: IO[bytes]) -> None:
     errors.seek(0)
     said = [line for line in errors.read().decode("utf-8", "replace").splitlines() if "could be dangerous" not in line]
@@ -96,18 +84,11 @@ def _run_twice_over(tool: Tool, words: list[str], indexes: list[packets.Index], 
         part.flush()
         os.chmod(part.name, 0o644 if os.geteuid() == 0 else 0o600)
         process = tool.start(["-n", *tool.options, "-2", "-r", part.name, *words], subprocess.DEVNULL, subprocess.PIPE, errors)
-        assert process.stdout
-        try:
-            for line in process.stdout:
+        with output_of(process) as output:
+            for line in output:
                 take(line)
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            process.stdout.close()
-            status = process.wait()
-        if status:
-            _complain(status, errors)
+        if process.returncode:
+            _complain(process.returncode, errors)
 
 
 def _run_over(tool: Tool, words: list[str], indexes: list[packets.Index], files: numpy.ndarray, chosen: numpy.ndarray,
@@ -115,7 +96,7 @@ def _run_over(tool: Tool, words: list[str], indexes: list[packets.Index], files:
     """Gives the packets to tshark through a pipe, and each line that it prints to `take`."""
     with tempfile.TemporaryFile() as errors:
         process = tool.start(["-n", *tool.options, "-r", "-", *words], subprocess.PIPE, subprocess.PIPE, errors)
-        assert process.stdin and process.stdout
+        assert process.stdin
         broken: list[Exception] = []
 
         def feed() -> None:
@@ -133,19 +114,15 @@ def _run_over(tool: Tool, words: list[str], indexes: list[packets.Index], files:
         feeder = threading.Thread(target=feed)
         feeder.start()
         try:
-            for line in process.stdout:
-                take(line)
-        except BaseException:
-            process.kill()
-            raise
+            with output_of(process) as output:
+                for line in output:
+                    take(line)
         finally:
-            process.stdout.close()
             feeder.join()
-            status = process.wait()
         if broken:
             raise Failed(f"the packets cannot be read: {broken[0]}") from broken[0]
-        if status:
-            _complain(status, errors)
+        if process.returncode:
+            _complain(process.returncode, errors)
 
 
 _ASKED = ("frame.number", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "ip.proto", "ipv6.nxt", "tcp.srcport", "tcp.dstport",
@@ -192,7 +169,7 @@ def index_file(tool: Tool, path: str, result: str) -> int:
         index = packets.scan(converted)
     if headers.HIDDEN in index.keys:
         _uncover(tool, index)
-    with replacing(target) as stream:
+    with whole_file(target) as stream:
         packets.save(index, stream)
     return len(index)
 
@@ -263,18 +240,20 @@ def decode_part(tool: Tool, part: Part) -> tuple[int, int]:
         index.time = index.flow = index.time[:0]
     events: list[tuple[int, bytes]] = []
     target = pathlib.Path(part.result)
-    with replacing(target.with_suffix(".links")) as links:
+    links: list[bytes] = []
 
-        def take(line: bytes) -> None:
-            line = line.rstrip(b"\n")
-            if line.startswith(b'{"link":'):
-                links.write((lines.translate(line)) + b"\n")
-            elif line.startswith(b"{") and b'"event":"capture"' not in line:
-                events.append(lines.place(line))
+    def take(line: bytes) -> None:
+        line = line.rstrip(b"\n")
+        if line.startswith(b'{"link":'):
+            links.append(lines.translate(line) + b"\n")
+        elif line.startswith(b"{") and b'"event":"capture"' not in line:
+            events.append(lines.place(line))
 
-        words = ["-q", "-z", "oxcnotif,events", "-z", f"oxcnotif,links,{part.until}"]
-        (_run_over if tool.one_pass else _run_twice_over)(tool, words, indexes, file_of, packet_of, take)
+    words = ["-q", "-z", "oxcnotif,events", "-z", f"oxcnotif,links,{part.until}"]
+    (_run_over if tool.one_pass else _run_twice_over)(tool, words, indexes, file_of, packet_of, take)
+    with whole_file(target.with_suffix(".links")) as stream:
+        stream.writelines(links)
     events.sort(key=lambda event: event[0])
-    with replacing(target) as stream:
+    with whole_file(target) as stream:
         stream.writelines(b"%d\t%s\n" % event for event in events)
     return len(file_of), len(events)

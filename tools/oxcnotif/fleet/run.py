@@ -145,7 +145,7 @@ class Fleet:
         for number, units in enumerate(traffic.flow_units):
             path = self.work / "flows" / f"{turn}-{number:05}.npy"
             parts = numpy.where(units >= 0, part_of_unit[units], decode.NO_PART).astype(numpy.int32)
-            with decode.replacing(path) as stream:
+            with whole_file(path) as stream:
                 numpy.save(stream, parts)
             result.append(str(path))
         return tuple(result)
@@ -269,7 +269,7 @@ class Fleet:
                owner: numpy.ndarray) -> merge.Counts:
         owners = owner[traffic.unit]
         path = self.work / "flows" / "owners.npy"
-        with decode.replacing(path) as stream:
+        with whole_file(path) as stream:
             numpy.save(stream, owners)
 
         def owns(part: int, frame: int) -> bool:
@@ -315,7 +315,7 @@ class Fleet:
         paths = []
         for number, places in enumerate(traffic.numbers):
             path = self.work / "flows" / f"places-{number:05}.npy"
-            with decode.replacing(path) as stream:
+            with whole_file(path) as stream:
                 numpy.save(stream, places)
             paths.append(str(path))
         self.places = tuple(paths)
