@@ -1,0 +1,247 @@
+/* mapihttp_owner.c
+ * The HTTP message that a body belongs to, and the messages of a connection with MAPI/HTTP
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "http/mapihttp_owner.h"
+
+#include "http/mapihttp_message.h"
+#include "http/mapihttp_transaction.h"
+#include "tcp/segment.h"
+
+#include <string.h>
+
+#include <epan/proto_data.h>
+#include <wsutil/str_util.h>
+
+/*
+ * packet-tls-utils.h declares it, and wants headers of libgcrypt that Wireshark's development packages do not bring
+ * along.
+ */
+WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info *pinfo, dissector_handle_t app);
+
+static int proto_mapihttp = -1;
+static int proto_connection = -1;
+static int proto_tls = -1;
+
+static dissector_handle_t tls_handle;
+static dissector_handle_t connection_tcp_handle;
+static dissector_handle_t connection_tls_handle;
+
+/* Key of what lives as long as one dissection of a frame: oxc_mapihttp_messages_t *, of the tvb HTTP works on. */
+#define FRAME_MESSAGES 1
+
+/*
+ * An HTTP message that is not reassembled stands in the frame behind this much at most (Ethernet, IP and TCP with
+ * options).
+ */
+#define MAX_LINK_HEADERS 256
+
+/*
+ * The messages of a tvb, read when they are asked for: of one that is not complete the http dissector wants to see every
+ * byte again with each segment, and this one does not look at it before its end is there.
+ */
+struct oxc_mapihttp_messages {
+    tvbuff_t *tvb;
+    wmem_array_t *read;         /* oxc_http_message_t *, in the order of the bytes */
+    bool all;
+};
+
+oxc_http_message_t *
+oxc_mapihttp_find_message(packet_info *pinfo, bool is_request)
+{
+    const char *start = is_request ? "POST " : "HTTP/1.";
+
+    for (GSList *at = pinfo->data_src; at; at = at->next) {
+        tvbuff_t *tvb = get_data_source_tvb((const struct data_source *)at->data);
+        unsigned length = MIN(tvb_captured_length(tvb), MAX_LINK_HEADERS);
+        const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)length);
+        const uint8_t *found = (const uint8_t *)ws_memmem(bytes, length, start, strlen(start));
+        oxc_http_message_t *message = found ? oxc_http_read(pinfo, tvb, (int)(found - bytes)) : NULL;
+
+        if (message && message->is_request == is_request)
+            return message;
+    }
+    return NULL;
+}
+
+/* The http dissector may have no headers for a response because of what is torn in front of it. */
+static bool
+same_message(const oxc_http_message_t *message, const oxc_http_message_t *hint)
+{
+    return message->is_request == hint->is_request && oxc_http_is_type(message, "application/mapi-http") &&
+           (!oxc_http_value(hint, "x-requestid") ||
+            g_strcmp0(oxc_http_value(message, "x-requestid"), oxc_http_value(hint, "x-requestid")) == 0);
+}
+
+/* Where the first message begins: what is left of a torn response may be in front of it. */
+static int
+first_message(tvbuff_t *tvb)
+{
+    static const char version[] = "HTTP/1.";
+    unsigned length = tvb_captured_length(tvb);
+    const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)length);
+    const uint8_t *found = (const uint8_t *)ws_memmem(bytes, length, version, sizeof version - 1);
+
+    return found ? (int)(found - bytes) : 0;
+}
+
+oxc_http_message_t *
+oxc_mapihttp_nth_message(packet_info *pinfo, oxc_mapihttp_messages_t *messages, unsigned number)
+{
+    while (!messages->all && wmem_array_get_count(messages->read) <= number) {
+        unsigned count = wmem_array_get_count(messages->read);
+        const oxc_http_message_t *last =
+            count ? *(oxc_http_message_t **)wmem_array_index(messages->read, count - 1) : NULL;
+        oxc_http_message_t *next = NULL;
+
+        if (!last || last->complete)
+            next = oxc_http_read(pinfo, messages->tvb, last ? last->end : 0);
+        if (!next && !last)
+            next = oxc_http_read(pinfo, messages->tvb, first_message(messages->tvb));
+        if (next)
+            wmem_array_append_one(messages->read, next);
+        else
+            messages->all = true;
+    }
+    return number < wmem_array_get_count(messages->read) ?
+        *(oxc_http_message_t **)wmem_array_index(messages->read, number) : NULL;
+}
+
+oxc_mapihttp_messages_t *
+oxc_mapihttp_watched_messages(packet_info *pinfo)
+{
+    oxc_mapihttp_messages_t *messages =
+        (oxc_mapihttp_messages_t *)p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
+
+    return messages && oxc_mapihttp_nth_message(pinfo, messages, 0) ? messages : NULL;
+}
+
+oxc_http_message_t *
+oxc_mapihttp_watched_message(packet_info *pinfo, const oxc_http_message_t *hint)
+{
+    oxc_mapihttp_messages_t *messages = oxc_mapihttp_watched_messages(pinfo);
+    oxc_http_message_t *message;
+
+    for (unsigned i = 0; messages && (message = oxc_mapihttp_nth_message(pinfo, messages, i)) != NULL; i++) {
+        if (!message->dissected && same_message(message, hint))
+            return message;
+    }
+    return NULL;
+}
+
+/* The message that begins at an offset where one was found before. */
+static oxc_http_message_t *
+message_at(packet_info *pinfo, bool is_request, int offset)
+{
+    oxc_mapihttp_messages_t *messages = oxc_mapihttp_watched_messages(pinfo);
+    oxc_http_message_t *message;
+
+    for (unsigned i = 0; messages && (message = oxc_mapihttp_nth_message(pinfo, messages, i)) != NULL; i++) {
+        if (!message->dissected && message->offset == offset)
+            return message;
+    }
+    message = messages ? NULL : oxc_mapihttp_find_message(pinfo, is_request);
+    return message && message->offset == offset ? message : NULL;
+}
+
+void
+oxc_mapihttp_watch(packet_info *pinfo)
+{
+    bool first = oxc_mapihttp_watched_from(pinfo) == 0;
+    conversation_t *conversation;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    oxc_mapihttp_set_watched(pinfo);
+    if (oxc_segment_has_layer(pinfo, proto_tls)) {
+        if (first)
+            tls_set_appdata_dissector(tls_handle, pinfo, connection_tls_handle);
+    } else if (pinfo->ptype == PT_TCP) {
+        conversation = find_or_create_conversation(pinfo);
+        if (conversation_get_dissector(conversation, pinfo->num + 1) != connection_tcp_handle)
+            conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, connection_tcp_handle);
+    }
+}
+
+/*
+ * Which message a body is of is told by the headers that come with it, on the first visit of the frame: not every
+ * release of Wireshark has them on later ones. Kept by frame and ordinal of the message, as the records of
+ * proto_mapihttp are.
+ */
+typedef struct {
+    oxc_http_message_t *headers;    /* in file scope; NULL when the message can be read again */
+    int offset;                     /* of the message, then */
+} body_owner_t;
+
+oxc_http_message_t *
+oxc_mapihttp_meet_message(packet_info *pinfo, const media_content_info_t *content)
+{
+    body_owner_t *owner = wmem_new0(wmem_file_scope(), body_owner_t);
+    bool is_request = content->type == MEDIA_CONTAINER_HTTP_REQUEST;
+    wmem_map_t *headers = (wmem_map_t *)content->data;
+    oxc_http_message_t *hint = oxc_http_hint_from_map(pinfo, is_request, headers, "x-requestid"), *message = NULL;
+    oxc_http_message_t *known = oxc_mapihttp_watched_message(pinfo, hint);
+
+    if (!known) {
+        oxc_mapihttp_watch(pinfo);
+        known = oxc_mapihttp_find_message(pinfo, is_request);
+        if (known && !same_message(known, hint))
+            known = NULL;
+    }
+    if (known) {
+        owner->offset = known->offset;
+    } else {
+        message = oxc_http_from_map(pinfo, is_request, headers);
+        owner->headers = oxc_http_keep(message);
+    }
+    p_set_proto_data(wmem_file_scope(), pinfo, proto_connection, *oxc_mapihttp_next_ordinal(pinfo), owner);
+    return known ? known : message;
+}
+
+oxc_http_message_t *
+oxc_mapihttp_recall_message(packet_info *pinfo, const media_content_info_t *content)
+{
+    bool is_request = content->type == MEDIA_CONTAINER_HTTP_REQUEST;
+    const body_owner_t *owner = (const body_owner_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_connection,
+                                                                       *oxc_mapihttp_next_ordinal(pinfo));
+    oxc_http_message_t *message = NULL;
+
+    if (owner)
+        message = owner->headers ? owner->headers : message_at(pinfo, is_request, owner->offset);
+    return message ? message : oxc_http_from_map(pinfo, is_request, (wmem_map_t *)content->data);
+}
+
+oxc_mapihttp_messages_t *
+oxc_mapihttp_messages_begin(packet_info *pinfo, tvbuff_t *tvb)
+{
+    oxc_mapihttp_messages_t *messages = wmem_new0(pinfo->pool, oxc_mapihttp_messages_t);
+
+    messages->tvb = tvb;
+    messages->read = wmem_array_new(pinfo->pool, sizeof(oxc_http_message_t *));
+    p_set_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES, messages);
+    return messages;
+}
+
+void
+oxc_mapihttp_messages_end(packet_info *pinfo)
+{
+    p_remove_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
+}
+
+void
+oxc_register_mapihttp_owner(int proto, int connection)
+{
+    proto_mapihttp = proto;
+    proto_connection = connection;
+}
+
+void
+oxc_mapihttp_owner_handoff(dissector_handle_t over_tcp, dissector_handle_t over_tls)
+{
+    proto_tls = proto_get_id_by_filter_name("tls");
+    tls_handle = find_dissector("tls");
+    connection_tcp_handle = over_tcp;
+    connection_tls_handle = over_tls;
+}
