@@ -60,13 +60,14 @@ class Capture:
         ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0, 64, 6, 0, source, destination)
         self.records.append(ip + tcp)
 
-    def write(self, name: str) -> pathlib.Path:
-        """The file, where tshark can read it."""
-        path = tshark.folder() / name
+    def write(self, name: str, pauses: dict[int, int] | None = None) -> pathlib.Path:
+        """The file, where tshark can read it; pauses: frame -> seconds more than 1 us since the one before it."""
+        path, late = tshark.folder() / name, 0
         with open(path, "wb") as file:
             file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 0x40000, LINKTYPE_RAW))
             for index, packet in enumerate(self.records):
-                file.write(struct.pack("<IIII", 1700000000 + index // 1000, index % 1000, len(packet),
+                late += (pauses or {}).get(index + 1, 0)
+                file.write(struct.pack("<IIII", 1700000000 + late + index // 1000, index % 1000, len(packet),
                                        len(packet)) + packet)
         path.chmod(0o644)
         return path
