@@ -8,29 +8,25 @@
 
 #include "foreign_text.h"
 #include "oxcnotif_item.h"
-#include "notify/names.h"
 #include "notify/abandoned.h"
 #include "notify/notification_check.h"
 #include "notify/polling.h"
 #include "notify/push_inference.h"
+#include "notify/session_item.h"
 #include "notify/session_index.h"
 #include "notify/session_inference.h"
 #include "notify/wakeup_outcome.h"
 #include "notify/matcher.h"
+#include "notify/subscription.h"
 #include "notify/tap.h"
 #include "session/rop_state.h"
 #include "registration.h"
 
 #include <epan/expert.h>
 #include <epan/prefs.h>
-#include <epan/proto_data.h>
-#include <epan/tap.h>
 #include <epan/to_str.h>
 
-#define FRAME_SESSION 0x5345 /* key in the frame: number of the session that it shows */
-
 static int proto_oxcnotif = -1;
-static int tap_oxcnotif = -1;
 
 static int hf_wakeup = -1;
 static int hf_method = -1;
@@ -38,8 +34,6 @@ static int hf_outcome = -1;
 static int hf_closed_by = -1;
 static int hf_wait_in = -1;
 static int hf_waited = -1;
-static int hf_session = -1;
-static int hf_user = -1;
 static int hf_followup_in = -1;
 static int hf_followup_time = -1;
 static int hf_attempts = -1;
@@ -60,12 +54,6 @@ static expert_field ei_repeated;
 static expert_field ei_cut_off;
 static expert_field ei_abandoned;
 static expert_field ei_rejected;
-static expert_field ei_unknown_handle;
-static expert_field ei_released_handle;
-static expert_field ei_other_logon;
-static expert_field ei_no_event;
-static expert_field ei_session_lost;
-static expert_field ei_session_replaced;
 static expert_field ei_session_before;
 static expert_field ei_other_session;
 
@@ -103,13 +91,6 @@ static const value_string match_vals[] = {
     { 0, NULL }
 };
 
-static void
-tell_tap(packet_info *pinfo, const oxc_tap_t *event)
-{
-    if (have_tap_listener(tap_oxcnotif))
-        tap_queue_packet(tap_oxcnotif, pinfo, wmem_memdup(pinfo->pool, event, sizeof *event));
-}
-
 static proto_item *
 add_generated_uint(proto_tree *tree, int hf, tvbuff_t *tvb, uint32_t value)
 {
@@ -117,39 +98,6 @@ add_generated_uint(proto_tree *tree, int hf, tvbuff_t *tvb, uint32_t value)
 
     proto_item_set_generated(item);
     return item;
-}
-
-static void
-show_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session)
-{
-    if (session->ended_in == pinfo->num && session->end == OXC_END_LOST)
-        oxc_explain_in(
-            tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Session lost"), &ei_session_lost,
-            "The server does not know the session any more: %u subscriptions and %u tables are gone, and "
-            "nothing is notified until the client has connected and subscribed again",
-            session->lost_subscriptions, session->lost_tables);
-    if (session->replaces && session->replaces->ended_in == pinfo->num)
-        oxc_explain_in(
-            tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Session replaced by a new one"), &ei_session_replaced,
-            "The client connected again: %u subscriptions and %u tables of session %u are gone and must be made "
-            "again (MS-OXCMAPIHTTP 3.2.5.6)",
-            session->replaces->lost_subscriptions, session->replaces->lost_tables, session->replaces->number);
-}
-
-void
-oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session)
-{
-    proto_item *item;
-
-    if (!session)
-        return;
-    item = add_generated_uint(tree, hf_session, tvb, session->number);
-    p_set_proto_data(pinfo->pool, pinfo, proto_oxcnotif, FRAME_SESSION, GUINT_TO_POINTER(session->number));
-    if (session->user) {
-        proto_item_append_text(item, " (%s)", oxc_shown_text(pinfo->pool, session->user));
-        proto_item_set_generated(proto_tree_add_string(tree, hf_user, tvb, 0, 0, oxc_user_name(session)));
-    }
-    show_end(tvb, pinfo, tree, session);
 }
 
 static void
@@ -237,7 +185,7 @@ tell_abandoned(packet_info *pinfo, const oxc_session_t *session)
         if (event.change == 0)
             continue;
         event.wakeup = oxc_abandoned_wakeup(waits[i]);
-        tell_tap(pinfo, &event);
+        oxc_tap_tell(pinfo, &event);
     }
 }
 
@@ -302,7 +250,7 @@ show_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_wakeu
     show_fate(tvb, pinfo, sub, item, wakeup);
     show_outcome(tvb, pinfo, item, wakeup);
     show_in_column(pinfo, wakeup);
-    tell_tap(pinfo, &event);
+    oxc_tap_tell(pinfo, &event);
     tell_abandoned(pinfo, wakeup->session);
 }
 
@@ -382,7 +330,7 @@ oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_
     if (!PINFO_FD_VISITED(pinfo) || !oxc_wait_is_abandoned(wait))
         return;
     event.wakeup = oxc_abandoned_wakeup(wait);
-    tell_tap(pinfo, &event);
+    oxc_tap_tell(pinfo, &event);
     col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s abandoned, ", method == OXC_WAKEUP_HTTP_WAIT ? "Long poll" : "Wait");
     tree = oxc_item_tree(tvb, pinfo, tree, wakeup_summary(pinfo, method, OXC_OUTCOME_ABANDONED));
     item = proto_tree_add_item(tree, hf_wakeup, tvb, 0, 0, ENC_NA);
@@ -412,7 +360,7 @@ tell_late_wakeups(packet_info *pinfo, const oxc_pdu_t *request)
     while (!PINFO_FD_VISITED(pinfo) && (wakeup = oxc_matcher_next_late()) != NULL) {
         oxc_tap_t event = { .kind = OXC_TAP_WAKEUP, .session = wakeup->session, .pdu = request, .wakeup = wakeup };
 
-        tell_tap(pinfo, &event);
+        oxc_tap_tell(pinfo, &event);
     }
 }
 
@@ -481,7 +429,7 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
         if (pdu->is_response && event.notifications == 0 && !pdu->call->session->sealed && PINFO_FD_VISITED(pinfo))
             oxc_explain(tvb, pinfo, item, &ei_empty, "%s", "Another call had fetched them, or there were none");
     }
-    tell_tap(pinfo, &event);
+    oxc_tap_tell(pinfo, &event);
     tell_abandoned(pinfo, pdu->call->session);
 }
 
@@ -502,7 +450,7 @@ oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu)
     note_call(pinfo, pdu);
     if (pdu->call->kind == OXC_CALL_WAIT && !pdu->is_response)
         oxc_matcher_wait(pinfo, pdu);
-    tell_tap(pinfo, &event);
+    oxc_tap_tell(pinfo, &event);
     tell_abandoned(pinfo, pdu->call->session);
 }
 
@@ -523,103 +471,10 @@ oxc_notify_other_leg(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const 
     proto_item_append_text(item, ", where this message was seen first and counts");
     proto_item_set_generated(proto_tree_add_time(tree, hf_leg_delay, tvb, 0, 0, delay));
     event.delay = *delay;
-    tell_tap(pinfo, &event);
-}
-
-/* ---- subscriptions and notifications ---- */
-
-void
-oxc_notify_subscription(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_object_t *object)
-{
-    oxc_tap_t event = { .kind = OXC_TAP_SUBSCRIPTION, .session = pdu->call->session, .pdu = pdu, .object = object };
-
-    oxc_check_subscription(pinfo, pdu->call->session, object);
-    if (PINFO_FD_VISITED(pinfo) && object->notifications == 0)
-        proto_tree_add_expert(tree, pinfo, &ei_no_event, tvb, 0, 0);
-    tell_tap(pinfo, &event);
-}
-
-void
-oxc_notify_table(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session,
-                 const oxc_object_t *object)
-{
-    oxc_tap_t event = { .kind = OXC_TAP_TABLE, .session = session, .object = object };
-    uint32_t released_in, changed_in;
-
-    tell_tap(pinfo, &event);
-    if (!PINFO_FD_VISITED(pinfo) || object->notifications > 0)
-        return;
-    released_in = oxc_object_released_in(session, object);
-    changed_in = oxc_session_folder_changed_in(session, object->logon, object->folder_id);
-    if (changed_in > pinfo->num && (released_in == 0 || released_in > changed_in))
-        oxc_explain_in(tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Table without a notification"), &ei_no_event,
-                                     "No notification of this table in the capture, although frame %u tells that a "
-                                     "message of the folder came or went", changed_in);
-}
-
-/* Does the notification tell that a message of the folder came or went? */
-static bool
-tells_of_message(const oxc_rop_t *rop)
-{
-    enum { BY_SEARCH = 0x4000, OF_MESSAGE = 0x8000, NEW_MAIL = 0x0002, CREATED = 0x0004, DELETED = 0x0008, MOVED = 0x0020,
-           COPIED = 0x0040 };
-
-    return (rop->notification_flags & (BY_SEARCH | OF_MESSAGE)) == OF_MESSAGE
-           && rop->notification_flags & (NEW_MAIL | CREATED | DELETED | MOVED | COPIED);
-}
-
-void
-oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop,
-                        const char *folder)
-{
-    const oxc_session_t *session = pdu->call->session;
-    oxc_object_t *object = rop ? rop->object : NULL;
-    uint32_t released_in = object && session ? oxc_object_released_in(session, object) : 0;
-    oxc_tap_t event = { .kind = OXC_TAP_NOTIFICATION, .session = session, .pdu = pdu, .object = object, .rop = rop,
-                        .folder = folder };
-
-    if (object && !PINFO_FD_VISITED(pinfo))
-        object->notifications++;
-    if (rop && tells_of_message(rop))
-        oxc_session_folder_changed(pinfo, pdu->call->session, rop->logon, rop->folder_id);
-    if (!object)
-        oxc_explain_in(tvb, pinfo, tree, &ei_unknown_handle, "%s",
-                                     session && session->user
-                                         ? "No subscription and no table with this handle was opened in the session"
-                                         : "The subscription or table was opened before the capture began");
-    else if (object->logon_id != rop->logon_id)
-        oxc_explain_in(tvb, pinfo, tree, &ei_other_logon,
-                                     "LogonId is %u, but the handle was opened with LogonId %u", rop->logon_id,
-                                     object->logon_id);
-    else if (released_in && released_in <= pinfo->num)
-        oxc_explain_in(
-            tvb, pinfo, tree, &ei_released_handle,
-            "The handle was released in frame %u: the client must ignore this (MS-OXCNOTIF 3.2.5.7)",
-            released_in);
-    oxc_check_notification(tvb, pinfo, tree, session, rop);
-    tell_tap(pinfo, &event);
+    oxc_tap_tell(pinfo, &event);
 }
 
 /* ---- registration ---- */
-
-/* Conversation Filter in the menus: what belongs to the session of the frame. */
-static unsigned
-session_of_frame(packet_info *pinfo)
-{
-    return GPOINTER_TO_UINT(p_get_proto_data(pinfo->pool, pinfo, proto_oxcnotif, FRAME_SESSION));
-}
-
-static ws_bool
-has_session(packet_info *pinfo CONVERSATION_FILTER_USER)
-{
-    return session_of_frame(pinfo) != 0;
-}
-
-static char *
-build_session_filter(packet_info *pinfo CONVERSATION_FILTER_USER)
-{
-    return g_strdup_printf("oxcnotif.session == %u", session_of_frame(pinfo));
-}
 
 static void
 apply_preferences(void)
@@ -649,11 +504,6 @@ register_fields(void)
         { &hf_repeats,
           { "Repeats", "oxcnotif.wakeup.repeats", FT_UINT32, BASE_DEC, NULL, 0,
             "Equal datagrams before this one, with no fetch between", HFILL } },
-        { &hf_session,
-          { "Session", "oxcnotif.session", FT_UINT32, BASE_DEC, NULL, 0, "Number of the session context", HFILL } },
-        { &hf_user,
-          { "User", "oxcnotif.user", FT_STRING, BASE_NONE, NULL, 0,
-            "User of the session context: display name, or the last name of the DN", HFILL } },
         { &hf_followup_in,
           { "Followed up in", "oxcnotif.followup_in", FT_FRAMENUM, BASE_NONE, FRAMENUM_TYPE(FT_FRAMENUM_RESPONSE), 0,
             "Request of the call that fetched the notifications", HFILL } },
@@ -698,22 +548,9 @@ register_fields(void)
             EXPFILL } },
         { &ei_cut_off, { "oxcnotif.wait.cut_off", PI_SEQUENCE, PI_WARN, "Wait cut off", EXPFILL } },
         { &ei_rejected, { "oxcnotif.wait.rejected", PI_RESPONSE_CODE, PI_WARN, "Wait refused", EXPFILL } },
-        { &ei_unknown_handle,
-          { "oxcnotif.handle.unknown", PI_SEQUENCE, PI_NOTE, "Notification on an unknown handle", EXPFILL } },
-        { &ei_released_handle,
-          { "oxcnotif.handle.released", PI_SEQUENCE, PI_NOTE, "Notification on a released handle", EXPFILL } },
-        { &ei_other_logon,
-          { "oxcnotif.handle.other_logon", PI_PROTOCOL, PI_NOTE,
-            "LogonId is not that of the handle", EXPFILL } },
-        { &ei_session_lost, { "oxcnotif.session.lost", PI_SEQUENCE, PI_WARN, "Session lost", EXPFILL } },
-        { &ei_session_replaced,
-          { "oxcnotif.session.replaced", PI_SEQUENCE, PI_WARN, "Session replaced by a new one", EXPFILL } },
         { &ei_session_before,
           { "oxcnotif.session.before_capture", PI_SEQUENCE, PI_NOTE,
             "Session began before the capture", EXPFILL } },
-        { &ei_no_event,
-          { "oxcnotif.subscription.no_event", PI_SEQUENCE, PI_CHAT,
-            "Subscription without a notification", EXPFILL } },
         { &ei_other_session,
           { "oxcnotif.pending.other_session", PI_SEQUENCE, PI_CHAT, "RopPending for a linked session", EXPFILL } },
     };
@@ -736,8 +573,10 @@ proto_register_oxc_notify(void)
     oxc_item_register(proto_oxcnotif);
     oxc_abandoned_register();
     oxc_check_register(proto_oxcnotif);
+    oxc_session_item_register(proto_oxcnotif);
+    oxc_subscription_register(proto_oxcnotif);
     oxc_inference_register();
-    tap_oxcnotif = register_tap("oxcnotif");
+    oxc_tap_register();
     module = prefs_register_protocol(proto_oxcnotif, apply_preferences);
     prefs_register_uint_preference(
         module, "window", "Follow-up window (s)",
@@ -750,7 +589,7 @@ void
 proto_reg_handoff_oxc_notify(void)
 {
     oxc_outcomes_register();
-    COMPAT_REGISTER_CONVERSATION_FILTER("oxcnotif", "Exchange session", has_session, build_session_filter);
+    oxc_session_item_handoff();
     proto_reg_handoff_oxc_stats();
     proto_reg_handoff_oxc_table_wakeups();
     proto_reg_handoff_oxc_table_sessions();

@@ -35,4 +35,9 @@ typedef struct {
     int change;
 } oxc_tap_t;
 
+/* Tells the listeners, if there are any. */
+void oxc_tap_tell(packet_info *pinfo, const oxc_tap_t *event);
+
+void oxc_tap_register(void);
+
 #endif /* OXCNOTIF_TAP_H */

@@ -582,15 +582,11 @@ proto_register_oxc_push(void)
         { &ei_outdated,
           { "oxcnotif.push.outdated", PI_SEQUENCE, PI_NOTE, "Registration not in force any more", EXPFILL } },
         { &ei_copy, { "oxcnotif.push.copy", PI_SEQUENCE, PI_CHAT, "Packet captured twice", EXPFILL } },
-        { &ei_foreign,
-          { "oxcnotif.push.ignored", PI_SEQUENCE, PI_NOTE, "Context mismatch", EXPFILL } },
+        { &ei_foreign, { "oxcnotif.push.ignored", PI_SEQUENCE, PI_NOTE, "Context mismatch", EXPFILL } },
         { &ei_unregistered,
-          { "oxcnotif.push.unregistered", PI_ASSUMPTION, PI_NOTE,
-            "Registration not captured",
-            EXPFILL } },
+          { "oxcnotif.push.unregistered", PI_ASSUMPTION, PI_NOTE, "Registration not captured", EXPFILL } },
         { &ei_undelivered,
-          { "oxcnotif.push.undelivered", PI_RESPONSE_CODE, PI_WARN,
-            "Push datagram not delivered", EXPFILL } },
+          { "oxcnotif.push.undelivered", PI_RESPONSE_CODE, PI_WARN, "Push datagram not delivered", EXPFILL } },
     };
 
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");

@@ -1,0 +1,24 @@
+/* tap.c
+ * What statistics are told: the tap "oxcnotif"
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "notify/tap.h"
+
+#include <epan/tap.h>
+
+static int tap_oxcnotif = -1;
+
+void
+oxc_tap_tell(packet_info *pinfo, const oxc_tap_t *event)
+{
+    if (have_tap_listener(tap_oxcnotif))
+        tap_queue_packet(tap_oxcnotif, pinfo, wmem_memdup(pinfo->pool, event, sizeof *event));
+}
+
+void
+oxc_tap_register(void)
+{
+    tap_oxcnotif = register_tap("oxcnotif");
+}
