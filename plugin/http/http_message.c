@@ -6,6 +6,8 @@
 
 #include "http/http_message.h"
 
+#include "http/http_framing.h"
+
 #include <string.h>
 
 #include <wsutil/str_util.h>
@@ -149,53 +151,9 @@ add_header(oxc_http_message_t *message, char *line, int offset, int length)
     wmem_array_append_one(message->headers, header);
 }
 
-/*
- * Offset behind a chunked body (RFC 9112 7.1), or -1 when it does not end in the tvb. What the chunks hold goes to
- * data, unless that is NULL.
- */
-static int
-chunked_end(packet_info *pinfo, tvbuff_t *tvb, int offset, wmem_array_t *data)
-{
-    for (;;) {
-        int next;
-        const char *line = read_line(pinfo, tvb, offset, &next);
-        uint64_t size;
-        char *size_end;
-
-        if (!line)
-            return -1;
-        size = g_ascii_strtoull(line, &size_end, 16);
-        if (size_end == line)
-            return -1;
-        offset = next;
-        if (size == 0)
-            break;
-        if (size >= (uint64_t)tvb_captured_length_remaining(tvb, offset))
-            return -1;
-        if (data)
-            wmem_array_append(data, tvb_get_ptr(tvb, offset, (int)size), (unsigned)size);
-        offset += (int)size;
-        line = read_line(pinfo, tvb, offset, &next);
-        if (!line)
-            return -1;
-        offset = next;
-    }
-    /* The trailer section ends with an empty line. */
-    for (;;) {
-        int next;
-        const char *line = read_line(pinfo, tvb, offset, &next);
-
-        if (!line)
-            return -1;
-        offset = next;
-        if (*line == '\0')
-            return offset;
-    }
-}
-
 /* How long the body is (RFC 9112 6.3). */
 static void
-find_end(packet_info *pinfo, oxc_http_message_t *message)
+find_end(oxc_http_message_t *message)
 {
     const char *encoding = oxc_http_value(message, "transfer-encoding");
     const char *length_text = oxc_http_value(message, "content-length");
@@ -207,7 +165,7 @@ find_end(packet_info *pinfo, oxc_http_message_t *message)
         message->end = message->body;
         message->complete = true;
     } else if (encoding && g_ascii_strcasecmp(encoding, "chunked") == 0) {
-        int end = chunked_end(pinfo, message->tvb, message->body, NULL);
+        int end = oxc_http_chunked_end(message->tvb, message->body, NULL);
 
         if (end >= 0) {
             message->end = end;
@@ -255,7 +213,7 @@ oxc_http_read(packet_info *pinfo, tvbuff_t *tvb, int offset)
         add_header(message, line, offset, next - offset);
     }
     message->body = next;
-    find_end(pinfo, message);
+    find_end(message);
     return message;
 }
 
@@ -411,7 +369,7 @@ oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message)
     if (!encoding || g_ascii_strcasecmp(encoding, "chunked") != 0)
         return tvb_new_subset_length(message->tvb, message->body, message->end - message->body);
     data = wmem_array_new(pinfo->pool, 1);
-    chunked_end(pinfo, message->tvb, message->body, data);
+    oxc_http_chunked_end(message->tvb, message->body, data);
     return wmem_array_get_count(data) > 0 ? tvb_of_chunks(message->tvb, data) : NULL;
 }
 
@@ -425,7 +383,7 @@ oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body)
     if (length == 0 || !g_ascii_isxdigit(tvb_get_uint8(tvb, 0)))
         return NULL;
     data = wmem_array_new(pinfo->pool, 1);
-    if (chunked_end(pinfo, tvb, 0, data) != length || wmem_array_get_count(data) == 0)
+    if (oxc_http_chunked_end(tvb, 0, data) != length || wmem_array_get_count(data) == 0)
         return NULL;
     *body = tvb_of_chunks(tvb, data);
     message = message_new(pinfo, false);

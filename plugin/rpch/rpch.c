@@ -37,6 +37,7 @@
 #include "registration.h"
 #include "rpc/async_wait.h"
 #include "tcp/postdissector.h"
+#include "rpch/rpch_call.h"
 #include "rpch/rpch_stream.h"
 #include "rpc/rpc_overrun.h"
 #include "rpc/rpc_pdu.h"
@@ -222,7 +223,7 @@ pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by)
         return false;
     if (oxc_rpc_sure_length(data, 0))
         return true;
-    if (rpch_get_chunk_size(data, 0, &size, &next) != RPCH_GO_ON)
+    if (oxc_http_chunk_size(data, 0, &size, &next) != OXC_HTTP_GO_ON)
         return false;
     length = oxc_rpc_sure_length(data, next);
     return length != 0 && length <= size;
@@ -373,6 +374,7 @@ proto_register_rpch(void)
     rpch_upgrade_handle = register_dissector("rpch-after-http", dissect_rpch_after_http, proto_rpch);
 
     rpch_register_connections(proto_rpch);
+    rpch_register_call(proto_rpch);
     rpch_register_stream(proto_rpch);
     expert_register_field_array(expert_register_protocol(proto_rpch), ei, array_length(ei));
 }
@@ -385,7 +387,7 @@ proto_reg_handoff_rpch(void)
     proto_tls = proto_get_id_by_filter_name("tls");
     http_tcp_handle = find_dissector_add_dependency("http-over-tcp", proto_rpch);
     http_tls_handle = find_dissector_add_dependency("http-over-tls", proto_rpch);
-    if (!rpch_handoff_stream(rpch_upgrade_handle) || !http_tcp_handle || !http_tls_handle)
+    if (!rpch_handoff_call(rpch_upgrade_handle) || !http_tcp_handle || !http_tls_handle)
         return;
 
     heur_dissector_add("http", dissect_rpch_http_heur, "RPC over HTTP, first segment", "rpch_http", proto_rpch,

@@ -9,7 +9,7 @@
 
 #include "compat.h"
 
-#include "rpch/rpch_body.h"
+#include "rpch/rpch_head.h"
 
 typedef struct rpch_virtual {
     uint32_t number;

@@ -20,16 +20,7 @@
 int rpch_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, dissector_handle_t http,
                  const uint32_t *seq);
 
-/* Whether HTTP asks about a body that it was given for its taps only, and that is dissected behind it. */
-bool rpch_takes_body(void);
-
-/* What HTTP remembers of a conversation, or NULL. conversation may be NULL. */
-http_conv_t *rpch_http_of(const conversation_t *conversation);
-
-/* Registers the fields of the protocol. */
+/* Registers the chunk size and the expert items. */
 void rpch_register_stream(int proto);
-
-/* upgrade: the handle by which HTTP hands a connection over. False if there is no DCE/RPC dissector to call. */
-bool rpch_handoff_stream(dissector_handle_t upgrade);
 
 #endif /* OXCNOTIF_RPCH_STREAM_H */

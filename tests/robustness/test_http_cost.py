@@ -81,6 +81,17 @@ def many_cookies(n: int) -> pathlib.Path:
     return capture.write("requests")
 
 
+def channel_line_by_line(n: int) -> pathlib.Path:
+    """The same on the OUT channel of RPC over HTTP."""
+    capture = rpch.Capture()
+    link = capture.link()
+    link.send(TO_SERVER, rpch.ask("RPC_OUT_DATA", 76) + rpch.conn_a1(uuid.UUID(int=7)))
+    head = rpch.answer("200 Success", rpch.RPC_TYPE, rpch.GIGABYTE, *(f"X-More-{at}: of what nobody needs" for at in range(n)))
+    for line in head.splitlines(keepends=True):
+        link.send(TO_CLIENT, line)
+    return capture.write(tools.folder() / "head.pcap")
+
+
 def pending_chunks(capture: Http, client: mapihttp.Client, n: int) -> None:
     """A long poll that is kept alive n times."""
     client.request("NotificationWait", mapihttp.WAIT, "MapiContext=c1")
@@ -123,14 +134,16 @@ def test_added_cost_is_linear(nothing, what):       # noqa: F811
 
 
 @pytest.mark.skipif(bounds.SANITIZED or not shutil.which("valgrind"), reason="counts instructions")
-def test_no_segment_makes_the_plugin_read_a_message_again(tshark):
+@pytest.mark.parametrize("make", [lambda n: segments(n, line_by_line, pending_chunks), channel_line_by_line],
+                         ids=["MAPI/HTTP", "RPC over HTTP"])
+def test_no_segment_makes_the_plugin_read_a_message_again(tshark, make):
     """Four times the segments cost about four times the plugin's instructions; all again with each segment would be 16."""
     sys.path.insert(0, str(tools.REPOSITORY / "bench"))
     import counting
 
     added = []
     for n in (60, 240):
-        path = segments(n, line_by_line, pending_chunks)
+        path = make(n)
         added.append(counting.instructions("io,stat", True, path) - counting.instructions("io,stat", False, path))
     assert added[1] <= 5 * added[0], added
 
