@@ -36,6 +36,7 @@ static void (*const registrations[])(void) = {
     proto_register_oxc_reassembly_overrun,
     proto_register_oxc_out_of_order,
     proto_register_oxc_tls_undecrypted,
+    proto_register_oxc_tls_connection,
     proto_register_mapihttp,            /* mapihttp */
     proto_register_emsmdb,              /* emsmdb */
     proto_register_oxc_rpc_fallback,
@@ -56,6 +57,7 @@ static void (*const handoffs[])(void) = {
     proto_reg_handoff_oxc_rpc_overrun,
     proto_reg_handoff_oxc_push,
     proto_reg_handoff_rpch,
+    proto_reg_handoff_oxc_tls_connection,
 };
 
 static void

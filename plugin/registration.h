@@ -25,6 +25,8 @@ void proto_register_oxc_postdissector(void);
 void proto_register_oxc_reassembly_overrun(void);
 void proto_register_oxc_out_of_order(void);
 void proto_register_oxc_tls_undecrypted(void);
+void proto_register_oxc_tls_connection(void);
+void proto_reg_handoff_oxc_tls_connection(void);
 void proto_register_oxc_payload(void);
 void proto_register_mapihttp(void);
 void proto_reg_handoff_mapihttp(void);

@@ -6,9 +6,10 @@
 
 #include "compat.h"
 
-#include "foreign_text.h"
+#include "notify/event_line.h"
 #include "notify/events_capture.h"
 #include "notify/names.h"
+#include "notify/tls_note.h"
 #include "notify/wakeup_outcome.h"
 #include "oxcnotif_item.h"
 #include "session/links.h"
@@ -23,15 +24,7 @@
 #include <epan/stat_tap_ui.h>
 #include <epan/tap.h>
 #include <epan/to_str.h>
-#include <wsutil/json_dumper.h>
 #include <wsutil/report_message.h>
-
-/*
- * docs/events.schema.json describes the lines. Each is written when nothing later changes it any more, and bears the
- * time of its own frame: so lines are not in the order of time. The number goes up when a line loses a member or a
- * member changes its meaning.
- */
-#define EVENTS_VERSION 1
 
 /* Sessions and tables that were met; written at the end, when all is known of them. */
 typedef struct {
@@ -56,134 +49,57 @@ typedef struct {
     oxc_capture_counter_t *counter;
 } events_t;
 
-/* ---- members ---- */
-
-static json_dumper
-begin(const char *event)
-{
-    json_dumper line = { .output_file = stdout };
-
-    json_dumper_begin_object(&line);
-    json_dumper_set_member_name(&line, "version");
-    json_dumper_value_anyf(&line, "%d", EVENTS_VERSION);
-    json_dumper_set_member_name(&line, "event");
-    json_dumper_value_string(&line, event);
-    return line;
-}
-
-static void
-end(json_dumper *line)
-{
-    json_dumper_end_object(line);
-    json_dumper_finish(line);
-}
-
-static void
-add_uint(json_dumper *line, const char *name, uint64_t value)
-{
-    json_dumper_set_member_name(line, name);
-    json_dumper_value_anyf(line, "%" PRIu64, value);
-}
-
-/* Left out where nobody knows it. */
-static void
-add_known_uint(json_dumper *line, const char *name, uint64_t value)
-{
-    if (value != 0)
-        add_uint(line, name, value);
-}
-
-static void
-add_text(json_dumper *line, const char *name, const char *value)
-{
-    const char *shown = value ? oxc_shown_text(NULL, value) : "";
-
-    if (!*shown)
-        return;
-    json_dumper_set_member_name(line, name);
-    json_dumper_value_string(line, shown);
-    if (shown != value)
-        wmem_free(NULL, (void *)shown);
-}
-
-static void
-add_bool(json_dumper *line, const char *name, bool value)
-{
-    json_dumper_set_member_name(line, name);
-    json_dumper_value_anyf(line, "%s", value ? "true" : "false");
-}
-
-/* Identifiers have 64 bits, which JSON's readers do not keep: as text, in the plugin's own form. */
-static void
-add_id(json_dumper *line, const char *name, uint64_t id)
-{
-    char text[19];
-
-    if (id == 0)
-        return;
-    snprintf(text, sizeof text, "0x%016" PRIx64, id);
-    add_text(line, name, text);
-}
-
-/* Seconds, with nine decimals. */
-static void
-add_time(json_dumper *line, const char *name, const nstime_t *time)
-{
-    json_dumper_set_member_name(line, name);
-    json_dumper_value_anyf(line, "%" PRId64 ".%09d", (int64_t)time->secs, time->nsecs);
-}
+/* ---- lines ---- */
 
 static void
 add_place(json_dumper *line, uint32_t frame, const nstime_t *time, const oxc_session_t *session)
 {
-    add_uint(line, "frame", frame);
-    add_time(line, "time", time);
+    oxc_event_add_uint(line, "frame", frame);
+    oxc_event_add_time(line, "time", time);
     if (session)
-        add_uint(line, "session", session->number);
+        oxc_event_add_uint(line, "session", session->number);
 }
-
-/* ---- lines ---- */
 
 static void
 write_session(const met_session_t *met)
 {
     static const char *const ends[] = { NULL, "disconnected", "lost", "replaced" };
     const oxc_session_t *session = met->session;
-    json_dumper line = begin("session");
+    json_dumper line = oxc_event_begin("session");
 
     add_place(&line, session->first_frame, &met->time, session);
-    add_text(&line, "user", session->user);
-    add_text(&line, "client", met->client);
-    add_text(&line, "server", met->server);
-    add_known_uint(&line, "ended_in", session->ended_in);
+    oxc_event_add_text(&line, "user", session->user);
+    oxc_event_add_text(&line, "client", met->client);
+    oxc_event_add_text(&line, "server", met->server);
+    oxc_event_add_known_uint(&line, "ended_in", session->ended_in);
     if (session->end < G_N_ELEMENTS(ends))
-        add_text(&line, "end", ends[session->end]);
-    add_bool(&line, "encrypted", session->sealed);
+        oxc_event_add_text(&line, "end", ends[session->end]);
+    oxc_event_add_bool(&line, "encrypted", session->sealed);
     if (met->proxied > 0) {
-        add_uint(&line, "proxied_answers", met->proxied);
-        add_time(&line, "proxy_added", &met->proxy_added);
+        oxc_event_add_uint(&line, "proxied_answers", met->proxied);
+        oxc_event_add_time(&line, "proxy_added", &met->proxy_added);
     }
-    end(&line);
+    oxc_event_end(&line);
 }
 
 static void
 write_capture(const oxc_capture_counter_t *counter)
 {
-    json_dumper line = begin("capture");
+    json_dumper line = oxc_event_begin("capture");
     oxc_capture_facts_t facts;
 
     oxc_capture_counter_read(counter, &facts);
-    add_uint(&line, "frames", facts.frames);
+    oxc_event_add_uint(&line, "frames", facts.frames);
     if (facts.frames > 0) {
-        add_time(&line, "first", &facts.first);
-        add_time(&line, "last", &facts.last);
+        oxc_event_add_time(&line, "first", &facts.first);
+        oxc_event_add_time(&line, "last", &facts.last);
     }
-    add_uint(&line, "cut_short", facts.cut_short);
-    add_uint(&line, "tls_connections", facts.tls_connections);
-    add_uint(&line, "tls_undecrypted", facts.tls_undecrypted);
-    add_uint(&line, "exchange_connections", facts.exchange_connections);
-    add_uint(&line, "one_direction", facts.one_direction);
-    end(&line);
+    oxc_event_add_uint(&line, "cut_short", facts.cut_short);
+    oxc_event_add_uint(&line, "tls_connections", facts.tls_connections);
+    oxc_event_add_uint(&line, "tls_undecrypted", facts.tls_undecrypted);
+    oxc_event_add_uint(&line, "exchange_connections", facts.exchange_connections);
+    oxc_event_add_uint(&line, "one_direction", facts.one_direction);
+    oxc_event_end(&line);
 }
 
 /* Of a part of a capture: what the line of the whole is made of. */
@@ -198,75 +114,75 @@ write_connection(const oxc_capture_facts_t *facts, uint32_t frame, void *user _U
 static void
 write_object(json_dumper *line, const oxc_object_t *object)
 {
-    add_uint(line, "logon_id", object->logon_id);
-    add_uint(line, "handle", object->handle);
-    add_id(line, "folder_id", object->folder_id);
-    add_id(line, "message_id", object->message_id);
+    oxc_event_add_uint(line, "logon_id", object->logon_id);
+    oxc_event_add_uint(line, "handle", object->handle);
+    oxc_event_add_id(line, "folder_id", object->folder_id);
+    oxc_event_add_id(line, "message_id", object->message_id);
 }
 
 static void
 write_subscription(const packet_info *pinfo, const oxc_tap_t *event)
 {
-    json_dumper line = begin("subscription");
+    json_dumper line = oxc_event_begin("subscription");
 
     add_place(&line, pinfo->num, &pinfo->abs_ts, event->session);
-    add_uint(&line, "opened_in", event->object->opened_in);
+    oxc_event_add_uint(&line, "opened_in", event->object->opened_in);
     write_object(&line, event->object);
-    add_uint(&line, "types", event->object->notification_types);
-    add_text(&line, "types_text", oxc_notification_types_text(pinfo->pool, event->object->notification_types));
-    add_bool(&line, "whole_store", event->object->whole_store);
-    end(&line);
+    oxc_event_add_uint(&line, "types", event->object->notification_types);
+    oxc_event_add_text(&line, "types_text", oxc_notification_types_text(pinfo->pool, event->object->notification_types));
+    oxc_event_add_bool(&line, "whole_store", event->object->whole_store);
+    oxc_event_end(&line);
 }
 
 static void
 write_table(const met_table_t *met)
 {
-    json_dumper line = begin("table");
+    json_dumper line = oxc_event_begin("table");
 
-    add_uint(&line, "frame", met->table->opened_in);
+    oxc_event_add_uint(&line, "frame", met->table->opened_in);
     if (met->session)
-        add_uint(&line, "session", met->session->number);
-    add_text(&line, "kind", met->table->kind);
+        oxc_event_add_uint(&line, "session", met->session->number);
+    oxc_event_add_text(&line, "kind", met->table->kind);
     write_object(&line, met->table);
-    add_uint(&line, "notifications", met->notifications);
-    end(&line);
+    oxc_event_add_uint(&line, "notifications", met->notifications);
+    oxc_event_end(&line);
 }
 
 static void
 write_notification(const packet_info *pinfo, const oxc_tap_t *event)
 {
-    json_dumper line = begin("notification");
+    json_dumper line = oxc_event_begin("notification");
 
     add_place(&line, pinfo->num, &pinfo->abs_ts, event->session);
-    add_text(&line, "type", oxc_notification_text(pinfo->pool, event->rop));
+    oxc_event_add_text(&line, "type", oxc_notification_text(pinfo->pool, event->rop));
     if (event->rop) {
-        add_uint(&line, "flags", event->rop->notification_flags);
-        add_known_uint(&line, "table_event", event->rop->table_event);
-        add_uint(&line, "logon_id", event->rop->logon_id);
-        add_id(&line, "folder_id", event->rop->folder_id);
-        add_id(&line, "message_id", event->rop->message_id);
+        oxc_event_add_uint(&line, "flags", event->rop->notification_flags);
+        oxc_event_add_known_uint(&line, "table_event", event->rop->table_event);
+        oxc_event_add_uint(&line, "logon_id", event->rop->logon_id);
+        oxc_event_add_id(&line, "folder_id", event->rop->folder_id);
+        oxc_event_add_id(&line, "message_id", event->rop->message_id);
     }
-    add_text(&line, "folder", event->folder);
+    oxc_event_add_text(&line, "folder", event->folder);
     if (event->object)
-        add_uint(&line, "subscription_in", event->object->opened_in);
-    end(&line);
+        oxc_event_add_uint(&line, "subscription_in", event->object->opened_in);
+    oxc_event_end(&line);
 }
 
 static void
 write_followup(const oxc_wakeup_t *wakeup)
 {
-    json_dumper line = begin("followup");
+    json_dumper line = oxc_event_begin("followup");
     nstime_t took;
 
     nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
     add_place(&line, wakeup->fetch->frame, &wakeup->fetch->time, oxc_wakeup_session(wakeup));
-    add_uint(&line, "wakeup_in", wakeup->frame);
-    add_time(&line, "latency", &took);
-    add_uint(&line, "attempts", oxc_matcher_attempts(wakeup));
-    add_uint(&line, "match", wakeup->match);
-    add_uint(&line, "confidence", wakeup->confidence);
-    add_uint(&line, "notifications", oxc_pdu_notifications(wakeup->fetch->call->response));
-    end(&line);
+    oxc_event_add_uint(&line, "wakeup_in", wakeup->frame);
+    oxc_event_add_time(&line, "latency", &took);
+    oxc_event_add_uint(&line, "attempts", oxc_matcher_attempts(wakeup));
+    oxc_event_add_uint(&line, "match", wakeup->match);
+    oxc_event_add_uint(&line, "confidence", wakeup->confidence);
+    oxc_event_add_uint(&line, "notifications", oxc_pdu_notifications(wakeup->fetch->call->response));
+    oxc_event_end(&line);
 }
 
 /* followup: what became of it; NULL for an outcome that announces nothing. */
@@ -275,25 +191,25 @@ write_wakeup(const oxc_wakeup_t *wakeup, const char *followup)
 {
     static const char *const outcomes[] = { NULL, "pending", "timeout", "refused", "cut_off", "abandoned" };
     static const char *const closers[] = { NULL, "client", "server", "device" };
-    json_dumper line = begin("wakeup");
+    json_dumper line = oxc_event_begin("wakeup");
 
     add_place(&line, wakeup->frame, &wakeup->time, oxc_wakeup_session(wakeup));
-    add_uint(&line, "method", wakeup->method);
-    add_text(&line, "method_text", oxc_method_name(wakeup->method));
-    add_text(&line, "outcome", wakeup->outcome < G_N_ELEMENTS(outcomes) ? outcomes[wakeup->outcome] : NULL);
+    oxc_event_add_uint(&line, "method", wakeup->method);
+    oxc_event_add_text(&line, "method_text", oxc_method_name(wakeup->method));
+    oxc_event_add_text(&line, "outcome", wakeup->outcome < G_N_ELEMENTS(outcomes) ? outcomes[wakeup->outcome] : NULL);
     if (wakeup->closed_by < G_N_ELEMENTS(closers))
-        add_text(&line, "closed_by", closers[wakeup->closed_by]);
+        oxc_event_add_text(&line, "closed_by", closers[wakeup->closed_by]);
     if (wakeup->request_frame) {
-        add_uint(&line, "wait_in", wakeup->request_frame);
-        add_time(&line, "waited", &wakeup->waited);
+        oxc_event_add_uint(&line, "wait_in", wakeup->request_frame);
+        oxc_event_add_time(&line, "waited", &wakeup->waited);
     }
-    add_known_uint(&line, "repeats", wakeup->repeats);
-    add_text(&line, "followup", followup);
+    oxc_event_add_known_uint(&line, "repeats", wakeup->repeats);
+    oxc_event_add_text(&line, "followup", followup);
     if (wakeup->fetch)
-        add_uint(&line, "followup_in", wakeup->fetch->frame);
+        oxc_event_add_uint(&line, "followup_in", wakeup->fetch->frame);
     else
-        add_known_uint(&line, "superseded_in", wakeup->superseded_in);
-    end(&line);
+        oxc_event_add_known_uint(&line, "superseded_in", wakeup->superseded_in);
+    oxc_event_end(&line);
     if (wakeup->fetch)
         write_followup(wakeup);
 }
@@ -301,15 +217,30 @@ write_wakeup(const oxc_wakeup_t *wakeup, const char *followup)
 static void
 write_diagnosis(packet_info *pinfo, const expert_info_t *info, const char *name)
 {
-    json_dumper line = begin("diagnosis");
+    json_dumper line = oxc_event_begin("diagnosis");
 
     add_place(&line, pinfo->num, &pinfo->abs_ts, NULL);
-    add_text(&line, "name", name);
-    add_text(&line, "severity", val_to_str_const((uint32_t)info->severity, expert_severity_vals, "unknown"));
-    add_text(&line, "group", val_to_str_const((uint32_t)info->group, expert_group_vals, "unknown"));
-    add_text(&line, "text", info->summary);
-    add_text(&line, "explanation", oxc_explanation(pinfo, info->hf_index));
-    end(&line);
+    oxc_event_add_text(&line, "name", name);
+    oxc_event_add_text(&line, "severity", val_to_str_const((uint32_t)info->severity, expert_severity_vals, "unknown"));
+    oxc_event_add_text(&line, "group", val_to_str_const((uint32_t)info->group, expert_group_vals, "unknown"));
+    oxc_event_add_text(&line, "text", info->summary);
+    oxc_event_add_text(&line, "explanation", oxc_explanation(pinfo, info->hf_index));
+    oxc_event_end(&line);
+}
+
+static void
+write_tls(const packet_info *pinfo, const oxc_tls_note_t *note)
+{
+    json_dumper line = oxc_event_begin("tls_undecrypted");
+    const address *client = note->from_client ? &pinfo->src : &pinfo->dst;
+
+    add_place(&line, pinfo->num, &pinfo->abs_ts, NULL);
+    oxc_event_add_text(&line, "client", address_to_str(pinfo->pool, client));
+    oxc_event_add_text(&line, "server", address_to_str(pinfo->pool, client == &pinfo->src ? &pinfo->dst : &pinfo->src));
+    oxc_event_add_uint(&line, "port", note->from_client ? pinfo->destport : pinfo->srcport);
+    oxc_event_add_text(&line, "server_name", note->name);
+    oxc_event_add_text(&line, "evidence", oxc_tls_evidence_name(note->evidence));
+    oxc_event_end(&line);
 }
 
 /* ---- the tap ---- */
@@ -427,6 +358,9 @@ events_packet(void *tapdata, packet_info *pinfo, epan_dissect_t *edt _U_, const 
             g_hash_table_add(events->open, (void *)event->wakeup);
         else
             write_wakeup(event->wakeup, NULL);
+        break;
+    case OXC_TAP_TLS:
+        write_tls(pinfo, event->tls);
         break;
     case OXC_TAP_ABANDONED:
         if (event->change > 0)

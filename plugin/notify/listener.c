@@ -7,6 +7,7 @@
 #include "notify/notify.h"
 #include "notify/push_inference.h"
 #include "notify/session_inference.h"
+#include "notify/tls_note.h"
 #include "registration.h"
 #include "session/event.h"
 
@@ -104,6 +105,13 @@ on_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *
 }
 
 static void
+on_tls_undecrypted(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const oxc_tls_note_t *note)
+{
+    if (!is_silent())
+        oxc_notify_tls(frame, pinfo, tree, note);
+}
+
+static void
 on_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop)
 {
     if (!is_silent())
@@ -195,6 +203,7 @@ proto_register_oxc_listener(void)
         .subscription = on_subscription,
         .table = on_table,
         .notification = on_notification,
+        .tls_undecrypted = on_tls_undecrypted,
         .rop_pending = on_rop_pending,
         .call_failed = oxc_notify_call_failed,
         .session_met = oxc_inference_meet,
@@ -214,5 +223,6 @@ proto_register_oxc_listener(void)
     };
 
     oxcnotif = find_protocol_by_id(proto_get_id_by_filter_name("oxcnotif"));
+    oxc_tls_note_register(proto_get_id(oxcnotif));
     oxc_listen(&listener);
 }

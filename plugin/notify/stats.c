@@ -20,6 +20,7 @@ static const char *const BY_TYPE = "By type";
 static const char *const BY_FOLDER = "By folder";
 static const char *const ARRIVALS = "Responses with notifications";
 static const char *const WAKEUPS = "Wake-ups and ends of waits";
+static const char *const TLS = "TLS connections not decrypted";
 static const char *const FATES = "What became of the wake-ups";
 
 static const char *const fate_names[] = {
@@ -195,6 +196,9 @@ tree_packet(stats_tree *st, packet_info *pinfo, epan_dissect_t *edt _U_, const v
         break;
     case OXC_TAP_ABANDONED:
         count_abandoned(t, event);
+        break;
+    case OXC_TAP_TLS:
+        tick(t, TLS, 0);
         break;
     case OXC_TAP_FETCH_RESPONSE:
         count_response(t, event);

@@ -31,6 +31,7 @@ enum {
 };
 
 /* Columns that only count. */
+enum { NO_SESSION = 0 };        /* sessions count from 1 */
 enum { COUNTED_FROM = COL_SUBSCRIPTIONS, COUNTED_TO = COL_ABANDONED };
 
 typedef struct {
@@ -39,6 +40,7 @@ typedef struct {
     bool ends_shown;            /* addresses */
     const char *user;           /* as it is shown */
     unsigned counts[COUNTED_TO + 1];
+    unsigned tls;               /* connections that are not decrypted, in the row that has no session */
 } session_row_t;
 
 static stat_tap_table_ui statistic;
@@ -140,6 +142,29 @@ count_wakeup(session_row_t *r, const oxc_wakeup_t *wakeup)
         add(r, COL_REFUSED, 1);
 }
 
+/* The row of what cannot be read. */
+static void
+count_tls(const packet_info *pinfo)
+{
+    session_row_t *r = (session_row_t *)oxc_rows_get(rows, sessions, NO_SESSION);
+    char text[80];
+
+    if (!r->shown) {
+        r->shown = true;
+        oxc_row_set_uint(&r->row, COL_SESSION, NO_SESSION);
+        oxc_row_set_text(&r->row, COL_CLIENT, "");
+        oxc_row_set_text(&r->row, COL_SERVER, "");
+        oxc_row_set_uint(&r->row, COL_FIRST, pinfo->num);
+        for (unsigned column = COUNTED_FROM; column <= COUNTED_TO; column++)
+            oxc_row_set_uint(&r->row, column, 0);
+        oxc_row_set_text(&r->row, COL_ENDED, "docs/keys.md says how to decrypt");
+    }
+    r->tls++;
+    snprintf(text, sizeof text, "%u TLS connection%s not decrypted", r->tls, r->tls == 1 ? "" : "s");
+    oxc_row_set_text(&r->row, COL_USER, text);
+    oxc_row_set_uint(&r->row, COL_LAST, pinfo->num);
+}
+
 static tap_packet_status
 sessions_packet(void *tapdata _U_, packet_info *pinfo, epan_dissect_t *edt _U_, const void *data, tap_flags_t flags _U_)
 {
@@ -147,6 +172,10 @@ sessions_packet(void *tapdata _U_, packet_info *pinfo, epan_dissect_t *edt _U_, 
     const oxc_session_t *session = event->session;
     session_row_t *r;
 
+    if (event->kind == OXC_TAP_TLS) {
+        count_tls(pinfo);
+        return TAP_PACKET_REDRAW;
+    }
     if (!session && event->kind == OXC_TAP_WAKEUP)
         session = oxc_wakeup_session(event->wakeup);
     r = row_of(session);

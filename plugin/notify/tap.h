@@ -8,6 +8,7 @@
 #define OXCNOTIF_TAP_H
 
 #include "notify/matcher.h"
+#include "session/event.h"
 
 typedef enum {
     OXC_TAP_SUBSCRIPTION,       /* object */
@@ -18,6 +19,7 @@ typedef enum {
     OXC_TAP_FETCH_REQUEST,      /* pdu; wakeup if it follows one up */
     OXC_TAP_FETCH_RESPONSE,     /* pdu; wakeup if it follows one up; notifications */
     OXC_TAP_CALL,               /* pdu: connect, disconnect, request of a wait, ... */
+    OXC_TAP_TLS,                /* tls: a connection that may be Exchange's and is not decrypted; no session */
     OXC_TAP_OTHER_LEG           /* pdu: a message that was seen on the other side of a proxy before; delay */
 } oxc_tap_kind_t;
 
@@ -31,6 +33,7 @@ typedef struct {
     const oxc_rop_t *rop;
     const char *folder;
     unsigned notifications;
+    const oxc_tls_note_t *tls;
     nstime_t delay;             /* that a proxy added */
     int change;
 } oxc_tap_t;

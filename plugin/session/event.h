@@ -9,6 +9,21 @@
 
 #include "session/rop_state.h"
 
+/* Why a TLS connection that is not decrypted may be Exchange's; stronger ones come first. */
+typedef enum {
+    OXC_TLS_SERVER_NAME = 1,    /* of the ClientHello */
+    OXC_TLS_CERTIFICATE,        /* of the server */
+    OXC_TLS_SERVER_ADDRESS,     /* of another connection that was recognized by its name, and a long poll */
+    OXC_TLS_LONG_POLLS          /* of whatever protocol */
+} oxc_tls_evidence_t;
+
+/* Lives as long as the file is open. */
+typedef struct {
+    oxc_tls_evidence_t evidence;
+    const char *name;           /* of the server; NULL if it is not known */
+    bool from_client;           /* the frame */
+} oxc_tls_note_t;
+
 /*
  * A transport knows how bytes arrive and which session they belong to, and nothing of notifications: it says here what
  * it has seen, and notify/listener.c hears it. Items that come of it are put into the tree that is given.
@@ -64,6 +79,9 @@ typedef struct {
     /* A RopNotify was read; folder is its folder as text. rop may be NULL on a later visit. */
     void (*notification)(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop,
                          const char *folder);
+
+    /* The first frame in which it is known that a TLS connection may be Exchange's and is not decrypted. */
+    void (*tls_undecrypted)(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const oxc_tls_note_t *note);
 
     /* A RopPending was read. rop may be NULL on a later visit. */
     void (*rop_pending)(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop);

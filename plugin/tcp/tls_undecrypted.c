@@ -33,31 +33,33 @@ is_record(tvbuff_t *tvb)
            tvb_get_uint8(tvb, 0) <= APPLICATION_DATA && tvb_get_uint8(tvb, 1) == 3;
 }
 
-static bool
-is_whole_application_data(tvbuff_t *tvb)
+bool
+oxc_tls_is_application_data(tvbuff_t *data)
 {
-    return is_record(tvb) && tvb_get_uint8(tvb, 0) == APPLICATION_DATA &&
-           tvb_bytes_exist(tvb, RECORD_HEADER, tvb_get_ntohs(tvb, 3));
+    return is_record(data) && tvb_get_uint8(data, 0) == APPLICATION_DATA &&
+           tvb_bytes_exist(data, RECORD_HEADER, tvb_get_ntohs(data, 3));
 }
 
 /* What was decrypted is a data source of the frame, as is a record that came in several segments. */
-static bool
-is_hidden(tvbuff_t *frame, packet_info *pinfo)
+bool
+oxc_tls_is_decrypted(const packet_info *pinfo)
+{
+    for (GSList *at = pinfo->data_src; at; at = at->next)
+        if (at != pinfo->data_src && !is_record(get_data_source_tvb((const struct data_source *)at->data)))
+            return true;        /* the first one is the frame itself */
+    return false;
+}
+
+bool
+oxc_tls_has_undecrypted(tvbuff_t *frame, packet_info *pinfo)
 {
     uint32_t seq;
     tvbuff_t *payload = oxc_tcp_payload(frame, pinfo, &seq);
-    bool found = payload && is_whole_application_data(payload);
+    bool found = payload && oxc_tls_is_application_data(payload);
 
-    for (GSList *at = pinfo->data_src; at; at = at->next) {
-        tvbuff_t *source = get_data_source_tvb((const struct data_source *)at->data);
-
-        if (at == pinfo->data_src)
-            continue;           /* the frame itself */
-        if (!is_record(source))
-            return false;
-        found = found || is_whole_application_data(source);
-    }
-    return found;
+    for (GSList *at = pinfo->data_src; at && !found; at = at->next)
+        found = at != pinfo->data_src && oxc_tls_is_application_data(get_data_source_tvb((const struct data_source *)at->data));
+    return found && !oxc_tls_is_decrypted(pinfo);
 }
 
 static bool *
@@ -81,7 +83,7 @@ hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(
     if (PINFO_FD_VISITED(pinfo))
         return p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, (uint32_t)proto) != NULL;
     if (!oxc_postdissector_expected() || !oxc_segment_has_layer(pinfo, proto_tls) || !is_ours(pinfo) ||
-        !is_hidden(frame, pinfo))
+        !oxc_tls_has_undecrypted(frame, pinfo))
         return false;
     said = said_of(pinfo);
     if (*said)

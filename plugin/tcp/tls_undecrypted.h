@@ -22,4 +22,13 @@
 void oxc_tls_show_undecrypted(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei,
                          bool (*is_ours)(packet_info *pinfo));
 
+/* Do the data begin with a whole record of application data? */
+bool oxc_tls_is_application_data(tvbuff_t *data);
+
+/* Has the frame a whole record of application data, and nothing that was decrypted? Behind the TLS dissector. */
+bool oxc_tls_has_undecrypted(tvbuff_t *frame, packet_info *pinfo);
+
+/* Has the frame anything that was decrypted? */
+bool oxc_tls_is_decrypted(const packet_info *pinfo);
+
 #endif /* OXCNOTIF_TLS_UNDECRYPTED_H */

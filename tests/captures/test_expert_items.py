@@ -166,6 +166,10 @@ TABLE: dict[str, dict[str, Frames]] = {
     },
     "lost_record_of_rpch": {"rpch.not_decrypted": (["request behind"], ["request before"])},
     "lost_record_of_mapihttp": {"mapihttp.not_decrypted": (["request behind"], ["request before"])},
+    "tls_without_keys": {
+        "oxcnotif.tls.undecrypted": (["data for outlook.office365.com"], ["data for www.example", "data for None"]),
+        "oxcnotif.tls.long_poll": (["end of wait 3"], ["end of wait 2", "data for None"]),
+    },
 }
 ROWS = [pytest.param(source, item, id=item, marks=pytest.mark.xdist_group(source))
         for source, items in TABLE.items() for item in items]

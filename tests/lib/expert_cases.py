@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import pathlib
 import socket
+import ssl
 import struct
 import uuid
 from collections.abc import Callable
@@ -18,6 +19,7 @@ import mapihttp as http
 import property_cases
 import rpc_streams as rpc
 import rpch_streams as wire
+import tls_traffic as tls
 import tshark
 import values
 
@@ -382,9 +384,32 @@ def lost_record_of_mapihttp() -> Built:
     return without("hermex-2-mapihttp-tls", 57), {"request before": 29, "request behind": 61}
 
 
+def tls_without_keys() -> Built:
+    """Connections in TLS 1.2: the first application data of each show that it is not decrypted. One of a name of Exchange,
+    one of another name; two without a name to another server, of which one has long polls."""
+    capture = tls.Capture()
+    frames = {}
+
+    def connect(time: float, name: str | None) -> tls.Connection:
+        connection = tls.Connection(capture, time, name, version=ssl.TLSVersion.TLSv1_2, server=tls.SERVER if name else b"\x0a\0\0\x03")
+        connection.send(0, bytes(500), time + 0.5)
+        frames[f"data for {name}"] = len(capture.frames)
+        connection.send(1, bytes(500), time + 0.6)
+        return connection
+
+    for time, name in enumerate(("outlook.office365.com", "www.example")):
+        connect(time, name)
+    connect(3, None)
+    polling = connect(4, None)
+    for number in range(3):
+        polling.long_poll(5 + 31 * number, 30)
+        frames[f"end of wait {number + 1}"] = len(capture.frames)
+    return capture.write("keyless.pcap"), frames
+
+
 BUILDERS: dict[str, Callable[[], Built]] = {
     build.__name__: build for build in (
         mapihttp_bodies, mapihttp_authentication, mapihttp_losses, mapihttp_rest, mapihttp_sessions, mapihttp_in_rtsp, mapihttp_followups,
         buffers,
         rop_buffers, streams, rop_cases, rpc_stubs, rpc_streams, rpc_polling, rpch_channels,
-        lost_record_of_rpch, lost_record_of_mapihttp)}
+        lost_record_of_rpch, lost_record_of_mapihttp, tls_without_keys)}

@@ -17,6 +17,7 @@ MAX_LINES = 600
 BELOW = {
     "session": set(),
     "tcp": {"session"},
+    "tls": {"session", "tcp"},
     "rop": {"session"},
     "payload": {"rop", "session"},
     "udp": {"session", "tcp"},
