@@ -8,6 +8,8 @@
 
 #include <epan/epan.h>
 
+#include "notify/tap.h"
+
 #define LONGEST_WAIT 330.0      /* seconds: a wait over HTTP lasts 300 (MS-OXCMAPIHTTP 3.2.5.5), a little late is fine */
 #define PENDING_MISSED 3        /* times X-PendingPeriod, of a server that keeps it */
 
@@ -20,9 +22,10 @@ static wmem_map_t *waits;       /* oxc_call_t -> abandoned_t */
 
 /*
  * Did the client go on without an answer? A newer wait of its session says so, unless the server refused that because the
- * earlier one was open (MS-OXCRPC 3.3.4.1). So does a session that goes on while the server sends no PENDING any more. Over
- * RPC a wait sends nothing meanwhile, and each other call of the session gives it five minutes more: its silence proves
- * nothing.
+ * earlier one was open (MS-OXCRPC 3.3.4.1), and so does a new session context in place of this one. So does a session that
+ * goes on while the server sends no PENDING any more. Over RPC a wait sends nothing meanwhile, and each other call of the
+ * session gives it five minutes more: its silence proves nothing. After a Disconnect nobody waits for an answer, but the
+ * silence before that counts.
  */
 bool
 oxc_wait_is_abandoned(const oxc_call_t *wait)
@@ -33,9 +36,9 @@ oxc_wait_is_abandoned(const oxc_call_t *wait)
 
     if (wait->response || wait->outcome || !session || session->sealed)
         return false;
-    if (wait->next_wait)
-        return wait->next_wait->outcome != OXC_OUTCOME_REJECTED;
-    if (nstime_is_zero(&wait->heard) || session->end == OXC_END_DISCONNECTED)
+    if (session->end == OXC_END_REPLACED || (wait->next_wait && wait->next_wait->outcome != OXC_OUTCOME_REJECTED))
+        return true;
+    if (nstime_is_zero(&wait->heard))
         return false;
     nstime_delta(&silent, &session->latest_call, &wait->heard);
     if (session->pending_period)
@@ -68,8 +71,9 @@ oxc_abandoned_wakeup(const oxc_call_t *wait)
     return &find(wait)->wakeup;
 }
 
-int
-oxc_abandoned_change(const oxc_call_t *wait)
+/* Has the last event changed whether the wait is abandoned? 1: it is now, -1: not any more, 0: as before. */
+static int
+change(const oxc_call_t *wait)
 {
     abandoned_t *found = wait ? (abandoned_t *)wmem_map_lookup(waits, wait) : NULL;
     bool is_now;
@@ -81,6 +85,24 @@ oxc_abandoned_change(const oxc_call_t *wait)
         return 0;
     find(wait)->told = is_now;
     return is_now ? 1 : -1;
+}
+
+void
+oxc_abandoned_tell(packet_info *pinfo, const oxc_session_t *session)
+{
+    const oxc_call_t *const of_session[] = { oxc_matcher_latest_wait(session), oxc_matcher_wait_before(session) };
+
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    for (size_t i = 0; i < G_N_ELEMENTS(of_session); i++) {
+        oxc_tap_t event = { .kind = OXC_TAP_ABANDONED, .session = session };
+
+        event.change = change(of_session[i]);
+        if (event.change == 0)
+            continue;
+        event.wakeup = oxc_abandoned_wakeup(of_session[i]);
+        oxc_tap_tell(pinfo, &event);
+    }
 }
 
 void

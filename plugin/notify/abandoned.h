@@ -22,10 +22,10 @@ bool oxc_wait_is_abandoned(const oxc_call_t *wait);
 const oxc_wakeup_t *oxc_abandoned_wakeup(const oxc_call_t *wait);
 
 /*
- * Has the last event changed whether the wait is abandoned? 1: it is now, -1: not any more, 0: as before. First visit
- * only; wait may be NULL.
+ * Tells statistics if the last event has changed whether a wait of the session is abandoned. First visit only; session may
+ * be NULL.
  */
-int oxc_abandoned_change(const oxc_call_t *wait);
+void oxc_abandoned_tell(packet_info *pinfo, const oxc_session_t *session);
 
 /* Registers what lives from file to file. */
 void oxc_abandoned_register(void);

@@ -10,6 +10,7 @@
 
 #include "notify/followup.h"
 #include "notify/latency.h"
+#include "notify/link_trust.h"
 #include "notify/polling.h"
 #include "notify/session_inference.h"
 #include "session/rop_state.h"
@@ -34,10 +35,6 @@ static nstime_t end_of_capture; /* of which the file is a part; zero if it is al
 static unsigned window_seconds = 60;
 static bool complete;        /* the first pass is over */
 static bool ended;           /* so is the last one */
-static unsigned fetches_answered; /* responses of fetches, and those of them whose request was not captured */
-static unsigned fetches_orphaned;
-static unsigned woken_twice; /* fetches after the end of a wait and a datagram, and those of them before which the */
-static unsigned push_last;   /* datagram came last */
 
 void
 oxc_matcher_set_window(unsigned seconds)
@@ -192,8 +189,6 @@ oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc_wakeup_method
     return wakeup;
 }
 
-#define SHARER_DOUBT 0.05 /* for each other session of a sealed association */
-
 /* Links whose time teaches how long follow-ups take. */
 #define LITTLE_DOUBT 90
 
@@ -209,52 +204,26 @@ learn(const oxc_attempt_t *attempt)
     oxc_latency_learn(nstime_to_sec(&took));
 }
 
-/*
- * While events are queued a server ends a wait at once (MS-OXCRPC 3.3.4.1). So if a wait of the session is still open
- * after the wake-up, the events are gone: either the server took them back, or the capture lacks the end of that wait,
- * which superseded this wake-up, or the call that fetched them. How much it lacks is known from answers without their
- * questions.
- */
-#define AT_ONCE 0.02    /* seconds */
-#define TAKEN_BACK 0.03 /* share of wake-ups whose events are gone before anybody fetches them */
-
-static uint8_t
-trust_with_open_wait(const oxc_wakeup_t *wakeup, const state_t *state, const oxc_pdu_t *fetch)
-{
-    const oxc_call_t *wait = state->wait;
-    nstime_t open_for;
-    double lost;
-
-    if (!wait || wait->response || !wait->request || fetches_orphaned == 0)
-        return wakeup->confidence;
-    nstime_delta(&open_for, &fetch->time,
-                 nstime_cmp(&wait->request->time, &wakeup->time) < 0 ? &wakeup->time : &wait->request->time);
-    if (nstime_to_sec(&open_for) < AT_ONCE)
-        return wakeup->confidence;
-    lost = (double)fetches_orphaned / fetches_answered;
-    return (uint8_t)(wakeup->confidence * TAKEN_BACK / (TAKEN_BACK + lost));
-}
-
-/*
- * A session with both a wait and a registration is woken in both ways at once. If the datagram is missing in a capture
- * that lacks packets, it may have superseded the end of the wait: as often as it comes last elsewhere.
- */
-static double
-share_without_datagram(const oxc_wakeup_t *wakeup, const state_t *state)
-{
-    if (wakeup->method != OXC_WAKEUP_ASYNC_WAIT || !state->pushes || state->last_push || fetches_orphaned == 0 ||
-        woken_twice == 0)
-        return 1.0;
-    return 1.0 - (double)push_last / woken_twice;
-}
-
 static void
 count_order(const state_t *state)
 {
     if (!state->wait_ended || !state->last_push || state->last_push->repeats)
         return;
-    woken_twice++;
-    push_last += state->open == state->last_push;
+    oxc_trust_woken_twice(state->open == state->last_push);
+}
+
+/* A wait that was refused leaves the one before it as it is: that is the one which the next wait comes after. */
+static void
+follow_wait(state_t *state, oxc_call_t *wait)
+{
+    if (state->wait == wait)
+        return;
+    if (state->wait && state->wait->outcome == OXC_OUTCOME_REJECTED && state->wait_before)
+        state->wait = state->wait_before;
+    if (state->wait)
+        state->wait->next_wait = wait;
+    state->wait_before = state->wait;
+    state->wait = wait;
 }
 
 void
@@ -266,13 +235,8 @@ oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request)
         return;
     if (!session && request->call->channel)
         session = oxc_channel_session(request->call->channel);
-    if (!session)
-        return;
-    if (state_of(session)->wait && state_of(session)->wait != request->call) {
-        state_of(session)->wait->next_wait = request->call;
-        state_of(session)->wait_before = state_of(session)->wait;
-    }
-    state_of(session)->wait = request->call;
+    if (session)
+        follow_wait(state_of(session), request->call);
 }
 
 const oxc_call_t *
@@ -287,14 +251,6 @@ oxc_matcher_wait_before(const oxc_session_t *session)
     return session && session->notify ? session->notify->wait_before : NULL;
 }
 
-/* In a sealed association the fetch may be another session's. */
-static uint8_t
-trust_among_sharers(uint8_t confidence, const oxc_session_t *session)
-{
-    return session->sealed && session->sharers > 1 ? (uint8_t)(confidence * (1 - SHARER_DOUBT * (session->sharers - 1)))
-                                                   : confidence;
-}
-
 static void
 add_attempt(oxc_wakeup_t *wakeup, const oxc_pdu_t *request, uint8_t trust)
 {
@@ -307,7 +263,6 @@ find_wakeup(state_t *state, const oxc_pdu_t *pdu, uint8_t *trust)
 {
     oxc_wakeup_t *wakeup = state->open, *guessed;
     uint8_t confidence;
-    double doubt = wakeup ? share_without_datagram(wakeup, state) : 1.0;
 
     guessed = oxc_inference_fetch(pdu, &confidence);
     if (guessed && (!wakeup || guessed->frame > wakeup->frame || !within_window(&wakeup->time, &pdu->time))) {
@@ -324,9 +279,7 @@ find_wakeup(state_t *state, const oxc_pdu_t *pdu, uint8_t *trust)
             wakeup->late_fetch = pdu;
         return NULL;
     }
-    *trust = wakeup->session ? (uint8_t)(doubt * trust_among_sharers(trust_with_open_wait(wakeup, state, pdu),
-                                                                     wakeup->session))
-                             : wakeup->confidence;
+    *trust = wakeup->session ? oxc_trust(wakeup, pdu, state->wait, state->pushes && !state->last_push) : wakeup->confidence;
     return wakeup;
 }
 
@@ -358,7 +311,7 @@ fetch_decided(const oxc_call_t *call)
     if (call->failure)
         oxc_followup_failure(attempt);
     else
-        oxc_followup_answer(attempt, oxc_pdu_notifications(call->response), fetches_orphaned > 0);
+        oxc_followup_answer(attempt, oxc_pdu_notifications(call->response), oxc_trust_packets_lost());
     learn(attempt);
 }
 
@@ -407,6 +360,8 @@ oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_sessi
         wakeup->undecided = true; /* the call is not known, or it is another one's, too */
     } else if (open && open->frame > frame && open->frame < call->frame) {
         close_wakeup(wakeup, open);
+    } else if (!within_window(when, &call->time)) {
+        wakeup->late_fetch = call;
     } else if (call->call->response) {
         add_attempt(wakeup, call, confidence);
         fetch_decided(call->call);
@@ -462,10 +417,8 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
     note_time(pinfo);
     if (pdu->call->failure)
         return;
-    if (pdu->is_response) {
-        fetches_answered++;
-        fetches_orphaned += pdu->call->request == NULL;
-    }
+    if (pdu->is_response)
+        oxc_trust_answer(pdu);
     if (!pdu->call->session)
         return;
     if (!pdu->is_response) {
@@ -577,7 +530,6 @@ matcher_forget(void)
     nstime_set_zero(&latest);
     late = wmem_list_new(wmem_file_scope());
     complete = ended = false;
-    fetches_answered = fetches_orphaned = woken_twice = push_last = 0;
 }
 
 /* Windows are measured by the capture, of which a frame without an event is a part, too. */
@@ -596,5 +548,6 @@ oxc_matcher_register(void)
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_polling_register();
+    oxc_trust_register();
     register_init_routine(matcher_forget);
 }

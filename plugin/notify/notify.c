@@ -170,25 +170,6 @@ show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wake
     }
 }
 
-/* Whether a wait of the session is abandoned may have changed with this frame. */
-static void
-tell_abandoned(packet_info *pinfo, const oxc_session_t *session)
-{
-    const oxc_call_t *const waits[] = { oxc_matcher_latest_wait(session), oxc_matcher_wait_before(session) };
-
-    if (PINFO_FD_VISITED(pinfo))
-        return;
-    for (size_t i = 0; i < G_N_ELEMENTS(waits); i++) {
-        oxc_tap_t event = { .kind = OXC_TAP_ABANDONED, .session = session };
-
-        event.change = oxc_abandoned_change(waits[i]);
-        if (event.change == 0)
-            continue;
-        event.wakeup = oxc_abandoned_wakeup(waits[i]);
-        oxc_tap_tell(pinfo, &event);
-    }
-}
-
 static const char *
 wakeup_summary(packet_info *pinfo, unsigned method, unsigned outcome)
 {
@@ -251,7 +232,7 @@ show_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_wakeu
     show_outcome(tvb, pinfo, item, wakeup);
     show_in_column(pinfo, wakeup);
     oxc_tap_tell(pinfo, &event);
-    tell_abandoned(pinfo, wakeup->session);
+    oxc_abandoned_tell(pinfo, wakeup->session);
 }
 
 void
@@ -346,7 +327,10 @@ oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_
                                "Devices that drop idle connections without a word cause this",
                                wait->next_wait->request->frame);
     else
-        oxc_explain(tvb, pinfo, item, &ei_abandoned, "%s", "The session went on while the server sent nothing more");
+        oxc_explain(tvb, pinfo, item, &ei_abandoned, "%s",
+                    wait->session->end == OXC_END_REPLACED
+                        ? "No answer and no end of the connection was seen; the client connected again"
+                        : "The session went on while the server sent nothing more");
 }
 
 /* ---- fetches ---- */
@@ -430,7 +414,7 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
             oxc_explain(tvb, pinfo, item, &ei_empty, "%s", "Another call had fetched them, or there were none");
     }
     oxc_tap_tell(pinfo, &event);
-    tell_abandoned(pinfo, pdu->call->session);
+    oxc_abandoned_tell(pinfo, pdu->call->session);
 }
 
 void
@@ -451,7 +435,7 @@ oxc_notify_call(packet_info *pinfo, const oxc_pdu_t *pdu)
     if (pdu->call->kind == OXC_CALL_WAIT && !pdu->is_response)
         oxc_matcher_wait(pinfo, pdu);
     oxc_tap_tell(pinfo, &event);
-    tell_abandoned(pinfo, pdu->call->session);
+    oxc_abandoned_tell(pinfo, pdu->call->session);
 }
 
 /* ---- legs ---- */

@@ -132,6 +132,18 @@ room_left(const oxc_pdu_t *response)
     return most > before + response->rop_bytes ? (uint32_t)(most - before - response->rop_bytes) : 0;
 }
 
+/*
+ * Is more waiting than the answer has room for? Servers that end every answer with RopNotify like this say nothing with
+ * it unless there is no room left; of the others it means just that (MS-OXCNOTIF 3.1.5.7), whatever size comes next.
+ */
+static bool
+is_full(packet_info *pinfo, const oxc_pdu_t *response)
+{
+    const server_t *server = server_of(pinfo);
+
+    return room_left(response) < response->largest_notification || 2 * server->pending < server->answers;
+}
+
 /* Is it the session's own, as far as its answers show? A server that does so ends all that have RopNotify like this. */
 static bool
 learn_own(packet_info *pinfo, const oxc_pdu_t *response, uint16_t index)
@@ -166,10 +178,10 @@ oxc_index_meaning(packet_info *pinfo, const oxc_pdu_t *response, uint16_t index,
         is_own = learn_own(pinfo, response, index);
     else
         is_own = named == own;
-    if (named || (own && own->index_known))
-        server_of(pinfo)->pending += is_own && with_notifications;
+    if (own && (!own->inference || named || own->index_known))
+        server_of(pinfo)->pending += with_notifications;
     if (is_own)
-        return room_left(response) < response->largest_notification ? OXC_INDEX_OWN_FULL : OXC_INDEX_OWN;
+        return is_full(pinfo, response) ? OXC_INDEX_OWN_FULL : OXC_INDEX_OWN;
     *linked = named;
     return named ? OXC_INDEX_LINKED : OXC_INDEX_UNKNOWN;
 }
@@ -179,7 +191,7 @@ oxc_index_answer(packet_info *pinfo, const oxc_pdu_t *response)
 {
     const oxc_call_t *call = response->call;
 
-    if (PINFO_FD_VISITED(pinfo) || call->failure || !call->request || !call->session || !call->session->inference)
+    if (PINFO_FD_VISITED(pinfo) || call->failure || !call->request || !call->session)
         return;
     if (oxc_pdu_notifications(response) > 0)
         server_of(pinfo)->answers++;

@@ -7,6 +7,7 @@
 #include "notify/session_item.h"
 
 #include "foreign_text.h"
+#include "notify/abandoned.h"
 #include "notify/names.h"
 #include "notify/notify.h"
 #include "oxcnotif_item.h"
@@ -33,12 +34,14 @@ show_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_
             "The server does not know the session any more: %u subscriptions and %u tables are gone, and "
             "nothing is notified until the client has connected and subscribed again",
             session->lost_subscriptions, session->lost_tables);
-    if (session->replaces && session->replaces->ended_in == pinfo->num)
+    if (session->replaces && session->replaces->ended_in == pinfo->num) {
+        oxc_abandoned_tell(pinfo, session->replaces);
         oxc_explain_in(
             tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Session replaced by a new one"), &ei_session_replaced,
             "The client connected again: %u subscriptions and %u tables of session %u are gone and must be made "
             "again (MS-OXCMAPIHTTP 3.2.5.6)",
             session->replaces->lost_subscriptions, session->replaces->lost_tables, session->replaces->number);
+    }
 }
 
 void
