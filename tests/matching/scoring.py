@@ -13,13 +13,14 @@ import dataclasses
 import json
 
 METHODS = {1: "UDP datagram", 2: "EcDoAsyncWaitEx", 3: "NotificationWait", 4: "RopPending"}
-PENDING, CUT_OFF = 1, 4
+PENDING, CUT_OFF, ABANDONED = 1, 4, 5
 
 # What the report asks tshark for, and what it calls it.
 FIELDS = {
     "method": "oxcnotif.wakeup.method", "outcome": "oxcnotif.wakeup.outcome", "followup": "oxcnotif.followup_in",
     "time": "oxcnotif.followup_time", "superseded": "oxcnotif.superseded_in", "wakeup": "oxcnotif.wakeup_in",
     "match": "oxcnotif.match", "confidence": "oxcnotif.match.confidence", "session": "oxcnotif.session",
+    "closer": "oxcnotif.wakeup.closed_by",
 }
 
 # Confidence is looked at in these steps, in per cent; a step ends where the next one begins.
@@ -68,6 +69,8 @@ class Score:
     kinds: collections.Counter = dataclasses.field(default_factory=collections.Counter)     # (oxcnotif.match, right)
     outcomes: int = 0           # wake-ups and ends of waits that the capture has
     wrong_outcomes: int = 0     # of those, not shown, or shown as something else
+    wrong_closers: int = 0      # ends of waits that were cut off, shown as somebody else's doing
+    cut_off: int = 0            # of those, all
     strange: int = 0            # wake-ups shown that are none
     one_way: int = 0            # a link that stands on one of its frames only
     wrong_times: int = 0        # a right link with a wrong oxcnotif.followup_time
@@ -186,9 +189,15 @@ def _outcomes(score, shown, truth):
             places.append(wakeup["request"])
         places = [place for place in places if place is not None]
         known.update(places)
-        if wakeup["frame"] is None or None in wakeup["frames"]:
+        if wakeup["frame"] is None or None in wakeup["frames"] or not wakeup.get("certain", True):
             continue
         score.outcomes += 1
+        if "closer" in wakeup:
+            score.cut_off += 1
+            if any(closer != wakeup["closer"] for closer in integers(shown.get(wakeup["frame"], {"closer": []})["closer"]) or [0]):
+                score.wrong_closers += 1
+                score.note(f"frame {wakeup['frame']} was closed by {wakeup['closer']}; "
+                           f"shown: {shown.get(wakeup['frame'], {}).get('closer')}")
         said = [pair for place in places if place in shown
                 for pair in zip(integers(shown[place]["method"]), integers(shown[place]["outcome"]))]
         if (wakeup["method"], wakeup["outcome"]) not in said:
@@ -211,7 +220,8 @@ def _sessions(score, shown, wakeups, requests):
 
 # What must hold: condition -> (least precision, least recall or None when it is only stated).
 # Conditions that hide nothing: everything must be right.
-WHOLE = ("complete", "auth", "failed", "addresses", "own", "copies", "busy", "field", "vanish")
+WHOLE = ("complete", "auth", "failed", "addresses", "own", "copies", "routed", "busy", "chains", "cuts", "vanish", "delegates", "shared",
+         "proxy", "proxy+cuts", "field")
 REQUIRED = {**dict.fromkeys(WHOLE, (1.0, 1.0)), "loss": (0.995, 0.98)}
 WITHOUT_KEYS = (0.95, None)
 
@@ -230,7 +240,7 @@ def verdict(condition: str, score: Score) -> list[str]:
         for method, count in score.links.items():
             if count.followed and (count.precision != 1.0 or count.recall != 1.0):
                 problems.append(f"{condition}: {METHODS.get(method, method)}: precision {count.precision}, recall {count.recall}")
-        for name in (*(["wrong_outcomes"] if condition != "vanish" else []), "strange", "wrong_times", "torn"):
+        for name in ("wrong_outcomes", "wrong_closers", "strange", "wrong_times", "torn"):
             if getattr(score, name):
                 problems.append(f"{condition}: {name} = {getattr(score, name)}")
         if (score.superseded.precision, score.superseded.recall) != (1.0, 1.0):
@@ -266,9 +276,10 @@ def markdown(scores: dict[str, Score]) -> str:
             if links:
                 span = f"{step}" if following in (None, step + 1) else f"{step}–{following - 1}"
                 lines.append(f"| {condition} | {span} % | {links} | {confidence / links:.1f} % | {100 * right / links:.1f} % |")
-    lines += ["", "| condition | sessions | frames | superseded: precision | recall | ends of waits shown wrong | no wake-ups shown as such "
-                  "| sessions torn or joined |", "|---|--:|--:|--:|--:|--:|--:|--:|"]
+    lines += ["", "| condition | sessions | frames | superseded: precision | recall | ends of waits shown wrong | closers shown wrong "
+                  "| no wake-ups shown as such | sessions torn or joined |", "|---|--:|--:|--:|--:|--:|--:|--:|--:|"]
     for condition, score in scores.items():
         lines.append(f"| {condition} | {score.sessions} | {score.frames} | {_share(score.superseded.precision)} | "
-                     f"{_share(score.superseded.recall)} | {score.wrong_outcomes} of {score.outcomes} | {score.strange} | {score.torn} |")
+                     f"{_share(score.superseded.recall)} | {score.wrong_outcomes} of {score.outcomes} | "
+                     f"{score.wrong_closers} of {score.cut_off} | {score.strange} | {score.torn} |")
     return "\n".join(lines) + "\n"

@@ -160,3 +160,17 @@ def test_sealed_calls_show_no_stub(small):
     handles = [bytes.fromhex(session["cxh"].replace("-", ""))[8:] for session in told["session"]]
     whole = file.read_bytes()
     assert not any(handle in whole for handle in handles)
+
+
+def test_conditions_of_the_field_happen(tmp_path):
+    """Cut off by each side and by the device between, abandoned, in mailboxes of others, by two clients at one address."""
+    generate(tmp_path, "--sessions", 60, "--seed", 1, "--condition", "field")
+    told = truth(tmp_path / "field.truth.jsonl")
+    assert {w["closer"] for w in told["wakeup"] if w["outcome"] == 4} == {1, 2, 3}
+    assert {w["method"] for w in told["wakeup"] if w["outcome"] == 5} == {2, 3}
+    assert any(w["attempts"] for w in told["wakeup"] if w["fate"] == "followed")
+    processes = collections.defaultdict(set)
+    for session in told["session"]:
+        processes[session["client"]].add(session["process"])
+    assert max(len(numbers) for numbers in processes.values()) == 2
+    assert len({session["process"] for session in told["session"]}) > len(processes)

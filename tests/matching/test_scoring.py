@@ -38,6 +38,8 @@ def perfect(truth):
         at = row(wakeup["frame"])
         at["method"].append(str(wakeup["method"]))
         at["outcome"].append(str(wakeup["outcome"]))
+        if "closer" in wakeup:
+            at["closer"].append(str(wakeup["closer"]))
         if wakeup["method"] != 4:
             at["session"].append(str(1000 + wakeup["session"]))
         if wakeup["fate"] == "followed" and wakeup["visible"]:
@@ -126,3 +128,11 @@ def test_an_invented_wakeup_and_a_wrong_outcome_are_seen(truths):
 def test_a_plugin_that_shows_nothing_fails(truths):
     for condition in ("complete", "loss", "start"):
         assert score(condition, truths["complete"], [])[1]
+
+
+def test_a_wrong_closer_is_seen(truths):
+    rows = perfect(truths["complete"])
+    row = next(row for row in rows if row["closer"])
+    row["closer"] = ["3"]
+    result, problems = score("complete", truths["complete"], rows)
+    assert result.wrong_closers == 1 and result.cut_off > 1 and any("closers" in problem for problem in problems)

@@ -3,10 +3,10 @@
 
 import dataclasses
 
-from .kernel import Lock, Lost
+from .kernel import Event, Lock, Lost
 from .mailbox import Batch, Mailbox
 from .network import C2S, FIN, Message, RST, S2C
-from .server import Context, POLLS_MAX
+from .server import Context, POLLS_MAX, WAIT_LIMIT
 
 
 NOTIFY = 0x2A       # RopId of RopNotify
@@ -37,6 +37,7 @@ class Habits:
     legs: int = 0               # responses with 401 before the first answer on a connection
     failed: float = 0.0         # an attempt to fetch is refused, or its connection is reset, and repeated
     busy: float = 0.0           # calls with full answers go on between the wake-up and the fetch
+    chains: float = 0.0         # ... or a FastTransfer download does, or one is under way when the event happens
     vanish: float = 0.0         # a device in between forgets the connection of a wait
 
 
@@ -45,6 +46,7 @@ class Session:
 
     waits = False       # the wake-up is the end of a call that this client keeps outstanding
     polls = False       # until the first datagram
+    keeps_keys = False  # a new connect says which session it replaces
 
     def __init__(self, owner, slot, old=None):
         """old: the session this one replaces after a reconnect."""
@@ -54,8 +56,12 @@ class Session:
         self.mailbox = Mailbox(rng, slot['user'], rng.random() < 0.7, rng.random() < 0.3)
         self.record = self.world.truth.session(**self.facts())
         self.context = Context(self.sim, owner.server, self.world.truth, self.record, self.mailbox, self.habits, rng)
+        self.context.told = self.tell_delegates
         self.lock = Lock(self.sim)
         self.alive = True
+        self.listening = False
+        self.chain = None       # a download under way
+        slot['session'] = self
         self.hung = 0.0         # does nothing before
         self.heard = False      # a datagram has come
         self.limit = slot['limit']      # bytes it has room for in a response
@@ -74,7 +80,11 @@ class Session:
             for batch in self.mailbox.opening():
                 yield from self.call(batch)
                 yield self.rng.uniform(0.001, 0.05)
+            if 'watches' in self.slot:
+                for batch in self.mailbox.opening_other(self.slot['watches']['user']):
+                    yield from self.call(batch)
             yield from self.listen()
+            self.listening = True
         except Lost:
             self.lost()
             return
@@ -100,6 +110,7 @@ class Session:
         yield self.lock.acquire()
         if self.alive:
             self.alive = False
+            self.record.latest_call = self.sim.now
             try:
                 yield from self.disconnect()
             finally:
@@ -113,9 +124,18 @@ class Session:
     def replace(self):
         """Connect anew: a session of its own, with everything subscribed again."""
         self.lost()
+        self.record.replaced = self.keeps_keys
         new = type(self)(self.owner, self.slot, self)
         self.owner.sessions[self.owner.sessions.index(self)] = new
         self.sim.spawn(new.run(self.sim.now + self.rng.uniform(0.2, 3.0)))
+
+    def tell_delegates(self):
+        """Something happened in this mailbox: those who have it open, too, are woken at the same time."""
+        for slot in self.slot.get('delegates', ()):
+            other = slot.get('session')
+            if other is not None and other.alive and other.listening:
+                self.sim.at(self.sim.now + self.rng.choice((0.0, self.rng.uniform(0, 0.003))), other.context.happen_if_alive,
+                            other.mailbox.happening_to_other())
 
     def listen(self):
         """Register for a wake-up, after the subscriptions; by default there is nothing to do."""
@@ -178,8 +198,19 @@ class Session:
             for _ in range(rng.randrange(1, 6)):
                 if self.alive:
                     yield from self.call(self.mailbox.something(self.limit), full=True)
+        if self.chain is not None and rng.random() < 0.7:
+            yield self.chain
+        elif habits.chains and rng.random() < habits.chains:
+            yield from self.download()
         if self.alive:
             yield from self.call(self.mailbox.something(self.limit) if rng.random() < habits.mixed else self.nothing())
+
+    def download(self):
+        """A FastTransfer chain: what comes meanwhile finds no room in its answers."""
+        for batch in self.mailbox.chain(self.limit):
+            if self.alive:
+                yield from self.call(batch, full=True)
+                yield self.rng.uniform(0.0002, 0.01)
 
     def nothing(self):
         """The ROPs of a fetch that asks for nothing else."""
@@ -200,7 +231,15 @@ class Session:
             yield self.rng.expovariate(1 / self.habits.work)
             if self.hung > self.sim.now:
                 yield self.hung - self.sim.now
-            if self.alive:
+            if self.alive and self.habits.chains and self.rng.random() < self.habits.chains:
+                self.chain = self.sim.spawn(self.download())
+                if self.rng.random() < 0.5:
+                    self.sim.at(self.sim.now + 0.004, self.context.happen_if_alive, self.mailbox.happening())
+                try:
+                    yield self.chain
+                finally:
+                    self.chain = None
+            elif self.alive:
                 yield from self.call(self.mailbox.something(self.limit))
 
     def poll(self):
@@ -233,6 +272,11 @@ class Session:
                 return
             yield self.rng.uniform(0.0005, 0.02)
 
+    def patience(self, request):
+        """Seconds until the client gives up a wait of which it hears nothing more."""
+        longest = self.rng.choice((30.0, 120.0, 300.0, 300.0, 300.0)) + self.rng.uniform(1, 20)
+        return max(0.0, longest - (self.sim.now - request.time))
+
     def gives_up(self):
         """After a wait was cut: is the whole session made anew?"""
         return self.rng.random() < self.habits.reconnect
@@ -247,23 +291,32 @@ class Session:
     def watched(self, connection, event):
         """The outstanding wait ends with its connection; some connections are cut while it is outstanding."""
         def gone(message):
-            self.context.forget(event)
+            # A server that learns of it gives the wait up; with a device that says nothing, some only refuse others meanwhile.
+            if message is None and self.owner.server.strict and self.context.waiting is event:
+                self.context.waiting = unheard = Event(self.sim)
+                self.sim.at(event_began + WAIT_LIMIT, self.context.forget, unheard)
+            else:
+                self.context.forget(event)
             event.fail(Lost(message))
 
+        event_began = self.sim.now
         connection.on_close.append(gone)
         if self.habits.vanish and self.rng.random() < self.habits.vanish:
             self.sim.at(self.sim.now + self.rng.choice((40.0, 90.0)), self._vanish, connection, event)
         elif self.rng.random() < self.habits.cut:
             after = self.rng.choice((60.0, 120.0, self.rng.uniform(5, 250)))
-            way, flags = self.rng.choice(((C2S, RST), (S2C, RST), (S2C, FIN)))
-            self.sim.at(self.sim.now + after, self._cut, connection, event, way, flags)
+            self.sim.at(self.sim.now + after, self._cut, connection, event, self.rng.randrange(8), self.rng.random())
         return gone
 
     @staticmethod
-    def _cut(connection, event, way, flags):
-        if not event.done:
-            connection.cut(way, flags, Message())
-
+    def _cut(connection, event, how, chance):
+        if event.done:
+            return
+        if connection.has_legs and how >= 4:
+            connection.cut_by_device(RST if how & 1 else FIN, Message(), how & 2)
+        else:
+            way, flags = ((C2S, RST), (S2C, RST), (S2C, FIN), (C2S, FIN))[how & 3]
+            connection.cut(way, flags, Message(), refused=chance < 0.3)
 
     @staticmethod
     def _vanish(connection, event):

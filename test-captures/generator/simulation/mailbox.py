@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """A mailbox as one session sees it: its server objects, what a client asks of them, what happens in it."""
 
+import struct
+
 import rops
 
 UNUSED = 0xFFFFFFFF
 RELEASE = 1             # RopId of RopRelease
+BODY = 0x10090102       # PidTagRtfCompressed
 INBOX = 4               # position in FolderIds, [MS-OXCSTOR] 2.2.1.1.3
 WORDS = ('Minutes', 'Offer', 'Re: Offer', 'Lunch', 'Fwd: Minutes of Monday', 'Invoice 4711', 'Holidays')
 
@@ -46,6 +49,7 @@ class Mailbox:
         self.hierarchy = self._handle() if hierarchy_table else None
         self.store = self._handle()
         self.folder = self._handle()
+        self.other = None       # handle of the subscription in another user's mailbox
 
     def _handle(self):
         self.last_handle += 1
@@ -79,6 +83,39 @@ class Mailbox:
         yield Batch([rops.register_request(0, 0, 2, 0x01FE), rops.register_request(0, 1, 3, 0x001E, self.fid())],
                     [rops.register_response(2), rops.register_response(3)],
                     [self.logon, self.inbox, UNUSED, UNUSED], [self.logon, self.inbox, self.store, self.folder])
+
+    def opening_other(self, user):
+        """A delegate opens the mailbox of somebody else in the same session: LogonId 1, the same ids inside."""
+        logon = self._handle()
+        yield Batch([rops.logon_request(1, 0, f'/o=Lab/ou=Exchange Administrative Group/cn=Recipients/cn={user}')],
+                    [rops.logon_response(0, self.first, self.rng.randbytes(16))], [UNUSED], [logon])
+        self.other = self._handle()
+        yield Batch([rops.register_request(1, 0, 1, 0x01FE)], [rops.register_response(1)], [logon, UNUSED], [logon, self.other])
+
+    def happening_to_other(self):
+        """New mail in the mailbox that a delegate has open."""
+        self.message += 1
+        return [rops.new_mail(self.other, 1, self.fid(), rops.eid(self.message), 0, True, 'IPM.Note')]
+
+    def chain(self, limit):
+        """A FastTransfer download in answers that are full, [MS-OXCFXICS] 3.1.5.2."""
+        source, parts = self._handle(), self.rng.randrange(2, 5)
+        begin = rops.Rop(0x4D).add('LogonId', 'B', 0).add('InputHandleIndex', 'B', 0).add('OutputHandleIndex', 'B', 1)
+        begin.add('Level', 'B', 0).add('CopyFlags', 'I', 0).add('SendOptions', 'B', 0).add('PropertyTagCount', 'H', 0)
+        begun = rops.Rop(0x4D).add('OutputHandleIndex', 'B', 1).add('ReturnValue', 'I', 0)
+        room = limit - 8 - 2 - 15 - 4
+        content = struct.pack('<II', BODY, room * parts - 8) + bytes(range(256)) * (room * parts // 256 + 1)
+        for part in range(parts):
+            data = content[part * room:(part + 1) * room]
+            ask = rops.Rop(0x4E).add('LogonId', 'B', 0).add('InputHandleIndex', 'B', 0).add('BufferSize', 'H', 0xBABE)
+            ask.add('MaximumBufferSize', 'H', room)
+            got = rops.Rop(0x4E).add('InputHandleIndex', 'B', 0).add('ReturnValue', 'I', 0)
+            got.add('TransferStatus', 'H', 3 if part == parts - 1 else 1).add('InProgressCount', 'H', part)
+            got.add('TotalStepCount', 'H', parts).add('Reserved', 'B', 0).add('TransferBufferSize', 'H', len(data))
+            got.add('TransferBuffer', 'bytes', data)
+            if part == 0:
+                yield Batch([begin], [begun], [self.inbox, UNUSED], [self.inbox, source])
+            yield Batch([ask], [got], [source])
 
     def _row(self, number=None):
         number = self.rng.randrange(0x10000) if number is None else number

@@ -11,7 +11,7 @@ from .client import Owner, Session
 from .kernel import Lost
 from .network import C2S, Connection, FIN, Message, RST, S2C
 from .server import POLLS_MAX
-from .truth import ABANDONED, CUT_OFF, NOTIFICATION_WAIT, PENDING, REJECTED, TIMEOUT
+from .truth import CUT_OFF, NOTIFICATION_WAIT, PENDING, REJECTED, TIMEOUT
 
 PORT = 80
 EMPTY_AUX = struct.pack('<I', 0)
@@ -58,6 +58,7 @@ class HttpSession(Session):
     """One session context; its cookies are the only thing that ties its requests together."""
 
     waits = True
+    keeps_keys = True
 
     def __init__(self, owner, slot, old=None):
         self.request_guid = guid(owner.rng)
@@ -188,7 +189,7 @@ class HttpSession(Session):
         kind, truth = 'NotificationWait', self.world.truth
         connection = yield from self.owner.connection()
         data, counter = self.request(kind, struct.pack('<I', 0) + EMPTY_AUX, sequence=False)
-        request = Message()
+        request = truth.wait(self.record)
         yield from self.authenticated(connection, data)
         yield connection.send(C2S, data, request)
         event = self.context.wait()
@@ -223,9 +224,10 @@ class HttpSession(Session):
             if lost.args[0] is not None and (message is None or message.time is None):
                 truth.wakeup(self.record, NOTIFICATION_WAIT, CUT_OFF, lost.args[0], request)
             elif self.habits.vanish and message is None:
-                # The client gives the wait up when it has waited for longer than the server would.
-                yield max(0.0, 300.0 + self.rng.uniform(1, 20) - (self.sim.now - request.time))
-                truth.wakeup(self.record, NOTIFICATION_WAIT, ABANDONED, request, request)
+                period = self.owner.server.pending_period / 1000
+                truth.vanished(self.record, NOTIFICATION_WAIT, request,
+                               self.sim.now - (self.sim.now - request.time) % period, period)
+                yield self.patience(request)
             raise
         if gone in connection.on_close:
             connection.on_close.remove(gone)

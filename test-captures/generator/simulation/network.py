@@ -10,6 +10,8 @@ import struct
 from .kernel import Event, Lost
 
 C2S, S2C = 0, 1
+FRONT, BACK = 0, 1      # of a device whose both sides are captured
+CLIENT, SERVER, DEVICE = 1, 2, 3    # oxcnotif.wakeup.closed_by
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
 SERVER_SIDE = 40e-6     # from the place of the capture to a server, seconds
 SERIAL = 13e-6          # a full segment on a gigabit link
@@ -35,6 +37,7 @@ class Host:
         self.mac = b'\x02\x00' + struct.pack('>I', station)
         self.identification = station & 0xFFFF
         self.ports = {}
+        self.next_push = 0      # UDP port for datagrams; 0 before the first one
 
     def port(self, server):
         """A client port not used before towards this server."""
@@ -50,12 +53,13 @@ class Host:
 class Message:
     """Something sent whose frames matter. whole: called once the last segment has passed the capture."""
 
-    __slots__ = ('frames', 'time', 'whole')
+    __slots__ = ('frames', 'time', 'whole', 'closer')
 
     def __init__(self, whole=None):
         self.frames = []
         self.time = None
         self.whole = whole
+        self.closer = None      # who ended a connection with it: CLIENT, SERVER or DEVICE
 
     @property
     def frame(self):
@@ -128,7 +132,8 @@ class Connection:
         """delay: from the client to the place of the capture, seconds."""
         self.network, self.sim = network, network.sim
         self.hosts = (client, server)
-        self.ports = (client.port(server), server_port)
+        device = network.legs.host if network.legs is not None and server_port == HTTP else None
+        self.ports = (client.port(device or server), server_port)
         self.pairs = tuple(struct.pack('>HH', self.ports[way], self.ports[1 - way]) for way in (C2S, S2C))
         self.next = [rng.getrandbits(32), rng.getrandbits(32)]
         self.free = [0.0, 0.0]          # when the sender's line is free again
@@ -144,7 +149,8 @@ class Connection:
     def _delay(self, way):
         return self.far if way == C2S else SERVER_SIDE
 
-    def _put(self, way, flags, payload=b'', options=b''):
+    def _put(self, way, flags, payload=b'', options=b'', only=None):
+        """The number of the frame; only: of the leg in front of the device in between, or of the one behind it."""
         other = 1 - way
         source, target = self.hosts[way], self.hosts[other]
         acknowledged = self.next[other] if flags & ACK else 0
@@ -152,24 +158,36 @@ class Connection:
         segment = (rest, options + payload)
         self.next[way] = (self.next[way] + len(payload) + (1 if flags & (SYN | FIN) else 0)) & 0xFFFFFFFF
         self.unacknowledged[other] = 0
-        legs = self.network.legs
-        if legs is None or self.ports[1] != HTTP or len(source.packed) != 4:
-            return self._write(0, source, target, self.pairs[way], *segment)
-        near, far = (struct.pack('>HH', *((port, HTTP) if way == C2S else (HTTP, port)))
-                     for port in (self.ports[0], legs.port(self.hosts[0], self.ports[0])))
-        if way == C2S:
-            number = self._write(0, source, legs.host, near, *segment)
-            self._write(Legs.APART, legs.host, target, far, *segment)
-        else:
-            number = self._write(0, source, legs.host, far, *segment)
-            self._write(Legs.APART, legs.host, target, near, *segment)
+        if not self.has_legs:
+            return self._write(source, target, self.pairs[way], *segment)
+        if only is not None:
+            return self._write(*self._leg(only, way), *segment)
+        first, second = (FRONT, BACK) if way == C2S else (BACK, FRONT)
+        number = self._write(*self._leg(first, way), *segment)
+        self.network.capture.later(self.sim.now + Legs.APART, self._frame(*self._leg(second, way), *segment))
         return number
 
-    def _write(self, later, source, target, ports, rest, body):
+    @property
+    def has_legs(self):
+        return self.network.legs is not None and self.ports[1] == HTTP and len(self.hosts[0].packed) == 4
+
+    def _leg(self, leg, way):
+        """Source, target and ports of a segment on one side of the device."""
+        device, port = self.network.legs.host, self.ports[0]
+        ends = [self.hosts[0], device]
+        if leg == BACK:
+            ends, port = [device, self.hosts[1]], self.network.legs.port(self.hosts[0], port)
+        if way == S2C:
+            return *reversed(ends), struct.pack('>HH', HTTP, port)
+        return *ends, struct.pack('>HH', port, HTTP)
+
+    def _frame(self, source, target, ports, rest, body):
         head = ports + rest
         check = checksum(self.network.pseudo(source, target, 6, 20 + len(body)) + head + b'\0\0\0\0' + body)
-        frame = self.network.packet(source, target, 6, head + struct.pack('>HH', check, 0) + body)
-        return self.network.capture.write(self.sim.now + later, frame)
+        return self.network.packet(source, target, 6, head + struct.pack('>HH', check, 0) + body)
+
+    def _write(self, source, target, ports, rest, body):
+        return self.network.capture.write(self.sim.now, self._frame(source, target, ports, rest, body))
 
     def connect(self):
         """The three-way handshake."""
@@ -240,15 +258,33 @@ class Connection:
         if not self.closed:
             self._lose(None)
 
-    def cut(self, way, flags, message=None):
-        """That side, or a box in between in its name, ends the connection with RST or FIN, whatever is going on."""
+    def cut_by_device(self, flags, message, front_first):
+        """The device whose both sides are captured ends the connection towards both."""
+        if self.closed or not self.open:
+            return
+        sides = ((S2C, FRONT), (C2S, BACK))
+        message.closer = DEVICE
+        for way, leg in sides if front_first else sides[::-1]:
+            message.frames.append(self._put(way, ACK | flags, only=leg))
+        del message.frames[1:]
+        message.finish(self.sim.now)
+        self._lose(message)
+
+    def cut(self, way, flags, message=None, refused=False):
+        """
+        That side, or a box in between in its name, ends the connection with RST or FIN, whatever is going on; the other
+        side refuses a FIN with RST, or closes its own direction, too.
+        """
         if self.closed or not self.open:
             return
         number = self._put(way, ACK | flags)
         if message is not None:
+            message.closer = CLIENT if way == C2S else SERVER
             message.frames.append(number)
             message.finish(self.sim.now)
-        if flags & FIN:
+        if flags & FIN and refused:
+            self.sim.at(self.sim.now + 2 * self._delay(1 - way), self._put, 1 - way, RST)
+        elif flags & FIN:
             self.sim.at(self.sim.now + 2 * self._delay(1 - way), self._put, 1 - way, ACK | FIN)
             self.sim.at(self.sim.now + 2 * (self.far + SERVER_SIDE), self._put, way, ACK)
         self._lose(message)

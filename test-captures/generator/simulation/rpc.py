@@ -177,7 +177,7 @@ class RpcSession(Session):
         """EcDoAsyncWaitEx."""
         truth = self.world.truth
         channel = yield from self.owner.waiting()
-        request = Message()
+        request = truth.wait(self.record)
         delivered, call = channel.ask(ASYNCEMSMDB, 0, wire.Ndr().handle(self.acxh).u32(0).bytes(), request)
         yield delivered
         event = self.context.wait()
@@ -196,6 +196,9 @@ class RpcSession(Session):
         except Lost as lost:
             if lost.args[0] is not None and (message is None or message.time is None):
                 truth.wakeup(self.record, ASYNC_WAIT, CUT_OFF, lost.args[0], request)
+            elif self.habits.vanish and message is None:
+                truth.vanished(self.record, ASYNC_WAIT, request)
+                yield self.patience(request)
             raise
         if gone in channel.connection.on_close:
             channel.connection.on_close.remove(gone)

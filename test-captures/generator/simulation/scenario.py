@@ -24,11 +24,17 @@ CONDITIONS = {
     'addresses': 'datagrams come from other addresses of the servers; fetches have RopRelease only',
     'own': 'RopPending with the own index ends every answer that has RopNotify',
     'copies': 'every packet is in the capture twice',
+    'routed': 'every packet is in the capture twice: before a router and behind it',
     'proxy': 'both sides of a proxy are in the capture',
     'busy': 'calls with full answers go on between wake-up and fetch',
+    'chains': 'FastTransfer chains with full answers, before and after wake-ups',
+    'cuts': 'many waits are cut off, by the client, the server, or a device whose both sides are captured',
     'vanish': 'connections of waits are forgotten by a device in between',
+    'delegates': 'sessions have the mailboxes of others open, too, and learn of the same events at once',
+    'shared': 'two clients behind one address, with the same context bytes',
 }
-FIELD = ('auth', 'failed', 'addresses', 'own', 'copies', 'busy')        # what hides nothing
+# What hides nothing, all together.
+FIELD = ('auth', 'failed', 'addresses', 'own', 'copies', 'busy', 'chains', 'cuts', 'vanish', 'delegates', 'shared', 'proxy')
 RAMP = 120.0            # the first connects are spread over so many seconds
 SETTLE = 30.0           # and done so many seconds later
 
@@ -73,7 +79,8 @@ class World:
         if 'middle' in self.conditions:
             start = self.end / 2
         self.sim = Simulator()
-        self.capture = Capture(path / f'{name}.{form}', form, missing, start, 'copies' in self.conditions)
+        self.capture = Capture(path / f'{name}.{form}', form, missing, start,
+                               'routed' if 'routed' in self.conditions else 'copies' in self.conditions)
         self.truth = Truth(path / f'{name}.truth.jsonl')
         self.facts = {'conditions': sorted(self.conditions) or ['complete'], 'seed': seed, 'events': events, 'start': start,
                       'loss': loss if missing else 0.0}
@@ -81,6 +88,8 @@ class World:
         self.stations = 1
         self.gateway = Host('203.0.113.7', 0xFFFF)
         self.gateway_port = 50000
+        self.lone, self.paired = None, set()    # a client whose address another one will use, too
+        self.mailboxes = {}                     # server -> what each of its sessions is
         self.servers = [self._server(number) for number in range(4)]
         if 'proxy' in self.conditions:
             self.network.legs = Legs(0xFFFD)
@@ -93,6 +102,7 @@ class World:
         host4, host6 = Host(f'198.51.100.{10 + number}', self.stations), Host(f'2001:db8:e::{number + 16:x}', self.stations)
         name = ('EX%d' if number % 2 == 0 else 'gromox%d') % (number + 1)
         server = Server(name, host4, host6, (60.0, 60.0, 60.0, 20.0)[number], (30000, 15000)[number == 1], self.rng)
+        server.strict = 'vanish' in self.conditions and number % 2 == 1
         server.always_pending = 'own' in self.conditions
         if 'addresses' in self.conditions:
             server.others[4] = [Host(f'198.51.100.{50 + number}', 0xF000 + number)]
@@ -105,12 +115,23 @@ class World:
         habits.failed = 0.08 if 'failed' in self.conditions else 0.0
         habits.bare = 0.5 if 'addresses' in self.conditions else 0.0
         habits.busy = 0.3 if 'busy' in self.conditions else 0.0
-        habits.vanish = 0.05 if 'vanish' in self.conditions else 0.0
+        habits.chains = 0.15 if 'chains' in self.conditions else 0.0
+        if 'cuts' in self.conditions:
+            habits.cut = 0.3
+        habits.vanish = 0.1 if 'vanish' in self.conditions else 0.0
         return habits
 
     def _host(self, rng):
         if self.nat:
             return self.gateway
+        if 'shared' in self.conditions:
+            self.lone, host = None, self.lone or self._new_host(rng)
+            self.lone = host if self.lone is not host and host not in self.paired else None
+            self.paired.add(host)
+            return host
+        return self._new_host(rng)
+
+    def _new_host(self, rng):
         self.stations += 1
         if rng.random() < 0.2:
             return Host(f'2001:db8:c::{self.stations:x}', self.stations)
@@ -121,12 +142,13 @@ class World:
         if self.nat:
             self.gateway_port += 1
             return self.gateway_port
-        owner.next_port = getattr(owner, 'next_port', owner.rng.choice((2500, 2500, 1100 + owner.number % 50000))) + 1
-        return owner.next_port - 1
+        host = owner.host
+        host.next_push = (host.next_push or owner.rng.choice((2500, 2500, 1100 + owner.number % 50000))) + 1
+        return host.next_push - 1
 
     def context_bytes(self, rng):
         """rgbContext: 4 to 16 bytes; some clients always take the same ones."""
-        if rng.random() < (0.6 if self.nat else 0.3):
+        if rng.random() < (0.6 if self.nat or self.conditions & {'shared'} else 0.3):
             return b'NewMail\0'
         return rng.randbytes(rng.choice((4, 8, 8, 12, 16)))
 
@@ -161,10 +183,19 @@ class World:
                         'end': rng.uniform(self.end * 0.6, self.end) if rng.random() < 0.4 else None}
                 session = (HttpSession if kind == 'http' else RpcSession)(owner, slot)
                 owner.sessions.append(session)
+                self._delegate(owner, slot, rng)
                 self.sim.spawn(session.run(rng.uniform(0, RAMP)))
             if kind != 'http' and rng.random() < habits.drop:
                 self.sim.at(rng.uniform(RAMP + SETTLE, self.end), owner.drop)
             made += count
+
+    def _delegate(self, owner, slot, rng):
+        """Has a mailbox of the same server open besides its own."""
+        known = self.mailboxes.setdefault(owner.server, [])
+        if 'delegates' in self.conditions and known and rng.random() < 0.4:
+            slot['watches'] = rng.choice(known)
+            slot['watches'].setdefault('delegates', []).append(slot)
+        known.append(slot)
 
     def run(self):
         self.sim.run(self.end)

@@ -23,6 +23,7 @@ class Server:
         self.pending_period = pending_period
         self.rng = rng
         self.others = {4: [], 6: []}    # further addresses that datagrams come from
+        self.strict = False             # refuses a second wait while it has not learnt that the first one is gone
         self.always_pending = False     # Exchange 5.5 and 2003: RopPending ends every answer that has RopNotify
         self.contexts = 0
         self.associations = 0x10000
@@ -52,6 +53,7 @@ class Context:
         self.push = None                # (network, client host, port, rgbContext, what the client does with it)
         self.round = 0                  # of datagrams: counts how often the queue ran empty
         self.pushing = False
+        self.told = None                # called with each event
 
     # -- events
 
@@ -62,6 +64,11 @@ class Context:
             if self.alive:
                 burst = self.rng.randrange(10, 60) if self.rng.random() < self.habits.burst else 1
                 self.happen([note for _ in range(burst) for note in self.mailbox.happening()])
+                self.told()
+
+    def happen_if_alive(self, notes):
+        if self.alive:
+            self.happen(notes)
 
     def happen(self, notes):
         self.queue.extend(notes)

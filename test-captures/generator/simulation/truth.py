@@ -24,6 +24,10 @@ class Session:
     def __init__(self, number):
         self.number = number
         self.open = None        # its latest wake-up
+        self.waits = []         # requests of waits, in the order in which they were sent
+        self.refused = set()    # those that were refused
+        self.latest_call = 0.0
+        self.replaced = False   # by one that brought its cookies
 
 
 class Fetch:
@@ -48,6 +52,7 @@ class Wakeup:
         self.message, self.request, self.repeat = message, request, repeat
         self.calls = []         # fetches after it
         self.later = None       # the next wake-up, within the window
+        self.certain = True     # False: may be shown or not
 
     def followup(self):
         """The fetch that followed it up; None if there was none."""
@@ -62,7 +67,7 @@ class Truth:
     def __init__(self, path):
         self.file = open(path, 'w', encoding='ascii', buffering=1 << 20)
         self.sessions = 0
-        self.fetches, self.wakeups = [], []
+        self.fetches, self.wakeups, self.stranded = [], [], []
         self.counts = {}
 
     def line(self, **facts):
@@ -84,6 +89,7 @@ class Truth:
         return fetch
 
     def _asked(self, fetch):
+        fetch.session.latest_call = fetch.request.time
         wakeup = fetch.session.open
         if wakeup is not None and fetch.request.time - wakeup.message.time <= WINDOW:
             wakeup.calls.append(fetch)
@@ -100,6 +106,33 @@ class Truth:
                   failed=fetch.failed, answered=fetch.response.captured, notifications=fetch.notifications,
                   pending=fetch.pending_index)
 
+    # -- waits that nothing ends
+
+    def wait(self, session):
+        """A Message that is the request of a wait once it is whole."""
+        return Message(lambda message: self._waits(session, message))
+
+    @staticmethod
+    def _waits(session, message):
+        session.waits.append(message)
+        session.latest_call = message.time
+
+    def vanished(self, session, method, request, heard=None, period=None):
+        """Nothing of that wait is seen any more. heard, period: when the server was heard of last, and how often it should be."""
+        self.stranded.append((session, method, request, heard, period))
+
+    def _abandoned(self, session, method, request, heard, period):
+        """The client went on without it: it waits again or connects again, or works on while no PENDING comes. Work that lasts
+        little longer than a period may be shown as that or not."""
+        again = any(later.time > request.time and later not in session.refused for later in session.waits)
+        silent = session.latest_call - heard if heard is not None else 0.0
+        if not again and not session.replaced and (heard is None or silent < 1.25 * period):
+            return
+        wakeup = Wakeup(session, method, ABANDONED, request, request, 0)
+        wakeup.certain = again or session.replaced or silent > 4 * period
+        self.counts[method, ABANDONED] = self.counts.get((method, ABANDONED), 0) + 1
+        self.wakeups.append(wakeup)
+
     # -- wake-ups
 
     def waking(self, session, method, outcome, request=None, repeat=0):
@@ -110,6 +143,8 @@ class Truth:
         wakeup = Wakeup(session, method, outcome, message, request, repeat)
         self.counts[method, outcome] = self.counts.get((method, outcome), 0) + 1
         self.wakeups.append(wakeup)
+        if outcome == REJECTED:
+            session.refused.add(request)
         if outcome != PENDING:
             return
         earlier, session.open = session.open, wakeup
@@ -137,10 +172,16 @@ class Truth:
                          survived=message.captured and wakeup.later.message.captured)
         elif wakeup.outcome == PENDING:
             facts['fate'] = 'never'
+        if wakeup.outcome == ABANDONED:
+            facts['certain'] = wakeup.certain
+        if wakeup.outcome == CUT_OFF:
+            facts['closer'] = message.closer
         self.line(**facts)
 
     def finish(self, **facts):
         """The capture ends here; facts about the whole are the last line."""
+        for wait in self.stranded:
+            self._abandoned(*wait)
         for wakeup in self.wakeups:
             self._write_wakeup(wakeup)
         for fetch in self.fetches:
