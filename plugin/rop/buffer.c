@@ -48,7 +48,7 @@ static expert_field ei_failed;
 /* ---- one ROP ---- */
 
 typedef struct summary {
-    wmem_strbuf_t *text;        /* of the Info column */
+    wmem_strbuf_t *text;        /* of the Info column; NULL while there is none */
     const char *last;
     unsigned repeated;
     unsigned shown;
@@ -66,13 +66,17 @@ summary_flush(summary_t *s)
 }
 
 static void
-summary_add(summary_t *s, const char *text)
+summary_add(summary_t *s, wmem_allocator_t *scope, const char *text)
 {
+    if (!text)
+        return;
     if (s->last && strcmp(s->last, text) == 0) {
         s->repeated++;
         return;
     }
     summary_flush(s);
+    if (!s->text)
+        s->text = wmem_strbuf_new(scope, "");
     if (s->shown++ < SUMMARY_LIMIT)
         wmem_strbuf_append_printf(s->text, ", %s", text);
     else if (s->shown == SUMMARY_LIMIT + 1)
@@ -83,11 +87,15 @@ summary_add(summary_t *s, const char *text)
     s->repeated = 1;
 }
 
+/* NULL when nobody reads it. */
 static const char *
 rop_text(const oxc_read_t *r, const ropdef_rop_t *def)
 {
-    wmem_strbuf_t *text = wmem_strbuf_new(r->pinfo->pool, def->name);
+    wmem_strbuf_t *text;
 
+    if (!r->info)
+        return NULL;
+    text = wmem_strbuf_new(r->pinfo->pool, def->name);
     if (wmem_strbuf_get_len(r->info) > 0)
         wmem_strbuf_append_printf(text, " %s", wmem_strbuf_get_str(r->info));
     if (r->is_response && r->return_value != 0)
@@ -106,9 +114,9 @@ lacks_message(const oxc_rop_t *rop, const oxc_object_t *object)
            && (rop->table_event == ROW_ADDED || rop->table_event == ROW_DELETED || rop->table_event == ROW_MODIFIED);
 }
 
-/* What a notification is about, and its subscription. */
+/* What a notification is about, and its subscription. events is the tree for who hears of it. */
 static void
-show_notification(oxc_read_t *r, proto_tree *tree, int offset)
+show_notification(oxc_read_t *r, proto_tree *tree, proto_tree *events, int offset)
 {
     const oxc_object_t *object = r->rop ? r->rop->object : NULL;
     const char *folder = NULL;
@@ -123,12 +131,12 @@ show_notification(oxc_read_t *r, proto_tree *tree, int offset)
         if (lacks_message(r->rop, object))
             oxc_deviation(r, tree, offset, "A row of a contents table without M: its message is not named");
     }
-    oxc_listener->notification(r->tvb, r->pinfo, tree, r->pdu, r->rop,
+    oxc_listener->notification(r->tvb, r->pinfo, events, r->pdu, r->rop,
                             oxc_folder_text(r, oxc_logon_of(r), r->rop ? r->rop->folder_id : 0));
 }
 
 static void
-show_effects(oxc_read_t *r, proto_tree *tree, const ropdef_rop_t *def, int offset, int next)
+show_effects(oxc_read_t *r, proto_tree *tree, proto_tree *events, const ropdef_rop_t *def, int offset, int next)
 {
     if (!r->is_response) {
         oxc_update_request(r, def);
@@ -138,16 +146,16 @@ show_effects(oxc_read_t *r, proto_tree *tree, const ropdef_rop_t *def, int offse
     if (r->rop && r->rop->created) {
         oxc_object_show(r, tree, offset, next - offset, r->rop->created);
         if (r->rop->created->is_subscription)
-            oxc_listener->subscription(r->tvb, r->pinfo, tree, r->pdu, r->rop->created);
+            oxc_listener->subscription(r->tvb, r->pinfo, events, r->pdu, r->rop->created);
         else if (r->rop->created->shows_messages)
-            oxc_listener->table(r->tvb, r->pinfo, tree, r->pdu->call->session, r->rop->created);
+            oxc_listener->table(r->tvb, r->pinfo, events, r->pdu->call->session, r->rop->created);
     }
     if (def->does & ROPDEF_DOES_NOTIFY) {
         r->pdu->largest_notification = MAX(r->pdu->largest_notification, (uint32_t)(next - offset));
-        show_notification(r, tree, offset);
+        show_notification(r, tree, events, offset);
     }
     if (def->does & ROPDEF_DOES_PENDING)
-        oxc_listener->rop_pending(r->tvb, r->pinfo, tree, r->pdu, r->rop);
+        oxc_listener->rop_pending(r->tvb, r->pinfo, events, r->pdu, r->rop);
     if (r->return_value != 0)
         proto_tree_add_expert_format(tree, r->pinfo, &ei_failed, r->tvb, offset, next - offset, "%s failed: %s",
                                      def->name,
@@ -168,7 +176,7 @@ read_rop(oxc_rop_list_t *l, proto_tree *tree, int offset, const ropdef_rop_t *de
     oxc_rop_list_read(&r, l, false);
     r.rop = oxc_pdu_next_rop(l->pinfo, l->pdu);
     r.def = def;
-    r.info = wmem_strbuf_new(l->pinfo->pool, "");
+    r.info = l->wants_text ? wmem_strbuf_new(l->pinfo->pool, "") : NULL;
     if (r.rop && !PINFO_FD_VISITED(l->pinfo)) {
         r.rop->id = def->id;
         if (response && !def->trailer)
@@ -206,18 +214,19 @@ read_rop(oxc_rop_list_t *l, proto_tree *tree, int offset, const ropdef_rop_t *de
         oxc_info_add(&r, "whole store");
     if (item) {
         proto_item_set_len(item, next < 0 ? l->end - offset : next - offset);
-        if (wmem_strbuf_get_len(r.info) > 0)
+        if (r.info && wmem_strbuf_get_len(r.info) > 0)
             proto_item_append_text(item, ": %s", wmem_strbuf_get_str(r.info));
         if (response && r.return_value != 0)
             proto_item_append_text(item, " (%s)",
                                    val_to_str_ext_const(r.return_value, &ropdef_error_vals_ext, "failed"));
     }
     text = rop_text(&r, def);
-    summary_add(summary, text);
+    summary_add(summary, l->pinfo->pool, text);
+    l->has_notifications |= def->is_notification;
     if (def->is_notification)
-        summary_add(summary->notifications, text);
+        summary_add(summary->notifications, l->pinfo->pool, text);
     if (next >= 0)
-        show_effects(&r, sub, def, offset, next);
+        show_effects(&r, sub, sub ? sub : l->events, def, offset, next);
     return next;
 }
 
@@ -236,7 +245,7 @@ read_undefined(oxc_rop_list_t *l, proto_tree *tree, int offset, summary_t *summa
     proto_tree *sub = proto_tree_add_subtree(tree, l->tvb, offset, left, ett_rop, &item, text);
     oxc_read_t r;
 
-    summary_add(summary, text);
+    summary_add(summary, l->pinfo->pool, text);
     proto_tree_add_item(sub, hf_rop_id, l->tvb, offset, 1, ENC_NA);
     oxc_rop_list_read(&r, l, false);
     r.rop = oxc_pdu_next_rop(l->pinfo, l->pdu);
@@ -333,13 +342,28 @@ is_enabled(void)
     return proto_is_protocol_enabled(find_protocol_by_id(proto_rop));
 }
 
+/*
+ * Does anybody look at fields or expert items of ROPs: a tree that is shown, or in one that is not a filter, column or
+ * tap? A field makes its protocol referenced, too.
+ */
+static bool
+is_anything_shown(proto_tree *tree)
+{
+    static int proto_expert = -1;
+
+    if (proto_expert < 0)
+        proto_expert = proto_get_id_by_filter_name("_ws.expert");
+    return proto_field_is_referenced(tree, proto_rop) || proto_field_is_referenced(tree, proto_oxcnotif)
+           || proto_field_is_referenced(tree, proto_expert);
+}
+
 void
 oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, unsigned payload)
 {
     int length = tvb_reported_length(tvb);
     oxc_rop_list_t *l = wmem_new0(pinfo->pool, oxc_rop_list_t);
-    summary_t notifications = { wmem_strbuf_new(pinfo->pool, ""), NULL, 0, 0, NULL };
-    summary_t summary = { wmem_strbuf_new(pinfo->pool, ""), NULL, 0, 0, &notifications };
+    summary_t notifications = { NULL, NULL, 0, 0, NULL };
+    summary_t summary = { NULL, NULL, 0, 0, &notifications };
     proto_item *item;
     proto_tree *sub;
     oxc_read_t r;
@@ -357,7 +381,10 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
         pdu->rop_bytes = (uint32_t)length;
     }
     item = proto_tree_add_item(tree, proto_rop, tvb, 0, length, ENC_NA);
-    sub = proto_item_add_subtree(item, ett_buffer);
+    /* Without a tree reading only moves over the fields, and keeps what the session needs. */
+    sub = is_anything_shown(tree) ? proto_item_add_subtree(item, ett_buffer) : NULL;
+    l->events = sub ? NULL : tree;
+    l->wants_text = sub || col_get_writable(pinfo->cinfo, COL_INFO);
     proto_item_append_text(item, pdu->is_response ? ", response" : ", request");
     if (payload > 0)
         proto_item_append_text(item, ", payload %u", payload + 1);
@@ -378,11 +405,12 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
     }
     oxc_handle_table_show(&r, sub, &l->handles);
     summary_flush(&summary);
-    if (wmem_strbuf_get_len(summary.text) > 0)
+    if (summary.text)
         col_append_str(pinfo->cinfo, COL_INFO, wmem_strbuf_get_str(summary.text));
     summary_flush(&notifications);
-    if (wmem_strbuf_get_len(notifications.text) > 0)
-        oxc_item_tree(tvb, pinfo, tree, wmem_strbuf_get_str(notifications.text) + strlen(", "));
+    if (l->has_notifications)
+        oxc_item_tree(tvb, pinfo, tree,
+                      notifications.text ? wmem_strbuf_get_str(notifications.text) + strlen(", ") : "");
 }
 
 void

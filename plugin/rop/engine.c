@@ -89,7 +89,7 @@ read_struct(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
     if (!oxc_enter(r, tree, offset))
         return -1;
     /* The structure's own line says what its fields would say in the Info column. */
-    r->info = r->measure ? NULL : wmem_strbuf_new(r->pinfo->pool, "");
+    r->info = info || (tree && PTREE_DATA(tree)->visible) ? wmem_strbuf_new(r->pinfo->pool, "") : NULL;
     if (tree) {
         item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, r->end - offset, ENC_NA);
         sub = proto_item_add_subtree(item, *ropdef_forms[f->ref].ett);
@@ -290,9 +290,10 @@ read_structure(oxc_read_t *r, proto_tree *tree, int offset, unsigned form, oxc_t
     wmem_strbuf_t *info = r->info;
     int next;
 
-    r->info = wmem_strbuf_new(r->pinfo->pool, "");
+    r->info = text ? wmem_strbuf_new(r->pinfo->pool, "") : NULL;
     next = read_form(r, tree, offset, form);
-    oxc_text_add(text, "%s", wmem_strbuf_get_str(r->info));
+    if (text)
+        oxc_text_add(text, "%s", wmem_strbuf_get_str(r->info));
     r->info = info;
     return next;
 }

@@ -210,7 +210,7 @@ oxc_field_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int o
 
     if (tree)
         show_scalar(r, tree, f, offset, *value);
-    if (f->flags & ROPDEF_INFO)
+    if (f->flags & ROPDEF_INFO && r->info)
         oxc_info_add(r, scalar_text(r, f, offset, *value));
     return offset + f->size;
 }
@@ -226,7 +226,7 @@ show_string(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
 {
     const char *text;
 
-    if (r->measure || (!tree && !(f->flags & ROPDEF_INFO)))
+    if (r->measure || (!tree && !(f->flags & ROPDEF_INFO && r->info)))
         return;
     if (is_wide(f))
         text = oxc_utf16_text(r->pinfo->pool, r->tvb, offset, text_length);

@@ -18,6 +18,9 @@ typedef struct {
     oxc_handle_table_t handles;
     unsigned deviations;        /* of the server, found out for the trailing ROPs of this list */
     bool deviations_known;
+    bool has_notifications;
+    proto_tree *events;         /* where nothing of the ROPs is shown: the tree around them; NULL if there is none */
+    bool wants_text;            /* somebody sees the Info column or the lines of ROPs */
 } oxc_rop_list_t;
 
 /* Begins a reading of something in the list. */
