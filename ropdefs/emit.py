@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Writes the C tables, the header-field registrations and the field reference."""
 
+import itertools
 from collections.abc import Iterable
 from typing import Any
 
@@ -126,6 +127,18 @@ class Emitter:
             self.flag_tables[key] = (len(self.flag_tables), self.ett(), f.bits, enums[0] if enums else None)
         return f"&bits_{self.flag_tables[key][0]}"
 
+    @staticmethod
+    def is_plain(f: Field) -> bool:
+        """Whether a field is always there, has always the same size, and matters to nobody who does not see it."""
+        return (f.type in SCALARS and all(n is None for n in (f.cond, f.array, f.size, f.at)) and not f.keep and not f.slot
+                and f.name not in ("ReturnValue", "LogonId"))
+
+    def run(self, form: Form, f: Field) -> tuple[int, int]:
+        """How many plain fields stand together from this one on, and their bytes."""
+        at = form.fields.index(f)
+        plain = list(itertools.takewhile(self.is_plain, form.fields[at:]))
+        return len(plain), sum(SCALARS[f.type] for f in plain)
+
     def field_row(self, form: Form, f: Field) -> str:
         m = self.model
         if f.type == "decision":
@@ -156,10 +169,11 @@ class Emitter:
             flags.append("ROPDEF_IS_RETURN_VALUE")
         if f.name == "LogonId" and not form.is_struct:
             flags.append("ROPDEF_IS_LOGON_ID")
+        run, run_size = self.run(form, f)
         return self.row(
             f, name=c_string(f.name), hf=f.header and f"&hf[{f.header.index}]", type=f"ROPDEF_{ctype}",
             size=1 if f.type == "handle" else kind, flags=" | ".join(flags), keep=f.keep and f"ROPDEF_KEEP_{f.keep.upper()}",
-            slot=f.slot, cond=self.expression(f.cond), count=self.expression(f.array),
+            slot=f.slot, run=run, run_size=run_size, cond=self.expression(f.cond), count=self.expression(f.array),
             limit=self.expression(f.size), at=self.expression(f.at), ref=ref, arg=arg,
             bits=f.flags and self.flags_table(f), names=(f.enum or f.each) and f"vals_{f.enum or f.each}",
             kind=f.kind and c_string(f.kind))

@@ -6,12 +6,6 @@
 
 #include "rop/budget.h"
 
-/* Lives in the pool of the frame: the PDU forgets it when the next visit begins. */
-struct oxc_budget {
-    unsigned left;
-    bool exhausted;
-};
-
 static struct oxc_budget *
 budget_of(const packet_info *pinfo, oxc_pdu_t *pdu)
 {

@@ -16,11 +16,27 @@
 #define OXC_WORK_BASE 32768
 #define OXC_WORK_ROP 8          /* a ROP costs as much as so many fields */
 
+/* Lives in the pool of the frame: the PDU forgets it when the next visit begins. */
+struct oxc_budget {
+    unsigned left;
+    bool exhausted;
+};
+
 /* So many bytes came over the wire for the PDU, to be said before they are read; on every visit. */
 void oxc_budget_allow(const packet_info *pinfo, oxc_pdu_t *pdu, unsigned bytes);
 
 /* Takes that many fields from what is left; false when there are not so many, and from then on. */
 bool oxc_budget_spend(const packet_info *pinfo, oxc_pdu_t *pdu, unsigned fields);
+
+/* The same if there are so many; otherwise nothing changes. */
+static inline bool
+oxc_budget_take(oxc_pdu_t *pdu, unsigned fields)
+{
+    if (!pdu->budget || pdu->budget->left < fields)
+        return false;
+    pdu->budget->left -= fields;
+    return true;
+}
 
 /* Has the visit asked for more than there was? To be set by whoever has said so. */
 bool oxc_budget_is_exhausted(const oxc_pdu_t *pdu);

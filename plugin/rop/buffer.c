@@ -193,7 +193,8 @@ read_rop(oxc_rop_list_t *l, proto_tree *tree, int offset, const ropdef_rop_t *de
     } else if (tree) {
         sub = proto_tree_add_subtree(tree, l->tvb, offset, l->end - offset, ett_rop, &item, def->name);
     }
-    proto_tree_add_item(sub, hf_rop_id, l->tvb, offset, 1, ENC_NA);
+    if (sub)
+        proto_tree_add_item(sub, hf_rop_id, l->tvb, offset, 1, ENC_NA);
     if (recovered)
         proto_tree_add_expert(sub, l->pinfo, &ei_recovered, l->tvb, offset, 1);
 
@@ -373,6 +374,8 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
         return;
     }
     l->tvb = tvb;
+    l->captured = (int)tvb_captured_length(tvb);
+    l->bytes = l->captured > 0 ? tvb_get_ptr(tvb, 0, l->captured) : NULL;
     l->pinfo = pinfo;
     l->pdu = pdu;
     l->payload = payload;

@@ -138,6 +138,13 @@ read_element(oxc_read_t *r, oxc_form_state_t *s, proto_tree *tree, const ropdef_
     }
 }
 
+/* Does the session keep each element of the array? */
+static bool
+keeps_elements(const ropdef_field_t *f)
+{
+    return f->keep == ROPDEF_KEEP_FOLDER_NAMES || f->keep == ROPDEF_KEEP_IDS || f->keep == ROPDEF_KEEP_NAMES;
+}
+
 /* Elements until the count is reached or, without one, until the bytes end. */
 static int
 read_array(oxc_read_t *r, oxc_form_state_t *s, proto_tree *tree, const ropdef_field_t *f, int offset)
@@ -150,6 +157,9 @@ read_array(oxc_read_t *r, oxc_form_state_t *s, proto_tree *tree, const ropdef_fi
 
     if (count == 0 || (!f->count && offset >= r->end))
         return offset;
+    if (!tree && !r->info && f->count && f->type <= ROPDEF_COUNTER && !keeps_elements(f) && count <= INT32_MAX / 16
+        && oxc_skip(r, offset, (int64_t)count * f->size, (unsigned)count))
+        return offset + (int)count * f->size;
     if (tree) {
         if (f->count)
             sub = proto_tree_add_subtree_format(tree, r->tvb, offset, r->end - offset, oxc_ett_array(), &item,
@@ -212,18 +222,23 @@ read_field(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, int offs
     uint64_t value = 0;
     int next;
 
-    if (f->limit)
+    if (f->limit) {
         next = read_limited(r, s, s->tree, f, offset);
-    else if (f->flags & ROPDEF_ARRAY)
+    } else if (f->flags & ROPDEF_ARRAY) {
         next = read_array(r, s, s->tree, f, offset);
-    else
+    } else if (f->type <= ROPDEF_COUNTER && !s->tree && !r->info && oxc_skip(r, offset, f->size, 1)) {
+        value = oxc_field_value(f, r->bytes + offset);
+        next = offset + f->size;
+    } else {
         next = read_element(r, s, s->tree, f, offset, &value);
+    }
     if (next < 0)
         return -1;
     s->slots[f->slot] = value;
     if (f->flags & ROPDEF_IS_RETURN_VALUE)
         r->return_value = (uint32_t)value;
-    oxc_update_field(r, f, value, offset, next);
+    if (f->keep || f->flags & (ROPDEF_IS_RETURN_VALUE | ROPDEF_IS_LOGON_ID))
+        oxc_update_field(r, f, value, offset, next);
     if (f->keep && r->keep && !r->measure)
         r->keep(r, f, value, offset, next);
     return next;
@@ -253,11 +268,17 @@ static int
 read_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
 {
     oxc_form_state_t s = { &ropdef_forms[form], tree, { 0 }, NULL, false, false, false, 0 };
+    bool shows = tree || r->info;
 
     for (unsigned i = 0; i < s.form->count; i++) {
         const ropdef_field_t *f = &s.form->fields[i];
 
-        if (!is_met(r, &s, f, f->cond, offset))
+        if (!shows && f->run && oxc_skip(r, offset, f->run_size, f->run)) {
+            offset += f->run_size;
+            i += f->run - 1U;
+            continue;
+        }
+        if (f->cond && !is_met(r, &s, f, f->cond, offset))
             continue;
         if (f->type == ROPDEF_DECISION) {
             s.slots[f->slot] = is_met(r, &s, f, f->count, offset);

@@ -464,7 +464,7 @@ read_stream(oxc_read_t *r, proto_tree *tree, proto_item *item, int offset, int l
     }
     g = wmem_new0(r->pinfo->pool, reading_t);
     g->r = *r;
-    g->r.tvb = joined(r, piece, offset, length);
+    oxc_read_over(&g->r, joined(r, piece, offset, length));
     g->r.end = (int)piece->carried + length;
     g->r.counts = OXC_COUNTS_STREAM;
     g->r.named = wmem_map_new(r->pinfo->pool, g_direct_hash, g_direct_equal);

@@ -141,23 +141,6 @@ add_id(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uin
                                tvb_get_ntoh48(r->tvb, offset + 2));
 }
 
-static uint64_t
-get_number(tvbuff_t *tvb, int offset, int size)
-{
-    switch (size) {
-    case 1:
-        return tvb_get_uint8(tvb, offset);
-    case 2:
-        return tvb_get_letohs(tvb, offset);
-    case 3:
-        return tvb_get_letoh24(tvb, offset);
-    case 4:
-        return tvb_get_letohl(tvb, offset);
-    default:
-        return tvb_get_letoh64(tvb, offset);
-    }
-}
-
 static void
 show_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t value)
 {
@@ -192,19 +175,42 @@ show_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
     }
 }
 
+uint64_t
+oxc_field_value(const ropdef_field_t *f, const uint8_t *bytes)
+{
+    uint64_t value = 0;
+
+    if (f->type == ROPDEF_GUID)
+        return 0;
+    if (f->type == ROPDEF_COUNTER)
+        return GUINT64_SWAP_LE_BE((uint64_t)oxc_le16(bytes) << 16 | (uint64_t)oxc_le32(bytes + 2) << 32);
+    switch (f->size) {
+    case 1:
+        value = bytes[0];
+        break;
+    case 2:
+        value = oxc_le16(bytes);
+        break;
+    case 3:
+        value = (uint32_t)oxc_le16(bytes) | (uint32_t)bytes[2] << 16;
+        break;
+    case 4:
+        value = oxc_le32(bytes);
+        break;
+    default:
+        value = oxc_le64(bytes);
+    }
+    if (f->type == ROPDEF_INT && f->size < 8)
+        value = (uint64_t)(((int64_t)(value << (64 - 8 * f->size))) >> (64 - 8 * f->size));
+    return value;
+}
+
 int
 oxc_field_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
 {
     if (!oxc_fits(r, tree, offset, f->size))
         return -1;
-    if (f->type == ROPDEF_GUID)
-        *value = 0;
-    else if (f->type == ROPDEF_COUNTER)
-        *value = tvb_get_ntoh48(r->tvb, offset);
-    else
-        *value = get_number(r->tvb, offset, f->size);
-    if (f->type == ROPDEF_INT && f->size < 8)
-        *value = (uint64_t)(((int64_t)(*value << (64 - 8 * f->size))) >> (64 - 8 * f->size));
+    *value = oxc_field_value(f, tvb_get_ptr(r->tvb, offset, f->size));
     if (r->measure)
         return offset + f->size;
 
@@ -263,7 +269,8 @@ oxc_field_bytes(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int of
         /* The sizes of the specification include the NUL. */
         int width = f->type == ROPDEF_STRING_16 ? 2 : 1;
 
-        if (!r->measure && length >= width && get_number(r->tvb, offset + length - width, width) == 0)
+        if (!r->measure && length >= width && (width == 1 ? tvb_get_uint8(r->tvb, offset + length - 1)
+                                                          : tvb_get_letohs(r->tvb, offset + length - 2)) == 0)
             text_length -= width;
         show_string(r, tree, f, offset, length, text_length);
     } else if (tree) {
@@ -304,7 +311,7 @@ check_echo(oxc_read_t *r, proto_item *item, const ropdef_field_t *f, unsigned pl
 static void
 show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, unsigned place)
 {
-    proto_item *item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, 1, ENC_NA);
+    proto_item *item = tree ? proto_tree_add_item(tree, *f->hf, r->tvb, offset, 1, ENC_NA) : NULL;
     const oxc_handle_table_t *table = r->handles;
     bool first = r->rop && !PINFO_FD_VISITED(r->pinfo);
     const oxc_object_t *object = NULL;
@@ -330,6 +337,8 @@ show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
         object = r->rop ? r->rop->object : NULL;
     }
 
+    if (!tree && (r->is_response || place < table->count))
+        return;
     handle = oxc_handle_at(table, place);
     if (handle != OXC_NO_HANDLE)
         proto_item_append_text(item, " (handle 0x%08x)", handle);
@@ -344,9 +353,12 @@ show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
 int
 oxc_field_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
 {
-    if (!oxc_fits(r, tree, offset, 1))
+    if (!tree && oxc_skip(r, offset, 1, 1))
+        *value = r->bytes[offset];
+    else if (oxc_fits(r, tree, offset, 1))
+        *value = tvb_get_uint8(r->tvb, offset);
+    else
         return -1;
-    *value = tvb_get_uint8(r->tvb, offset);
     if (!r->measure)
         show_handle(r, tree, f, offset, (unsigned)*value);
     return offset + 1;

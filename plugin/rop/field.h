@@ -18,6 +18,9 @@ int oxc_field_terminated(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *
 int oxc_field_bytes(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, int length);
 int oxc_field_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value);
 
+/* What expressions see of a scalar field, all of it at bytes. */
+uint64_t oxc_field_value(const ropdef_field_t *f, const uint8_t *bytes);
+
 /* Adds to what the Info column, or the line of a structure, says; does nothing where nobody wants it. */
 void oxc_info_add(oxc_read_t *r, const char *text);
 

@@ -90,12 +90,51 @@ oxc_guid_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *t
     }
 }
 
+/* Bytes of UTF-16 up to its NUL, that included; 0 if there is none before end. */
+static int
+wide_size(const uint8_t *bytes, int offset, int end)
+{
+    const uint64_t ones = UINT64_C(0x0001000100010001);
+    int at = offset;
+
+    /* Four characters at a time: a borrow in one that is not 0 itself shows that there is a NUL. */
+    for (; at <= end - 8; at += 8) {
+        uint64_t four = oxc_le64(bytes + at);
+
+        if ((four - ones) & ~four & ones << 15)
+            break;
+    }
+    for (; at <= end - 2; at += 2) {
+        if (oxc_le16(bytes + at) == 0)
+            return at + 2 - offset;
+    }
+    return 0;
+}
+
+int
+oxc_stringz_skip(const oxc_read_t *r, int offset, bool wide)
+{
+    int end = MIN(r->end, r->captured);
+    const uint8_t *nul;
+
+    if (offset >= end)
+        return 0;
+    if (wide)
+        return wide_size(r->bytes, offset, end);
+    nul = (const uint8_t *)memchr(r->bytes + offset, 0, (size_t)(end - offset));
+    return nul ? (int)(nul + 1 - (r->bytes + offset)) : 0;
+}
+
 int
 oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide, const char *name)
 {
     int width = wide ? 2 : 1;
-    int end = MIN(r->end, offset + tvb_captured_length_remaining(r->tvb, offset));
+    int size = oxc_stringz_skip(r, offset, wide);
+    int end;
 
+    if (size > 0)
+        return size;
+    end = MIN(r->end, offset + tvb_captured_length_remaining(r->tvb, offset));
     if (!wide && offset < end) {
         int nul = tvb_find_uint8(r->tvb, offset, end - offset, 0);
 

@@ -25,6 +25,9 @@ typedef oxc_read_t oxc_cursor_t;
  */
 int oxc_stringz_size(oxc_read_t *r, proto_tree *tree, int offset, bool wide, const char *name);
 
+/* The same for one that is all there and captured; 0 if it is not, and nothing is said. */
+int oxc_stringz_skip(const oxc_read_t *r, int offset, bool wide);
+
 /*
  * A string of size bytes, all there, with or without its NUL, as field hf (FT_STRINGZ); one of 8 bits is in the code
  * page, if that is not 0.

@@ -242,6 +242,29 @@ property_line(oxc_read_t *r, proto_tree *tree, int hf, int offset, unsigned part
     return oxc_subtree_end(item, start, offset);
 }
 
+/*
+ * What property_line() does where there is no line to show, for most columns. Returns the offset behind the value, or
+ * -1 if it has to be read.
+ */
+static int
+skip_column(oxc_read_t *r, int offset, unsigned parts, uint32_t tag)
+{
+    if (parts == 0)
+        return oxc_property_skip(r, offset, tag, 0);
+    if (parts != PART_FLAG || offset >= MIN(r->end, r->captured))
+        return -1;
+    switch (r->bytes[offset]) {
+    case FLAG_VALUE:
+        return oxc_property_skip(r, offset + 1, tag, 1);
+    case FLAG_ABSENT:
+        return oxc_skip(r, offset, 1, 1) ? offset + 1 : -1;
+    case FLAG_ERROR:
+        return oxc_property_skip(r, offset + 1, OXC_WITH_TYPE(tag, PTYP_ERROR_CODE), 1);
+    default:
+        return -1;
+    }
+}
+
 int
 oxc_property_tagged(oxc_read_t *r, proto_tree *tree, int offset, uint32_t *tag, oxc_text_t *text)
 {
@@ -323,6 +346,7 @@ oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *ta
         unsigned parts = flag == ROW_FLAGGED ? PART_FLAG : 0;
         uint32_t tag = tags[i];
         int value = offset + (flag == ROW_FLAGGED ? 1 : 0);
+        int next;
 
         if (OXC_TYPE_OF(tag) == PTYP_UNSPECIFIED)
             parts |= PART_TYPE;
@@ -334,7 +358,8 @@ oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *ta
         }
         if (i > 0)
             oxc_text_add(text, ", ");
-        offset = property_line(r, tree, hf_property, offset, parts, &tag, text);
+        next = tree || text ? -1 : skip_column(r, offset, parts, tag);
+        offset = next >= 0 ? next : property_line(r, tree, hf_property, offset, parts, &tag, text);
         if (offset < 0)
             return -1;
         /* An error code in place of a value is none. */

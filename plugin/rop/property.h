@@ -89,6 +89,13 @@ const char *oxc_property_name_text(wmem_allocator_t *scope, packet_info *pinfo, 
  */
 int oxc_property_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_text_t *text);
 
+/*
+ * Moves over a value in a reading that shows nothing. The offset behind it, or -1 when it has to be read: structures
+ * are looked for in it, it is of an unusual type, or not all of it is there. So many fields stand in front of it, which
+ * are spent with those of the value, or not at all.
+ */
+int oxc_property_skip(oxc_read_t *r, int offset, uint32_t tag, unsigned fields);
+
 /* TaggedPropertyValue under a field rop.property of its own; tag (may be NULL) gets the tag. */
 int oxc_property_tagged(oxc_read_t *r, proto_tree *tree, int offset, uint32_t *tag, oxc_text_t *text);
 

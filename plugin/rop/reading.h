@@ -8,6 +8,7 @@
 #define OXCNOTIF_READING_H
 
 #include "foreign_text.h"
+#include "rop/budget.h"
 #include "session/code_page.h"
 #include "session/rop_state.h"
 
@@ -28,6 +29,8 @@ struct ropdef_rop;
 typedef struct oxc_read {
     packet_info *pinfo;
     tvbuff_t *tvb;
+    const uint8_t *bytes;       /* of tvb, the first captured of them; see oxc_read_over() */
+    int captured;
     int end;                    /* first offset that is not part of the structure any more */
     oxc_pdu_t *pdu;
     oxc_rop_t *rop;             /* of the ROP being read; NULL outside ROP buffers */
@@ -87,6 +90,46 @@ bool oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size);
  * buffers.
  */
 bool oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields);
+
+/* Little-endian numbers in bytes that are known to be there. */
+static inline uint16_t
+oxc_le16(const uint8_t *bytes)
+{
+    return (uint16_t)(bytes[0] | bytes[1] << 8);
+}
+
+static inline uint32_t
+oxc_le32(const uint8_t *bytes)
+{
+    return oxc_le16(bytes) | (uint32_t)oxc_le16(bytes + 2) << 16;
+}
+
+static inline uint64_t
+oxc_le64(const uint8_t *bytes)
+{
+    return oxc_le32(bytes) | (uint64_t)oxc_le32(bytes + 4) << 32;
+}
+
+/* The reading is of this tvb. */
+static inline void
+oxc_read_over(oxc_read_t *r, tvbuff_t *tvb)
+{
+    r->tvb = tvb;
+    r->captured = (int)tvb_captured_length(tvb);
+    r->bytes = r->captured > 0 ? tvb_get_ptr(tvb, 0, r->captured) : NULL;
+}
+
+/*
+ * Moves over size bytes, which so many fields take, in a reading that shows nothing. False if they are not all there,
+ * or not captured, or if it is more than the PDU may become: nothing has changed then, and reading the fields shows it.
+ */
+static inline bool
+oxc_skip(oxc_read_t *r, int offset, int64_t size, unsigned fields)
+{
+    if (size > MIN(r->end, r->captured) - offset)
+        return false;
+    return r->measure || !r->pdu || oxc_budget_take(r->pdu, fields);
+}
 
 /* Shows that bytes are not what they should be (rop.malformed with the reason), unless measuring. Returns -1. */
 int oxc_malformed(oxc_read_t *r, proto_tree *tree, int offset, int length, const char *format, ...) G_GNUC_PRINTF(5, 6);

@@ -16,6 +16,8 @@ oxc_rop_list_read(oxc_read_t *r, oxc_rop_list_t *l, bool measure)
     memset(r, 0, sizeof *r);
     r->pinfo = l->pinfo;
     r->tvb = l->tvb;
+    r->bytes = l->bytes;
+    r->captured = l->captured;
     r->end = l->end;
     r->pdu = l->pdu;
     r->handles = &l->handles;

@@ -11,6 +11,8 @@
 
 typedef struct {
     tvbuff_t *tvb;
+    const uint8_t *bytes;       /* the captured ones */
+    int captured;
     packet_info *pinfo;
     oxc_pdu_t *pdu;
     unsigned payload;           /* its number in the PDU, from 0 */

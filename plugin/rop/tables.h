@@ -99,6 +99,8 @@ typedef struct ropdef_field {
     uint8_t flags;
     uint8_t keep;
     uint8_t slot;               /* where the value is kept for later expressions; 0: none asks for it */
+    uint8_t run;                /* so many fields from this one on are read for the tree alone, and are always there */
+    uint8_t run_size;           /* their bytes */
     ropdef_expression_fn cond;  /* NULL: always there */
     ropdef_expression_fn count; /* elements of an array, length of bytes and strings; NULL: to the end, or no array */
     ropdef_expression_fn limit; /* bytes that it takes; NULL: no limit of its own */

@@ -102,7 +102,7 @@ show_value(oxc_cursor_t *c, proto_tree *tree, const piece_t *piece, int offset, 
     data = (uint8_t *)wmem_alloc(c->pinfo->pool, piece->size);
     memcpy(data, piece->value->data, piece->before);
     tvb_memcpy(c->tvb, data + piece->before, offset, length);
-    inner.tvb = tvb_new_child_real_data(c->tvb, data, piece->size, (int)piece->size);
+    oxc_read_over(&inner, tvb_new_child_real_data(c->tvb, data, piece->size, (int)piece->size));
     add_new_data_source(c->pinfo, inner.tvb, "Uploaded state");
     oxc_idset(&inner, tree, 0, (int)piece->size, form, text);
 }

@@ -383,6 +383,39 @@ oxc_property_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, ox
     return single_value(r, tree, offset, tag, OXC_TYPE_OF(tag), text);
 }
 
+/* Bytes behind their size, which takes width bytes. */
+static int
+skip_sized(oxc_read_t *r, int offset, int width, unsigned fields)
+{
+    uint32_t size;
+
+    if (width > MIN(r->end, r->captured) - offset)
+        return -1;
+    size = width == 2 ? oxc_le16(r->bytes + offset) : oxc_le32(r->bytes + offset);
+    return oxc_skip(r, offset, (int64_t)width + size, fields + 2) ? offset + width + (int)size : -1;
+}
+
+int
+oxc_property_skip(oxc_read_t *r, int offset, uint32_t tag, unsigned fields)
+{
+    uint16_t type = OXC_TYPE_OF(tag);
+    int size = oxc_property_fixed_size(r, type);
+
+    if (size > 0)
+        return oxc_skip(r, offset, size, fields + 1) ? offset + size : -1;
+    if (r->counts == OXC_COUNTS_ADDRESS_BOOK)
+        return -1;
+    if (type == PTYP_STRING || type == PTYP_STRING8) {
+        if (r->counts == OXC_COUNTS_STREAM)
+            return skip_sized(r, offset, 4, fields);
+        size = oxc_stringz_skip(r, offset, type == PTYP_STRING);
+        return size > 0 && oxc_skip(r, offset, size, fields) ? offset + size : -1;
+    }
+    if (type == PTYP_BINARY && r->measure)
+        return skip_sized(r, offset, r->counts == OXC_COUNTS_ROP ? 2 : 4, fields);
+    return -1;
+}
+
 void
 oxc_value_set_structures(const oxc_value_structures_t *readers)
 {
