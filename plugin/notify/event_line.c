@@ -35,6 +35,7 @@ oxc_event_end(json_dumper *line)
 {
     json_dumper_end_object(line);
     json_dumper_finish(line);
+    fflush(stdout);             /* of a live capture somebody reads along */
 }
 
 void

@@ -47,7 +47,10 @@ typedef struct {
     GHashTable *open;           /* wake-ups that announced something and are not decided: oxc_wakeup_t -> itself */
     oxc_outcomes_t *outcomes;
     oxc_capture_counter_t *counter;
+    uint32_t drawn;             /* frames of which all was written */
 } events_t;
+
+static GSList *listening;       /* events_t */
 
 /* ---- lines ---- */
 
@@ -443,6 +446,7 @@ static void
 events_draw(void *tapdata)
 {
     events_t *events = (events_t *)tapdata;
+    oxc_capture_facts_t facts;
     GPtrArray *found = sorted_values(events->open, by_key);
 
     oxc_matcher_set_end(NULL);
@@ -462,6 +466,8 @@ events_draw(void *tapdata)
         write_session((const met_session_t *)found->pdata[i]);
     g_ptr_array_free(found, TRUE);
     write_capture(events->counter);
+    oxc_capture_counter_read(events->counter, &facts);
+    events->drawn = facts.frames;
     if (oxc_links_recorded())
         oxc_capture_counter_each(events->counter, write_connection, NULL);
     fflush(stdout);
@@ -476,6 +482,26 @@ events_reset(void *tapdata)
     g_hash_table_remove_all(events->tables);
     g_hash_table_remove_all(events->open);
     oxc_outcomes_reset(events->outcomes);
+    events->drawn = 0;
+}
+
+/*
+ * tshark -M ends a session of dissection while its statistics go on, and frees the objects that are not written yet. What
+ * comes then is as of another file.
+ */
+static void
+end_session(void)
+{
+    for (GSList *at = listening; at; at = at->next) {
+        events_t *events = (events_t *)at->data;
+        oxc_capture_facts_t facts;
+
+        oxc_capture_counter_read(events->counter, &facts);
+        if (facts.frames > events->drawn)
+            events_draw(events);
+        events_reset(events);
+        oxc_capture_counter_forget(events->counter);
+    }
 }
 
 static void
@@ -483,6 +509,7 @@ events_finish(void *tapdata)
 {
     events_t *events = (events_t *)tapdata;
 
+    listening = g_slist_remove(listening, events);
     g_hash_table_destroy(events->sessions);
     g_hash_table_destroy(events->tables);
     g_hash_table_destroy(events->open);
@@ -520,6 +547,7 @@ events_init(const char *argument, void *user _U_)
         g_string_free(error, TRUE);
         return false;
     }
+    listening = g_slist_prepend(listening, events);
     return true;
 }
 
@@ -531,4 +559,5 @@ proto_reg_handoff_oxc_events(void)
     static stat_tap_ui ui = { REGISTER_STAT_GROUP_GENERIC, NULL, "oxcnotif,events", events_option, 0, NULL };
 
     register_stat_tap_ui(&ui, NULL);
+    register_cleanup_routine(end_session);
 }

@@ -132,6 +132,12 @@ oxc_capture_counter_new(GString **error)
     return counter;
 }
 
+void
+oxc_capture_counter_forget(oxc_capture_counter_t *counter)
+{
+    reset(counter);
+}
+
 static void
 add_connection(oxc_capture_facts_t *facts, unsigned seen)
 {

@@ -31,6 +31,9 @@ oxc_capture_counter_t *oxc_capture_counter_new(GString **error);
 /* What was counted up to now. */
 void oxc_capture_counter_read(const oxc_capture_counter_t *counter, oxc_capture_facts_t *facts);
 
+/* Counts from zero again, as for another file. */
+void oxc_capture_counter_forget(oxc_capture_counter_t *counter);
+
 /* What one connection adds to that, for each connection, with the frame that it begins in. */
 void oxc_capture_counter_each(const oxc_capture_counter_t *counter,
                               void (*function)(const oxc_capture_facts_t *facts, uint32_t frame, void *user), void *user);
