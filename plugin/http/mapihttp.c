@@ -34,8 +34,6 @@
 
 static int proto_mapihttp = -1;
 static int proto_connection = -1;
-static int proto_http = -1;
-static protocol_t *protocol;
 
 static int hf_unanswered = -1;
 
@@ -193,7 +191,7 @@ show_first_message(packet_info *pinfo, proto_tree *tree)
     uint32_t watched_from;
     oxc_http_message_t *message;
 
-    if (!oxc_segment_has_layer(pinfo, proto_http))
+    if ((oxc_segment_layers(pinfo) & OXC_LAYER_HTTP) == 0)
         return;
     watched_from = oxc_mapihttp_watched_from(pinfo);
     if (PINFO_FD_VISITED(pinfo) ? watched_from != pinfo->num + 1 : watched_from != 0)
@@ -282,11 +280,15 @@ show_overrun(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
     }
 }
 
-static int
-postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+static bool
+wants(tvbuff_t *frame _U_, packet_info *pinfo)
 {
-    if (pinfo->ptype != PT_TCP || !proto_is_protocol_enabled(protocol))
-        return 0;
+    return oxc_postdissector_expected() || oxc_segment_layers(pinfo) & (OXC_LAYER_HTTP | OXC_LAYER_HTTP2);
+}
+
+static void
+look(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
     oxc_mapihttp_http2_postdissect(tvb, pinfo, tree);
     show_first_message(pinfo, tree);
     show_overrun(tvb, pinfo, tree);
@@ -294,7 +296,6 @@ postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     oxc_out_of_order_show(tvb, pinfo, tree, proto_mapihttp, &ei_out_of_order, oxc_mapihttp_is_connection);
     show_silence(tvb, pinfo, tree);
     show_cut_off(tvb, pinfo, tree);
-    return (int)tvb_captured_length(tvb);
 }
 
 /* ---- bodies of another media type, or of none ---- */
@@ -367,7 +368,6 @@ proto_register_mapihttp(void)
     };
 
     proto_mapihttp = proto_register_protocol("MAPI over HTTP", "MAPI/HTTP", "mapihttp");
-    protocol = find_protocol_by_id(proto_mapihttp);
     proto_connection = proto_register_protocol_in_name_only("Connection that carries MAPI over HTTP", "HTTP with MAPI",
                                                             "mapihttp.connection", proto_mapihttp, FT_PROTOCOL);
     proto_register_field_array(proto_mapihttp, hf, array_length(hf));
@@ -385,13 +385,13 @@ proto_register_mapihttp(void)
 void
 proto_reg_handoff_mapihttp(void)
 {
+    static const oxc_watcher_t watcher = { PT_TCP, wants, look };
     dissector_handle_t handle = register_dissector("mapihttp", dissect_mapihttp, proto_mapihttp);
 
     dissector_add_string("media_type", "application/mapi-http", handle);
     heur_dissector_add("http", dissect_mapihttp_heur, "MAPI over HTTP by X-RequestType", "mapihttp_http", proto_mapihttp,
                        HEURISTIC_ENABLE);
-    oxc_postdissector_add(postdissect, proto_mapihttp);
-    proto_http = proto_get_id_by_filter_name("http");
+    oxc_postdissector_add(&watcher, proto_mapihttp);
     oxc_mapihttp_http2_handoff();
     http_tcp_handle = find_dissector("http-over-tcp");
     http_tls_handle = find_dissector("http-over-tls");

@@ -21,7 +21,6 @@
 /* packet-tls-utils.h declares it, see mapihttp.c. */
 WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info *pinfo, dissector_handle_t app);
 
-static int proto_http2 = -1;
 static oxc_show_message_t show_message;
 static int proto_connection = -1;
 static dissector_handle_t http2_handle;
@@ -86,7 +85,7 @@ oxc_mapihttp_http2_postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tr
     uint32_t from;
     bool was_left_out;
 
-    if (!oxc_segment_has_layer(pinfo, proto_http2))
+    if ((oxc_segment_layers(pinfo) & OXC_LAYER_HTTP2) == 0)
         return;
     from = oxc_http2_begins_in(pinfo);
     /* The handshake is read again when its frame is shown again, and then TLS calls the http2 dissector itself. */
@@ -122,7 +121,6 @@ oxc_register_mapihttp_http2(int parent, oxc_show_message_t show)
 void
 oxc_mapihttp_http2_handoff(void)
 {
-    proto_http2 = proto_get_id_by_filter_name("http2");
     http2_handle = find_dissector("http2");
     tls_handle = find_dissector("tls");
     connection_handle = register_dissector("mapihttp-over-http2", dissect_connection, proto_connection);

@@ -23,7 +23,6 @@ WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info
 
 static int proto_mapihttp = -1;
 static int proto_connection = -1;
-static int proto_tls = -1;
 
 static dissector_handle_t tls_handle;
 static dissector_handle_t connection_tcp_handle;
@@ -155,7 +154,7 @@ oxc_mapihttp_watch(packet_info *pinfo)
     if (PINFO_FD_VISITED(pinfo))
         return;
     oxc_mapihttp_set_watched(pinfo);
-    if (oxc_segment_has_layer(pinfo, proto_tls)) {
+    if (oxc_segment_layers(pinfo) & OXC_LAYER_TLS) {
         if (first)
             tls_set_appdata_dissector(tls_handle, pinfo, connection_tls_handle);
     } else if (pinfo->ptype == PT_TCP) {
@@ -240,7 +239,6 @@ oxc_register_mapihttp_owner(int proto, int connection)
 void
 oxc_mapihttp_owner_handoff(dissector_handle_t over_tcp, dissector_handle_t over_tls)
 {
-    proto_tls = proto_get_id_by_filter_name("tls");
     tls_handle = find_dissector("tls");
     connection_tcp_handle = over_tcp;
     connection_tls_handle = over_tls;

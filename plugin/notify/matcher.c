@@ -68,7 +68,7 @@ within_window(const nstime_t *from, const nstime_t *to)
 static void
 note_time(const packet_info *pinfo)
 {
-    if (nstime_cmp(&pinfo->abs_ts, &latest) > 0)
+    if (pinfo->abs_ts.secs >= latest.secs && nstime_cmp(&pinfo->abs_ts, &latest) > 0)
         latest = pinfo->abs_ts;
 }
 
@@ -532,19 +532,18 @@ matcher_forget(void)
     complete = ended = false;
 }
 
-/* Windows are measured by the capture, of which a frame without an event is a part, too. */
-static int
-watch_time(tvbuff_t *tvb _U_, packet_info *pinfo, proto_tree *tree _U_, void *data _U_)
+/* Windows are measured by the capture: of all frames. */
+static void
+watch_time(const packet_info *pinfo)
 {
     if (!PINFO_FD_VISITED(pinfo))
         note_time(pinfo);
-    return 0;
 }
 
 void
 oxc_matcher_register(void)
 {
-    oxc_postdissector_add(watch_time, proto_get_id_by_filter_name("oxcnotif"));
+    oxc_postdissector_each(watch_time, proto_get_id_by_filter_name("oxcnotif"));
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_polling_register();

@@ -172,11 +172,13 @@ static void
 show_lost_waits(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     wmem_list_t *lost = (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_parent, LOST_WAITS_KEY);
-    oxc_closed_by_t closed_by =
-        (oxc_closed_by_t)GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_parent, CLOSED_BY_KEY));
+    oxc_closed_by_t closed_by;
     uint32_t which = CUT_OFF_WAKEUP;
 
-    for (wmem_list_frame_t *at = lost ? wmem_list_head(lost) : NULL; at; at = wmem_list_frame_next(at), which++) {
+    if (!lost)
+        return;
+    closed_by = (oxc_closed_by_t)GPOINTER_TO_UINT(p_get_proto_data(wmem_file_scope(), pinfo, proto_parent, CLOSED_BY_KEY));
+    for (wmem_list_frame_t *at = wmem_list_head(lost); at; at = wmem_list_frame_next(at), which++) {
         const oxc_call_t *wait = (const oxc_call_t *)wmem_list_frame_data(at);
         const char *name = wait->kind == OXC_CALL_WAIT ? "EcDoAsyncWaitEx" : wait->name ? wait->name : "call";
         bool is_wait = wait->kind == OXC_CALL_WAIT;
@@ -208,15 +210,18 @@ oxc_async_waits_lost(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_cl
     show_lost_waits(tvb, pinfo, tree);
 }
 
-static int
-postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+static bool
+wants(tvbuff_t *frame _U_, packet_info *pinfo)
 {
-    if (connections == 0 || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
-        return 0;
+    return connections > 0 && !pinfo->flags.in_error_pkt;
+}
+
+static void
+look(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
     if (!PINFO_FD_VISITED(pinfo))
         note_end_of_tcp(pinfo);
     show_lost_waits(tvb, pinfo, tree);
-    return (int)tvb_captured_length(tvb);
 }
 
 static void
@@ -228,7 +233,9 @@ forget(void)
 void
 oxc_async_waits_handoff(void)
 {
-    oxc_postdissector_add(postdissect, proto_parent);
+    static const oxc_watcher_t watcher = { PT_TCP, wants, look };
+
+    oxc_postdissector_add(&watcher, proto_parent);
 }
 
 void

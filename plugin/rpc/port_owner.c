@@ -11,12 +11,9 @@
 #include "tcp/postdissector.h"
 #include "tcp/segment.h"
 #include "tcp/reassembly_overrun.h"
-#include "tcp/tcp_payload.h"
 
 static int proto_owner = -1;
 static int proto_dcerpc = -1;
-static int proto_tcp = -1;
-static int proto_http = -1;
 
 /* Who disables DCE/RPC's heuristic, or DCE/RPC, wants none of this. */
 static bool
@@ -133,12 +130,21 @@ identifies_itself(packet_info *pinfo, tvbuff_t *data)
 static bool
 has_owner(const packet_info *pinfo)
 {
-    wmem_list_frame_t *last = wmem_list_tail(pinfo->layers);
+    unsigned layers = oxc_segment_layers(pinfo);
 
-    if (last && GPOINTER_TO_INT(wmem_list_frame_data(last)) == oxc_postdissector_layer())
-        last = wmem_list_frame_prev(last);      /* the post-dissector itself */
-    return last && GPOINTER_TO_INT(wmem_list_frame_data(last)) != proto_tcp &&
-           !oxc_segment_has_layer(pinfo, proto_dcerpc) && !oxc_segment_has_layer(pinfo, proto_http);
+    return layers & OXC_LAYER_ANY && (layers & (OXC_LAYER_DCERPC | OXC_LAYER_HTTP)) == 0;
+}
+
+static bool
+wants(tvbuff_t *frame, packet_info *pinfo)
+{
+    uint32_t seq, length;
+    int start;
+
+    if (PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt || !has_owner(pinfo))
+        return false;
+    start = oxc_segment_extent(frame, pinfo, &seq, &length);
+    return start >= 0 && tvb_bytes_exist(frame, start, RPC_HEADER_SIZE) && tvb_get_ntohs(frame, start) == 0x0500;
 }
 
 /*
@@ -148,37 +154,31 @@ has_owner(const packet_info *pinfo)
  * items stay. Calls before that PDU stay the owner's. So does a connection of which the owner waits for more data: TCP
  * would hand us what it has put together for the owner a second time.
  */
-static int
-postdissect(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *unused _U_)
+static void
+look(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 {
     conversation_t *conversation;
-    tvbuff_t *data;
     uint32_t seq;
+    tvbuff_t *data = oxc_segment_payload(frame, pinfo, &seq);
 
-    if (PINFO_FD_VISITED(pinfo) || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
-        return 0;
-    if (!has_owner(pinfo))
-        return 0;
-    data = oxc_tcp_payload(frame, pinfo, &seq);
-    if (!data || !tvb_bytes_exist(data, 0, RPC_HEADER_SIZE) || tvb_get_ntohs(data, 0) != 0x0500 ||
-        !identifies_itself(pinfo, data) || oxc_overrun_is_possible(pinfo) || !is_dcerpc_enabled())
-        return 0;
+    if (!data || !tvb_bytes_exist(data, 0, RPC_HEADER_SIZE) || !identifies_itself(pinfo, data) ||
+        oxc_overrun_is_possible(pinfo) || !is_dcerpc_enabled())
+        return;
     conversation = find_or_create_conversation(pinfo);
     conversation_set_dissector_from_frame_number(conversation, pinfo->num, oxc_rpc_connection_handle());
     oxc_rpc_dissect_pdus(data, pinfo, tree);
-    return (int)tvb_captured_length(frame);
 }
 
 void
 proto_reg_handoff_oxc_port_owner(void)
 {
+    static const oxc_watcher_t watcher = { PT_TCP, wants, look };
+
     if (!oxc_rpc_connection_handle())
         return;
     proto_dcerpc = proto_get_id_by_filter_name("dcerpc");
-    proto_tcp = proto_get_id_by_filter_name("tcp");
-    proto_http = proto_get_id_by_filter_name("http");
     stand_before_port_owners();
-    oxc_postdissector_add(postdissect, proto_get_id_by_filter_name("emsmdb"));
+    oxc_postdissector_add(&watcher, proto_get_id_by_filter_name("emsmdb"));
 }
 
 void

@@ -10,6 +10,7 @@
 #include "rpc/rpc_fragments.h"
 #include "rpc/rpc_inference.h"
 #include "tcp/postdissector.h"
+#include "tcp/segment.h"
 
 #include "registration.h"
 
@@ -116,7 +117,7 @@ find_handed(wmem_array_t *list, uint32_t call_id)
 bool
 oxc_rpc_is_connection(packet_info *pinfo)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    conversation_t *conversation = oxc_segment_conversation(pinfo);
     const connection_t *connection =
         conversation ? (const connection_t *)conversation_get_proto_data(conversation, proto_emsmdb) : NULL;
 

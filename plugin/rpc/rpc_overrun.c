@@ -56,27 +56,31 @@ whole_pdus(tvbuff_t *data, uint32_t size)
     return tvb_new_subset_length(data, 0, end);
 }
 
-static int
-postdissect(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, void *unused _U_)
+static bool
+wants(tvbuff_t *frame _U_, packet_info *pinfo)
+{
+    return oxc_postdissector_expected() && !pinfo->flags.in_error_pkt;
+}
+
+static void
+look(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 {
     static const oxc_overrun_kind_t pdus = { &proto_emsmdb, &ei_swallowed, "PDU", "frag_length", pdu_begins };
     const oxc_overrun_t *overrun;
     tvbuff_t *data;
 
-    if (pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt)
-        return 0;
     oxc_out_of_order_show(frame, pinfo, tree, proto_emsmdb, &ei_out_of_order, oxc_rpc_is_connection);
     overrun = oxc_overrun_show(frame, pinfo, tree, &pdus, &data);
-    if (!overrun)
-        return 0;
-    oxc_rpc_dissect_pdus(whole_pdus(data, overrun->size), pinfo, tree);
-    return (int)tvb_captured_length(frame);
+    if (overrun)
+        oxc_rpc_dissect_pdus(whole_pdus(data, overrun->size), pinfo, tree);
 }
 
 void
 proto_reg_handoff_oxc_rpc_overrun(void)
 {
-    oxc_postdissector_add(postdissect, proto_emsmdb);
+    static const oxc_watcher_t watcher = { PT_TCP, wants, look };
+
+    oxc_postdissector_add(&watcher, proto_emsmdb);
 }
 
 void

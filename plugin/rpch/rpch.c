@@ -44,7 +44,6 @@
 #include "tcp/out_of_order.h"
 #include "tcp/reassembly_overrun.h"
 #include "tcp/segment.h"
-#include "tcp/tcp_payload.h"
 #include "tcp/tls_undecrypted.h"
 
 #include <epan/dissectors/packet-tcp.h>
@@ -197,7 +196,7 @@ static bool
 dissect_first_segment(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 {
     uint32_t seq;
-    tvbuff_t *tvb = oxc_tcp_payload(frame, pinfo, &seq);
+    tvbuff_t *tvb = oxc_segment_payload(frame, pinfo, &seq);
 
     if (!PINFO_FD_VISITED(pinfo)) {
         const conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
@@ -213,7 +212,7 @@ dissect_first_segment(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 static bool
 pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    conversation_t *conversation = oxc_segment_conversation(pinfo);
     const rpch_connection_t *connection = rpch_connection_of(conversation);
     uint64_t size;
     uint16_t length;
@@ -279,8 +278,16 @@ begins_with_pdu(tvbuff_t *frame, packet_info *pinfo, const conversation_t *conve
 
     if (!tcp || !tcp->fwd || (tcp->conversation_completeness & (TCP_SEEN_SYN | TCP_SEEN_SYN_ACK)) == 0)
         return false;
-    data = oxc_tcp_payload(frame, pinfo, &seq);
+    data = oxc_segment_payload(frame, pinfo, &seq);
     return data && seq - tcp->fwd->base_seq == 1 && oxc_rpc_sure_length(data, 0) != 0;
+}
+
+static bool
+wants(tvbuff_t *frame _U_, packet_info *pinfo)
+{
+    unsigned layers = oxc_segment_layers(pinfo);
+
+    return oxc_postdissector_expected() || layers & OXC_LAYER_HTTP || (layers == 0 && compat_layer_was_taken_away(pinfo));
 }
 
 /*
@@ -288,8 +295,8 @@ begins_with_pdu(tvbuff_t *frame, packet_info *pinfo, const conversation_t *conve
  * perhaps they are of a channel older than the capture; or responses alone. Until that is certain, HTTP still gets what
  * is not a PDU; when it is HTTP after all, the connection is given back.
  */
-static int
-watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+static void
+watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     dissector_handle_t before;
     conversation_t *conversation;
@@ -298,7 +305,7 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     rpch_channel_t channel;
     bool tls;
 
-    if (pinfo->ptype == PT_TCP && !pinfo->flags.in_error_pkt) {
+    if (!pinfo->flags.in_error_pkt) {
         if (!PINFO_FD_VISITED(pinfo))
             note_end(tvb, pinfo, tree);
         show_overrun(tvb, pinfo, tree);
@@ -307,13 +314,12 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     }
     if (PINFO_FD_VISITED(pinfo) && p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY))
         dissect_first_segment(tvb, pinfo, tree);
-    if (PINFO_FD_VISITED(pinfo) || pinfo->ptype != PT_TCP || pinfo->flags.in_error_pkt
-        || !is_http_over_tcp(pinfo, &tls))
-        return 0;
-    conversation = find_conversation_pinfo(pinfo, 0);
+    if (PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt || !is_http_over_tcp(pinfo, &tls))
+        return;
+    conversation = oxc_segment_conversation(pinfo);
     http = rpch_http_of(conversation);
     if (!http || !proto_is_protocol_enabled(find_protocol_by_id(proto_rpch)))
-        return 0;
+        return;
     channel = requested_channel(http);
     connection = rpch_connection_of(conversation);
     before = conversation_get_dissector(conversation, pinfo->num + 1);
@@ -322,19 +328,19 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
             connection->armed = false;
             conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, connection->before);
         }
-        return 0;
+        return;
     }
     if ((channel == RPCH_CHANNEL_UNKNOWN && tls) || (connection && connection->armed))
-        return 0;
+        return;
     if (tls && http->startframe)
-        return 0;
+        return;
     if (channel == RPCH_CHANNEL_UNKNOWN && !http->req_res_tail && begins_with_pdu(tvb, pinfo, conversation))
         rpch_get_connection(conversation)->ruled_out = true;
     connection = rpch_connection_of(conversation);
     if (connection && connection->ruled_out)
-        return 0;
+        return;
     if (channel == RPCH_CHANNEL_UNKNOWN && before)      /* who would not be asked again: TCP goes on with the ports */
-        return 0;
+        return;
     connection = rpch_get_connection(conversation);
     connection->armed = true;
     if (channel == RPCH_CHANNEL_UNKNOWN && http->req_res_tail) {
@@ -352,7 +358,6 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     }
     if (channel == RPCH_CHANNEL_UNKNOWN && !http->req_res_tail && dissect_first_segment(tvb, pinfo, tree))
         p_add_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY, connection);
-    return 0;
 }
 
 void
@@ -382,6 +387,8 @@ proto_register_rpch(void)
 void
 proto_reg_handoff_rpch(void)
 {
+    static const oxc_watcher_t watcher = { PT_TCP, wants, watch_http };
+
     proto_http = proto_get_id_by_filter_name("http");
     proto_tcp = proto_get_id_by_filter_name("tcp");
     proto_tls = proto_get_id_by_filter_name("tls");
@@ -394,6 +401,6 @@ proto_reg_handoff_rpch(void)
                        HEURISTIC_ENABLE);
     heur_dissector_add("tls", dissect_rpch_tls_heur, "RPC over HTTP over TLS", "rpch_tls", proto_rpch,
                        HEURISTIC_ENABLE);
-    oxc_postdissector_add(watch_http, proto_rpch);
+    oxc_postdissector_add(&watcher, proto_rpch);
     oxc_rpc_overrun_leave(is_channel);
 }

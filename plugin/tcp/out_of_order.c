@@ -15,7 +15,6 @@
 
 #include "tcp/postdissector.h"
 #include "tcp/segment.h"
-#include "tcp/tcp_payload.h"
 
 /* Bytes in front of a segment that were not captured before it; kept with its frame. */
 typedef struct {
@@ -35,6 +34,7 @@ typedef struct {
 } direction_t;
 
 static wmem_map_t *connections; /* conversation -> two direction_t */
+static unsigned gaps;           /* in the file */
 static int proto_oxcnotif = -1;
 
 static bool
@@ -48,8 +48,9 @@ is_reassembled(void)
     return preference && prefs_get_bool_value(preference, pref_current);
 }
 
+/* By whether it is from the higher port. */
 static direction_t *
-direction_of(conversation_t *conversation, bool from_higher_port)
+directions_of(conversation_t *conversation)
 {
     direction_t *directions = (direction_t *)wmem_map_lookup(connections, conversation);
 
@@ -57,17 +58,16 @@ direction_of(conversation_t *conversation, bool from_higher_port)
         directions = wmem_alloc0_array(wmem_file_scope(), direction_t, 2);
         wmem_map_insert(connections, conversation, directions);
     }
-    return &directions[from_higher_port];
+    return directions;
 }
 
 /* What a host acknowledges is what comes next in the other direction. */
 static void
-learn_from_ack(packet_info *pinfo, conversation_t *conversation)
+learn_from_ack(packet_info *pinfo, direction_t *other)
 {
-    direction_t *other = direction_of(conversation, pinfo->srcport <= pinfo->destport);
-    const struct tcp_analysis *tcp = oxc_segment_tcp(pinfo);
+    const struct tcp_analysis *tcp = other->known ? NULL : oxc_segment_tcp(pinfo);
 
-    if (other->known || !tcp || !tcp->fwd || !tcp->fwd->tcp_analyze_seq_info ||
+    if (!tcp || !tcp->fwd || !tcp->fwd->tcp_analyze_seq_info ||
         tcp->fwd->tcp_analyze_seq_info->lastack == 0)
         return;
     other->known = true;
@@ -89,19 +89,20 @@ static const gap_t *
 find_gap(tvbuff_t *frame, packet_info *pinfo)
 {
     conversation_t *conversation = oxc_segment_conversation(pinfo);
-    direction_t *direction;
+    direction_t *directions, *direction;
     gap_t *gap = NULL;
-    uint32_t seq, end;
-    tvbuff_t *data = conversation ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
+    uint32_t seq, length, end;
 
-    if (!data)
+    if (!conversation || oxc_segment_extent(frame, pinfo, &seq, &length) < 0)
         return NULL;
-    learn_from_ack(pinfo, conversation);
-    direction = direction_of(conversation, pinfo->srcport > pinfo->destport);
-    end = seq + tvb_reported_length(data);
+    directions = directions_of(conversation);
+    learn_from_ack(pinfo, &directions[pinfo->srcport <= pinfo->destport]);
+    direction = &directions[pinfo->srcport > pinfo->destport];
+    end = seq + length;
     fill_gap(direction, seq);
     if (direction->known && GT_SEQ(seq, direction->next)) {
         gap = wmem_new0(wmem_file_scope(), gap_t);
+        gaps++;
         gap->from = direction->next;
         gap->to = seq;
         if (!direction->gaps)
@@ -121,7 +122,7 @@ oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int
     const gap_t *gap;
     proto_item *item;
 
-    if (!oxc_postdissector_expected() || is_reassembled())
+    if (!oxc_postdissector_expected() || (PINFO_FD_VISITED(pinfo) && gaps == 0) || is_reassembled())
         return;
     if (PINFO_FD_VISITED(pinfo)) {
         gap = (const gap_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, GAP_KEY | (uint32_t)proto);
@@ -141,9 +142,16 @@ oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int
                            gap->filled ? "come later" : "were lost, or come later");
 }
 
+static void
+forget(void)
+{
+    gaps = 0;
+}
+
 void
 proto_register_oxc_out_of_order(void)
 {
+    register_init_routine(forget);
     connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
 }

@@ -14,26 +14,35 @@
 
 #define MAX_WATCHERS 8          /* one for each transport */
 
-typedef struct {
-    dissector_t fn;
+static struct {
+    const oxc_watcher_t *watcher;
     protocol_t *protocol;
-} watcher_t;
-
-static watcher_t watchers[MAX_WATCHERS];        /* all */
+} watchers[MAX_WATCHERS];                       /* all */
 static unsigned watcher_count;
-static dissector_t active[MAX_WATCHERS];        /* those whose protocol is enabled */
+static const oxc_watcher_t *active[MAX_WATCHERS];       /* those whose protocol is enabled */
 static unsigned active_count;
+static void (*each)(const packet_info *pinfo);
+static protocol_t *each_protocol;
+static bool each_active;
 static protocol_t *called_by;                   /* in whose name Wireshark is to call; NULL before any file */
+static const char *called_name;                 /* as pinfo->current_proto has it */
 static protocol_t *known[MAX_WATCHERS + 1];     /* in whose names it was registered so far */
 static unsigned known_count;
 static bool expected;
 
 void
-oxc_postdissector_add(dissector_t fn, int proto)
+oxc_postdissector_add(const oxc_watcher_t *watcher, int proto)
 {
     DISSECTOR_ASSERT(watcher_count < MAX_WATCHERS);
-    watchers[watcher_count].fn = fn;
+    watchers[watcher_count].watcher = watcher;
     watchers[watcher_count++].protocol = find_protocol_by_id(proto);
+}
+
+void
+oxc_postdissector_each(void (*fn)(const packet_info *pinfo), int proto)
+{
+    each = fn;
+    each_protocol = find_protocol_by_id(proto);
 }
 
 void
@@ -48,28 +57,53 @@ oxc_postdissector_expected(void)
     return expected;
 }
 
-static int
-postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+/* The first from number i on that has something to do. Those before it may have changed that. */
+static unsigned
+next_wanting(unsigned i, tvbuff_t *frame, packet_info *pinfo)
 {
-    /* Another one of our names, in which it was called for an earlier file. */
-    if (pinfo->current_proto != proto_get_protocol_short_name(called_by))
-        return 0;
-    oxc_segment_begin(pinfo);
+    while (i < active_count && (active[i]->of != pinfo->ptype || !active[i]->wants(frame, pinfo)))
+        i++;
+    return i;
+}
+
+static void
+look_from(unsigned first, tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    for (unsigned i = first; i < active_count; i = next_wanting(i + 1, frame, pinfo))
+        active[i]->look(frame, pinfo, tree);
+}
+
+/* Whatever happens, what is known of this frame is not taken for another one's. */
+static void
+look_safely(unsigned first, tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
     TRY {
-        for (unsigned i = 0; i < active_count; i++)
-            active[i](tvb, pinfo, tree, data);
+        look_from(first, frame, pinfo, tree);
     }
     FINALLY {
         oxc_segment_end();
     }
     ENDTRY;
-    return (int)tvb_captured_length(tvb);
 }
 
-int
-oxc_postdissector_layer(void)
+static int
+postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
-    return called_by ? proto_get_id(called_by) : -1;
+    unsigned first;
+
+    /* Another one of our names, in which it was called for an earlier file. */
+    if (pinfo->current_proto != called_name)
+        return 0;
+    if (each_active)
+        each(pinfo);
+    if (pinfo->ptype == PT_TCP)
+        oxc_segment_begin(pinfo);
+    first = next_wanting(0, tvb, pinfo);
+    if (first < active_count)
+        look_safely(first, tvb, pinfo, tree);
+    else
+        oxc_segment_end();
+    return 1;                   /* it was there, which costs less than to be taken for one that was not */
 }
 
 /*
@@ -85,17 +119,19 @@ begin_file(void)
     if (!proto_is_protocol_enabled(first))
         first = NULL;
     expected = false;
+    each_active = each && proto_is_protocol_enabled(each_protocol);
     active_count = 0;
     for (unsigned i = 0; i < watcher_count; i++) {
         if (!proto_is_protocol_enabled(watchers[i].protocol))
             continue;
         if (!first)
             first = watchers[i].protocol;
-        active[active_count++] = watchers[i].fn;
+        active[active_count++] = watchers[i].watcher;
     }
     if (!first)
         return;
     called_by = first;
+    called_name = proto_get_protocol_short_name(first);
     for (unsigned i = 0; i < known_count; i++)
         if (known[i] == first)
             return;

@@ -9,15 +9,22 @@
 
 #include "compat.h"
 
-/*
- * Calls fn for every frame after Wireshark's dissectors, in the order of registration, unless the protocol is disabled.
- * The plugin has one post-dissector for all of these, since each costs captures without Exchange traffic time for every
- * frame: fn must find out quickly that it has nothing to do. What fn returns is not used.
- */
-void oxc_postdissector_add(dissector_t fn, int proto);
+/* What one looks at, in the order of registration and unless its protocol is disabled. */
+typedef struct {
+    port_type of;               /* PT_TCP or PT_UDP: frames of the other, or of neither, are none of its business */
+    /* Quickly, and without an exception: is there anything to do for the frame? Called for every frame of that kind. */
+    bool (*wants)(tvbuff_t *frame, packet_info *pinfo);
+    void (*look)(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree);
+} oxc_watcher_t;
 
-/* The protocol in whose name it is called: the last layer of a frame while it runs. */
-int oxc_postdissector_layer(void);
+/*
+ * The plugin has one post-dissector for all of these, since each costs captures without Exchange traffic time for every
+ * frame. The watcher is not copied.
+ */
+void oxc_postdissector_add(const oxc_watcher_t *watcher, int proto);
+
+/* Calls fn for every frame, before those; it must not throw. One only. */
+void oxc_postdissector_each(void (*fn)(const packet_info *pinfo), int proto);
 
 /*
  * A connection that may be ours is in the capture: from now on there may be something to look for in any TCP segment.

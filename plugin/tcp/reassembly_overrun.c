@@ -12,7 +12,6 @@
 
 #include "tcp/postdissector.h"
 #include "tcp/segment.h"
-#include "tcp/tcp_payload.h"
 
 static int proto_oxcnotif = -1;
 static wmem_map_t *latest;      /* PDU of TCP -> oxc_overrun_t */
@@ -68,7 +67,7 @@ find_overrun(tvbuff_t *frame, packet_info *pinfo, tvbuff_t **data, oxc_overrun_t
     const struct tcp_multisegment_pdu *pdu = taken_by(pinfo, tcp);
     uint32_t seq;
 
-    *data = pdu ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
+    *data = pdu ? oxc_segment_payload(frame, pinfo, &seq) : NULL;
     if (!*data)
         return NULL;
     found->frame = pinfo->num;
@@ -111,7 +110,7 @@ recall_overrun(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of
 
     overrun =
         (const oxc_overrun_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, ~(uint32_t)*of->proto);
-    *data = overrun ? oxc_tcp_payload(frame, pinfo, &seq) : NULL;
+    *data = overrun ? oxc_segment_payload(frame, pinfo, &seq) : NULL;
     return *data ? overrun : NULL;
 }
 

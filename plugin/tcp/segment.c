@@ -1,17 +1,33 @@
 /* segment.c
- * The connection and the layers of a frame with a TCP segment
+ * The connection, the layers and the data of a frame with a TCP segment
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
 #include "tcp/segment.h"
 
+#include "tcp/tcp_payload.h"
+
 static int proto_tcp = -1;
 
-/* Of the frame that the post-dissectors look at; pinfo is NULL between frames. */
+/* By the bit number of their oxc_layer_t. */
+static struct {
+    const char *name;
+    int proto;
+} layers[] = { { "tls", -1 }, { "http", -1 }, { "http2", -1 }, { "dcerpc", -1 } };
+
+/* Of the frame that the post-dissectors look at; pinfo is NULL between frames. Each is found when it is asked for. */
 static struct {
     const packet_info *pinfo;
-    conversation_t *conversation;   /* NULL until it was found */
+    conversation_t *conversation;       /* NULL until it was found */
+    const struct tcp_analysis *tcp;     /* the same */
+    unsigned layers;
+    bool has_layers;                    /* they were looked at */
+    bool has_extent;                    /* what follows is known */
+    int start;                          /* of the data in the frame */
+    uint32_t length;                    /* 0: none */
+    uint32_t seq;
+    tvbuff_t *data;                     /* NULL until it was asked for */
 } current;
 
 void
@@ -19,13 +35,16 @@ oxc_segment_begin(packet_info *pinfo)
 {
     current.pinfo = pinfo;
     current.conversation = NULL;
+    current.tcp = NULL;
+    current.has_layers = false;
+    current.has_extent = false;
+    current.data = NULL;
 }
 
 void
 oxc_segment_end(void)
 {
     current.pinfo = NULL;
-    current.conversation = NULL;
 }
 
 conversation_t *
@@ -42,22 +61,86 @@ oxc_segment_conversation(packet_info *pinfo)
 const struct tcp_analysis *
 oxc_segment_tcp(packet_info *pinfo)
 {
-    conversation_t *conversation = oxc_segment_conversation(pinfo);
+    bool is_known = current.pinfo == pinfo && !pinfo->conv_elements;
+    const struct tcp_analysis *tcp = is_known ? current.tcp : NULL;
+    conversation_t *conversation;
 
-    return conversation ? (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp) : NULL;
+    if (tcp)
+        return tcp;
+    conversation = oxc_segment_conversation(pinfo);
+    if (conversation)
+        tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+    if (is_known)
+        current.tcp = tcp;
+    return tcp;
 }
 
-bool
-oxc_segment_has_layer(const packet_info *pinfo, int proto)
+/* Of the layers from the last one back to TCP. */
+static unsigned
+look_at_layers(wmem_list_frame_t *last)
 {
-    for (wmem_list_frame_t *layer = wmem_list_head(pinfo->layers); layer; layer = wmem_list_frame_next(layer))
-        if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto)
-            return true;
-    return false;
+    unsigned found = 0;
+
+    for (wmem_list_frame_t *at = last; at; at = wmem_list_frame_prev(at)) {
+        int proto = GPOINTER_TO_INT(wmem_list_frame_data(at));
+
+        if (proto == proto_tcp)
+            break;
+        found |= OXC_LAYER_ANY;
+        for (unsigned i = 0; i < G_N_ELEMENTS(layers); i++)
+            found |= (unsigned)(proto == layers[i].proto) << i;
+    }
+    return found;
+}
+
+/* The last layer is the post-dissector's own. */
+unsigned
+oxc_segment_layers(const packet_info *pinfo)
+{
+    wmem_list_frame_t *last;
+
+    if (current.pinfo != pinfo)
+        return look_at_layers(wmem_list_tail(pinfo->layers));
+    if (!current.has_layers) {
+        last = wmem_list_tail(pinfo->layers);
+        current.layers = last ? look_at_layers(wmem_list_frame_prev(last)) : 0;
+        current.has_layers = true;
+    }
+    return current.layers;
+}
+
+int
+oxc_segment_extent(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq, uint32_t *length)
+{
+    if (current.pinfo != pinfo)
+        return oxc_tcp_extent(frame, pinfo, seq, length);
+    if (!current.has_extent) {
+        current.start = oxc_tcp_extent(frame, pinfo, &current.seq, &current.length);
+        current.has_extent = true;
+    }
+    *seq = current.seq;
+    *length = current.length;
+    return current.start;
+}
+
+tvbuff_t *
+oxc_segment_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq)
+{
+    uint32_t length;
+
+    if (current.pinfo != pinfo)
+        return oxc_tcp_payload(frame, pinfo, seq);
+    if (oxc_segment_extent(frame, pinfo, seq, &length) < 0)
+        return NULL;
+    if (!current.data)
+        current.data = tvb_new_subset_length(frame, current.start, (int)length);
+    return current.data;
 }
 
 void
 oxc_segment_register(void)
 {
     proto_tcp = proto_get_id_by_filter_name("tcp");
+    for (unsigned i = 0; i < G_N_ELEMENTS(layers); i++)
+        layers[i].proto = proto_get_id_by_filter_name(layers[i].name);
 }

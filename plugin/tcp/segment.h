@@ -1,5 +1,5 @@
 /* segment.h
- * The connection and the layers of a frame with a TCP segment
+ * The connection, the layers and the data of a frame with a TCP segment
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -12,18 +12,32 @@
 #include <epan/dissectors/packet-tcp.h>
 
 /*
- * find_conversation_pinfo(). All post-dissectors ask for it, so that it is looked up once for each frame: between these
- * two calls, behind all dissectors. Anywhere else it is the plain look-up.
+ * All post-dissectors ask the same of a frame, so that it is looked up once: between these two calls, behind all
+ * dissectors. Anywhere else it is the plain look-up.
  */
-conversation_t *oxc_segment_conversation(packet_info *pinfo);
 void oxc_segment_begin(packet_info *pinfo);
 void oxc_segment_end(void);
+
+/* find_conversation_pinfo(). */
+conversation_t *oxc_segment_conversation(packet_info *pinfo);
 
 /* What TCP knows of the conversation; NULL for none. */
 const struct tcp_analysis *oxc_segment_tcp(packet_info *pinfo);
 
-/* Is the protocol among the layers of the frame? By number: proto_is_frame_protocol() compares names. */
-bool oxc_segment_has_layer(const packet_info *pinfo, int proto);
+typedef enum {
+    OXC_LAYER_TLS = 1,
+    OXC_LAYER_HTTP = 2,
+    OXC_LAYER_HTTP2 = 4,
+    OXC_LAYER_DCERPC = 8,
+    OXC_LAYER_ANY = 16          /* any of these, or another one */
+} oxc_layer_t;
+
+/* The layers above the frame's last TCP, as bits. By number: proto_is_frame_protocol() compares names. */
+unsigned oxc_segment_layers(const packet_info *pinfo);
+
+/* oxc_tcp_payload(), and oxc_tcp_extent(), which makes no tvb. */
+tvbuff_t *oxc_segment_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq);
+int oxc_segment_extent(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq, uint32_t *length);
 
 void oxc_segment_register(void);
 

@@ -16,4 +16,7 @@
  */
 tvbuff_t *oxc_tcp_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq);
 
+/* The same without making a tvb: where in the frame they begin, negative if there are none, and how many they are. */
+int oxc_tcp_extent(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq, uint32_t *length);
+
 #endif /* OXCNOTIF_TCP_PAYLOAD_H */

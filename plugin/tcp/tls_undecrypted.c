@@ -13,13 +13,11 @@
 
 #include "tcp/postdissector.h"
 #include "tcp/segment.h"
-#include "tcp/tcp_payload.h"
 
 #define RECORD_HEADER 5         /* type, version, length (RFC 8446 5.1) */
 #define APPLICATION_DATA 23
 
 static int proto_oxcnotif = -1;
-static int proto_tls = -1;
 
 typedef struct {
     bool said[2];               /* by direction */
@@ -54,7 +52,7 @@ bool
 oxc_tls_has_undecrypted(tvbuff_t *frame, packet_info *pinfo)
 {
     uint32_t seq;
-    tvbuff_t *payload = oxc_tcp_payload(frame, pinfo, &seq);
+    tvbuff_t *payload = oxc_segment_payload(frame, pinfo, &seq);
     bool found = payload && oxc_tls_is_application_data(payload);
 
     for (GSList *at = pinfo->data_src; at && !found; at = at->next)
@@ -80,10 +78,11 @@ hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(
 {
     bool *said;
 
+    if (!oxc_postdissector_expected() || (oxc_segment_layers(pinfo) & OXC_LAYER_TLS) == 0)
+        return false;
     if (PINFO_FD_VISITED(pinfo))
         return p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, (uint32_t)proto) != NULL;
-    if (!oxc_postdissector_expected() || !oxc_segment_has_layer(pinfo, proto_tls) || !is_ours(pinfo) ||
-        !oxc_tls_has_undecrypted(frame, pinfo))
+    if (!is_ours(pinfo) || !oxc_tls_has_undecrypted(frame, pinfo))
         return false;
     said = said_of(pinfo);
     if (*said)
@@ -111,5 +110,4 @@ void
 proto_register_oxc_tls_undecrypted(void)
 {
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
-    proto_tls = proto_get_id_by_filter_name("tls");
 }

@@ -10,7 +10,6 @@
 #include "session/event.h"
 #include "tcp/postdissector.h"
 #include "tcp/segment.h"
-#include "tcp/tcp_payload.h"
 #include "tcp/tls_undecrypted.h"
 #include "tls/tls_handshake.h"
 #include "tls/tls_name.h"
@@ -46,7 +45,7 @@ typedef struct {
 } connection_t;
 
 static int proto_oxcnotif = -1;
-static int proto_tls = -1;
+static unsigned notes;              /* in the file */
 static wmem_map_t *connections;     /* conversation_t -> connection_t */
 static wmem_map_t *servers;         /* client, server and port as text -> server_t */
 static wmem_map_t *domains;         /* client and domain of which it asked Autodiscover, or that a certificate named */
@@ -193,7 +192,7 @@ look_at_handshake(tvbuff_t *frame, packet_info *pinfo, connection_t *connection)
 {
     oxc_tls_handshake_t handshake = { 0 };
     uint32_t seq;
-    tvbuff_t *payload = oxc_tcp_payload(frame, pinfo, &seq);
+    tvbuff_t *payload = oxc_segment_payload(frame, pinfo, &seq);
 
     if (payload)
         oxc_tls_read_handshake(pinfo->pool, payload, &handshake);
@@ -227,7 +226,7 @@ new_bytes(connection_t *connection, packet_info *pinfo, tvbuff_t *frame, bool fr
     if (connection->has_segments[way]) {
         bytes = next - connection->next_seq[way];
     } else {
-        payload = oxc_tcp_payload(frame, pinfo, &seq);
+        payload = oxc_segment_payload(frame, pinfo, &seq);
         bytes = payload ? tvb_reported_length(payload) : 0;
     }
     connection->has_segments[way] = true;
@@ -278,19 +277,24 @@ find_note(tvbuff_t *frame, packet_info *pinfo)
         return NULL;
     connection->decided = true;
     note = wmem_new0(wmem_file_scope(), oxc_tls_note_t);
+    notes++;
     note->evidence = connection->evidence;
     note->name = connection->evidence_name;
     note->from_client = is_from_client(connection, pinfo);
     return note;
 }
 
-static int
-postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+static bool
+wants(tvbuff_t *frame _U_, packet_info *pinfo)
+{
+    return oxc_segment_layers(pinfo) & OXC_LAYER_TLS && (notes > 0 || !PINFO_FD_VISITED(pinfo));
+}
+
+static void
+look(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     oxc_tls_note_t *note;
 
-    if (pinfo->ptype != PT_TCP || !oxc_segment_has_layer(pinfo, proto_tls))
-        return 0;
     if (PINFO_FD_VISITED(pinfo)) {
         note = (oxc_tls_note_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, FRAME_NOTE);
     } else {
@@ -300,14 +304,19 @@ postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     }
     if (note)
         oxc_listener->tls_undecrypted(tvb, pinfo, tree, note);
-    return 0;
+}
+
+static void
+forget(void)
+{
+    notes = 0;
 }
 
 void
 proto_register_oxc_tls_connection(void)
 {
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
-    proto_tls = proto_get_id_by_filter_name("tls");
+    register_init_routine(forget);
     connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), wmem_str_hash, g_str_equal);
     domains = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), wmem_str_hash, g_str_equal);
@@ -316,5 +325,7 @@ proto_register_oxc_tls_connection(void)
 void
 proto_reg_handoff_oxc_tls_connection(void)
 {
-    oxc_postdissector_add(postdissect, proto_oxcnotif);
+    static const oxc_watcher_t watcher = { PT_TCP, wants, look };
+
+    oxc_postdissector_add(&watcher, proto_oxcnotif);
 }

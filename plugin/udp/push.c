@@ -321,7 +321,7 @@ static void
 find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
 {
     oxc_push_t *over = NULL, *ignored = NULL;
-    bool cut = tvb_captured_length(tvb) < tvb_reported_length(tvb);
+    bool cut = tvb_captured_length(tvb) < tvb_reported_length(tvb), is_empty = wmem_map_size(by_key) == 0;
     unsigned count;
     place_t place;
 
@@ -331,6 +331,8 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
             continue;           /* a client that has its own */
         if (place == BY_BYTES)
             link_context(pinfo, (uint16_t)pinfo->destport, tvb_get_ptr(tvb, 0, -1), tvb_captured_length(tvb), false);
+        if (is_empty)
+            continue;
         verdict->push = find_in_force(pinfo, tvb, place, &count, place == BY_CALLBACK ? &over : &ignored);
         if (!verdict->push)
             continue;
@@ -339,6 +341,8 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
             share_channel(verdict, pinfo, place);
         return;
     }
+    if (is_empty)
+        return;
     if (over) {
         verdict->kind = OUTDATED;
         verdict->push = over;
@@ -529,22 +533,27 @@ dissect_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_
  * are empty. Wireshark's UDP dissector calls nobody for those, so this looks at every frame that ends in UDP, once such
  * a registration was seen.
  */
-static int
-dissect_empty(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+static bool
+wants_empty(tvbuff_t *tvb _U_, packet_info *pinfo _U_)
+{
+    return empty_contexts > 0;
+}
+
+static void
+look_at_empty(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
     wmem_list_frame_t *last;
     const verdict_t *verdict;
 
-    if (empty_contexts == 0 || pinfo->ptype != PT_UDP)
-        return 0;
     last = wmem_list_tail(pinfo->layers);       /* which is this dissector's own */
     last = last ? wmem_list_frame_prev(last) : NULL;
     if (!last || GPOINTER_TO_INT(wmem_list_frame_data(last)) != proto_udp ||
         proto_is_frame_protocol(pinfo->layers, "icmp") || proto_is_frame_protocol(pinfo->layers, "icmpv6"))
-        return 0;
+        return;
     tvb = tvb_new_subset_length(tvb, (int)tvb_captured_length(tvb), 0);
     verdict = get_verdict(pinfo, tvb, false);
-    return verdict ? dissect_datagram(tvb, pinfo, tree, verdict) : 0;
+    if (verdict)
+        dissect_datagram(tvb, pinfo, tree, verdict);
 }
 
 static void
@@ -556,11 +565,13 @@ forget(void)
 void
 proto_reg_handoff_oxc_push(void)
 {
+    static const oxc_watcher_t watcher = { PT_UDP, wants_empty, look_at_empty };
+
     registered_handle = register_dissector("oxcnotif-registered", dissect_registered, proto_oxcnotif);
     dissector_add_for_decode_as_with_preference("udp.port", register_dissector("oxcnotif", dissect_by_user, proto_oxcnotif));
     heur_dissector_add("udp", dissect_heur, "Exchange push notification over UDP", "oxcnotif_push_udp", proto_oxcnotif,
                        HEURISTIC_ENABLE);
-    oxc_postdissector_add(dissect_empty, proto_oxcnotif);
+    oxc_postdissector_add(&watcher, proto_oxcnotif);
     proto_udp = proto_get_id_by_filter_name("udp");
 }
 
