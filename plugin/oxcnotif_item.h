@@ -31,6 +31,13 @@ void oxc_explain_in(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, expert_
 /* The explanation of an expert item of this frame, by its field; NULL if it has none. For listeners of expert items. */
 const char *oxc_explanation(packet_info *pinfo, int hf);
 
+/* Does anybody see what items of the tree say? If not, nothing needs to be formatted for them. */
+static inline bool
+oxc_is_seen(const proto_tree *tree)
+{
+    return tree && PTREE_DATA(tree)->visible;
+}
+
 /* Registers the fields with the protocol oxcnotif. */
 void oxc_item_register(int proto);
 

@@ -137,7 +137,7 @@ next_header_list(packet_info *pinfo, visit_t *visit)
 static bool
 is_mapi(const oxc_http_message_t *message)
 {
-    return oxc_http_value(message, "x-requesttype") || oxc_http_value(message, "x-responsecode") ||
+    return oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE) || oxc_http_value(message, OXC_HEADER_X_RESPONSECODE) ||
            oxc_http_is_type(message, "application/mapi-http");
 }
 

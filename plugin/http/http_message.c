@@ -6,11 +6,10 @@
 
 #include "http/http_message.h"
 
-#include "http/http_framing.h"
-
+#include <stdlib.h>
 #include <string.h>
 
-#include <wsutil/str_util.h>
+#include "http/http_framing.h"
 
 /*
  * Statuses that end a call otherwise than with its answer (RFC 9110 15), as the servers and what stands before them
@@ -61,17 +60,85 @@ static const value_string status_names[] = {
     { 0, NULL }
 };
 
-/* The bytes as text of our own. What is no ASCII becomes what Wireshark makes of it; nearly always there is none. */
-static char *
-copy_text(packet_info *pinfo, tvbuff_t *tvb, int offset, int length)
+/* The shorter ones first, see find_name(). */
+static const struct {
+    size_t length;
+    const char *name;
+} known_names[OXC_HEADER_NAMES + 1] = {
+    [OXC_HEADER_COOKIE] = { sizeof "cookie" - 1, "cookie" },
+    [OXC_HEADER_SET_COOKIE] = { sizeof "set-cookie" - 1, "set-cookie" },
+    [OXC_HEADER_X_REQUESTID] = { sizeof "x-requestid" - 1, "x-requestid" },
+    [OXC_HEADER_X_STARTTIME] = { sizeof "x-starttime" - 1, "x-starttime" },
+    [OXC_HEADER_CONTENT_TYPE] = { sizeof "content-type" - 1, "content-type" },
+    [OXC_HEADER_X_CLIENTINFO] = { sizeof "x-clientinfo" - 1, "x-clientinfo" },
+    [OXC_HEADER_X_DEVICEINFO] = { sizeof "x-deviceinfo" - 1, "x-deviceinfo" },
+    [OXC_HEADER_X_ELAPSEDTIME] = { sizeof "x-elapsedtime" - 1, "x-elapsedtime" },
+    [OXC_HEADER_X_REQUESTTYPE] = { sizeof "x-requesttype" - 1, "x-requesttype" },
+    [OXC_HEADER_CONTENT_LENGTH] = { sizeof "content-length" - 1, "content-length" },
+    [OXC_HEADER_X_RESPONSECODE] = { sizeof "x-responsecode" - 1, "x-responsecode" },
+    [OXC_HEADER_X_PENDINGPERIOD] = { sizeof "x-pendingperiod" - 1, "x-pendingperiod" },
+    [OXC_HEADER_CONTENT_ENCODING] = { sizeof "content-encoding" - 1, "content-encoding" },
+    [OXC_HEADER_X_EXPIRATIONINFO] = { sizeof "x-expirationinfo" - 1, "x-expirationinfo" },
+    [OXC_HEADER_TRANSFER_ENCODING] = { sizeof "transfer-encoding" - 1, "transfer-encoding" },
+    [OXC_HEADER_X_CLIENTAPPLICATION] = { sizeof "x-clientapplication" - 1, "x-clientapplication" },
+    [OXC_HEADER_X_SERVERAPPLICATION] = { sizeof "x-serverapplication" - 1, "x-serverapplication" },
+};
+
+/* A name compared with one in lower case: only letters, and a character that ends lines, differ by that bit. */
+static bool
+is_name(const char *name, const char *known, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((name[i] | 0x20) != known[i])
+            return false;
+    return true;
+}
+
+static oxc_http_name_t
+find_name(const char *name, size_t length)
+{
+    static const uint8_t first[] = {
+        [6] = OXC_HEADER_COOKIE,
+        [10] = OXC_HEADER_SET_COOKIE,
+        [11] = OXC_HEADER_X_REQUESTID,
+        [12] = OXC_HEADER_CONTENT_TYPE,
+        [13] = OXC_HEADER_X_ELAPSEDTIME,
+        [14] = OXC_HEADER_CONTENT_LENGTH,
+        [15] = OXC_HEADER_X_PENDINGPERIOD,
+        [16] = OXC_HEADER_CONTENT_ENCODING,
+        [17] = OXC_HEADER_TRANSFER_ENCODING,
+        [19] = OXC_HEADER_X_CLIENTAPPLICATION,
+    };
+    unsigned i = length < G_N_ELEMENTS(first) ? first[length] : OXC_HEADER_OTHER;
+
+    for (; i != OXC_HEADER_OTHER && known_names[i].length == length; i++)
+        if (is_name(name, known_names[i].name, length))
+            return (oxc_http_name_t)i;
+    return OXC_HEADER_OTHER;
+}
+
+static bool
+is_ascii(const uint8_t *bytes, size_t length)
+{
+    uint64_t all = 0, word;
+    size_t i = 0;
+
+    for (; i + sizeof word <= length; i += sizeof word) {
+        memcpy(&word, bytes + i, sizeof word);
+        all |= word;
+    }
+    for (; i < length; i++)
+        all |= bytes[i];
+    return (all & UINT64_C(0x8080808080808080)) == 0;
+}
+
+char *
+oxc_http_text(packet_info *pinfo, tvbuff_t *tvb, int offset, int length)
 {
     const uint8_t *bytes = tvb_get_ptr(tvb, offset, length);
-    uint8_t all = 0;
     char *text;
 
-    for (int i = 0; i < length; i++)
-        all |= bytes[i];
-    if (all & 0x80)
+    if (!is_ascii(bytes, (size_t)length))
         return (char *)tvb_get_string_enc(pinfo->pool, tvb, offset, length, ENC_ASCII | ENC_NA);
     text = (char *)wmem_alloc(pinfo->pool, (size_t)length + 1);
     if (length > 0)
@@ -80,28 +147,26 @@ copy_text(packet_info *pinfo, tvbuff_t *tvb, int offset, int length)
     return text;
 }
 
-/* A line from offset without its end; NULL when the tvb ends before the line does. */
-static char *
-read_line(packet_info *pinfo, tvbuff_t *tvb, int offset, int *next)
-{
-    int length;
-
-    if (tvb_captured_length_remaining(tvb, offset) <= 0)
-        return NULL;
-    length = tvb_find_line_end(tvb, offset, tvb_captured_length_remaining(tvb, offset), next, true);
-    if (length < 0)
-        return NULL;
-    return copy_text(pinfo, tvb, offset, length);
-}
-
 static oxc_http_message_t *
 message_new(packet_info *pinfo, bool is_request)
 {
     oxc_http_message_t *message = wmem_new0(pinfo->pool, oxc_http_message_t);
 
     message->is_request = is_request;
-    message->headers = wmem_array_new(pinfo->pool, sizeof(oxc_http_header_t));
     return message;
+}
+
+static void
+add_header(wmem_allocator_t *scope, oxc_http_message_t *message, const oxc_http_header_t *header)
+{
+    if (message->header_count == message->header_room) {
+        message->header_room = message->header_room ? 2 * message->header_room : 4;
+        message->headers = (oxc_http_header_t *)wmem_realloc(scope, message->headers,
+                                                             message->header_room * sizeof(oxc_http_header_t));
+    }
+    message->headers[message->header_count++] = *header;
+    if (!message->values[header->known])
+        message->values[header->known] = header->value;
 }
 
 /* "POST /mapi/emsmdb/ HTTP/1.1" or "HTTP/1.1 200 OK" (RFC 9112 2.1); NULL for anything else. */
@@ -132,31 +197,31 @@ read_start_line(packet_info *pinfo, const char *line)
     return message;
 }
 
-/* Name and value stay in the line, which nobody else needs. */
-static void
-add_header(oxc_http_message_t *message, char *line, int offset, int length)
+bool
+oxc_http_split_header(char *line, oxc_http_header_t *header)
 {
-    char *colon = strchr(line, ':');
-    oxc_http_header_t header;
+    char *colon = strchr(line, ':'), *value, *end;
 
     if (!colon)
-        return;
+        return false;
     *colon = '\0';
-    for (char *c = line; c < colon; c++)
-        *c = g_ascii_tolower(*c);
-    header.name = line;
-    header.value = g_strstrip(colon + 1);
-    header.offset = offset;
-    header.length = length;
-    wmem_array_append_one(message->headers, header);
+    header->known = find_name(line, (size_t)(colon - line));
+    header->name = header->known ? known_names[header->known].name : line;
+    for (value = colon + 1; g_ascii_isspace(*value); value++)
+        ;
+    for (end = value + strlen(value); end > value && g_ascii_isspace(end[-1]); end--)
+        ;
+    *end = '\0';
+    header->value = value;
+    return true;
 }
 
 /* How long the body is (RFC 9112 6.3). */
 static void
 find_end(oxc_http_message_t *message)
 {
-    const char *encoding = oxc_http_value(message, "transfer-encoding");
-    const char *length_text = oxc_http_value(message, "content-length");
+    const char *encoding = oxc_http_value(message, OXC_HEADER_TRANSFER_ENCODING);
+    const char *length_text = oxc_http_value(message, OXC_HEADER_CONTENT_LENGTH);
     int there = tvb_captured_length_remaining(message->tvb, message->body);
     uint64_t length;
 
@@ -184,35 +249,117 @@ find_end(oxc_http_message_t *message)
     /* A response without either ends with the connection. */
 }
 
+/* ---- heads ---- */
+
+/* Bytes, line by line. */
+typedef struct {
+    const uint8_t *next;        /* where the next line begins */
+    const uint8_t *end;
+    const uint8_t *newline;     /* the first one from there on, or end for none; NULL: not looked for */
+    const uint8_t *line;
+    size_t length;              /* without its end */
+} lines_t;
+
+/* As tvb_find_line_end() has lines: they end with CR, LF or both. False when the bytes end before the line does. */
+static bool
+next_line(lines_t *lines)
+{
+    const uint8_t *carriage;
+
+    lines->line = lines->next;
+    if (lines->line >= lines->end)
+        return false;
+    if (!lines->newline || lines->newline < lines->line) {
+        lines->newline = (const uint8_t *)memchr(lines->line, '\n', (size_t)(lines->end - lines->line));
+        if (!lines->newline)
+            lines->newline = lines->end;
+    }
+    carriage = (const uint8_t *)memchr(lines->line, '\r', (size_t)(lines->newline - lines->line));
+    if (carriage) {
+        if (carriage + 1 == lines->end)
+            return false;
+        lines->length = (size_t)(carriage - lines->line);
+        lines->next = carriage + 1 + (carriage[1] == '\n');
+        return true;
+    }
+    lines->length = (size_t)(lines->newline - lines->line);
+    lines->next = lines->newline + 1;
+    return lines->newline != lines->end;
+}
+
+/* As text it has nothing in it. */
+static bool
+is_empty(const lines_t *lines)
+{
+    return lines->length == 0 || *lines->line == '\0';
+}
+
+/* The header lines from the one that comes next on, and the empty line behind them. False if that is not there. */
+static bool
+read_headers(packet_info *pinfo, oxc_http_message_t *message, lines_t *lines)
+{
+    const uint8_t *begin = lines->next, *start = lines->end - tvb_captured_length(message->tvb);
+    oxc_http_header_t header = { OXC_HEADER_OTHER, NULL, NULL, 0, 0 };
+    unsigned count;
+    bool ascii;
+    char *copy;
+
+    /* Where the lines are, until it is known that all are there; the value is where the text of one ends. */
+    message->header_room = 16;
+    message->headers = wmem_alloc_array(pinfo->pool, oxc_http_header_t, message->header_room);
+    for (;;) {
+        if (!next_line(lines))
+            return false;
+        if (is_empty(lines))
+            break;
+        header.offset = (int)(lines->line - start);
+        header.length = (int)(lines->next - lines->line);
+        header.value = (const char *)lines->line + lines->length;
+        add_header(pinfo->pool, message, &header);
+    }
+    count = message->header_count;
+    message->header_count = 0;
+    message->values[OXC_HEADER_OTHER] = NULL;
+    copy = (char *)wmem_memdup(pinfo->pool, begin, (size_t)(lines->next - begin));
+    ascii = is_ascii(begin, (size_t)(lines->next - begin));
+    for (unsigned i = 0; i < count; i++) {
+        char *line = copy + (start + message->headers[i].offset - begin);
+        ptrdiff_t length = (const uint8_t *)message->headers[i].value - start - message->headers[i].offset;
+
+        header = message->headers[i];
+        line[length] = '\0';
+        if (!ascii)
+            line = oxc_http_text(pinfo, message->tvb, header.offset, (int)length);
+        if (oxc_http_split_header(line, &header))
+            add_header(pinfo->pool, message, &header);
+    }
+    return true;
+}
+
 oxc_http_message_t *
 oxc_http_read(packet_info *pinfo, tvbuff_t *tvb, int offset)
 {
+    int left = tvb_captured_length_remaining(tvb, offset);
     oxc_http_message_t *message;
-    int next;
-    char *line = read_line(pinfo, tvb, offset, &next);
+    const uint8_t *start;
+    lines_t lines = { 0 };
 
-    /* Empty lines in front are to be ignored (RFC 9112 2.2). */
-    if (line && *line == '\0') {
-        offset = next;
-        line = read_line(pinfo, tvb, offset, &next);
-    }
-    if (!line)
+    if (left <= 0)
         return NULL;
-    message = read_start_line(pinfo, line);
+    lines.next = tvb_get_ptr(tvb, offset, left);
+    lines.end = lines.next + left;
+    start = lines.next - offset;
+    /* Empty lines in front are to be ignored (RFC 9112 2.2). */
+    if (!next_line(&lines) || (is_empty(&lines) && !next_line(&lines)))
+        return NULL;
+    message = read_start_line(pinfo, oxc_http_text(pinfo, tvb, (int)(lines.line - start), (int)lines.length));
     if (!message)
         return NULL;
     message->tvb = tvb;
-    message->offset = offset;
-    for (;;) {
-        offset = next;
-        line = read_line(pinfo, tvb, offset, &next);
-        if (!line)
-            return NULL;
-        if (*line == '\0')
-            break;
-        add_header(message, line, offset, next - offset);
-    }
-    message->body = next;
+    message->offset = (int)(lines.line - start);
+    if (!read_headers(pinfo, message, &lines))
+        return NULL;
+    message->body = (int)(lines.next - start);
     find_end(message);
     return message;
 }
@@ -227,11 +374,12 @@ append_header(const from_map_t *to, const char *name, const char *value)
 {
     oxc_http_header_t header;
 
+    header.known = find_name(name, strlen(name));
     header.name = name;
     header.value = g_strstrip(wmem_strdup(to->pinfo->pool, value));
     header.offset = -1;
     header.length = 0;
-    wmem_array_append_one(to->message->headers, header);
+    add_header(to->pinfo->pool, to->message, &header);
 }
 
 static void
@@ -254,18 +402,19 @@ oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map)
 
     if (map)
         wmem_map_foreach(map, add_from_map, &to);
-    wmem_array_sort(to.message->headers, compare_names);
+    if (to.message->header_count > 0)
+        qsort(to.message->headers, to.message->header_count, sizeof(oxc_http_header_t), compare_names);
     return to.message;
 }
 
 oxc_http_message_t *
-oxc_http_hint_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map, const char *name)
+oxc_http_hint_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map, oxc_http_name_t name)
 {
     from_map_t to = { pinfo, message_new(pinfo, is_request) };
-    void *value = map ? wmem_map_lookup(map, name) : NULL;
+    void *value = map ? wmem_map_lookup(map, known_names[name].name) : NULL;
 
     if (value)
-        append_header(&to, name, (const char *)value);
+        append_header(&to, known_names[name].name, (const char *)value);
     return to.message;
 }
 
@@ -291,7 +440,7 @@ oxc_http_from_list(packet_info *pinfo, tvbuff_t *list)
 {
     oxc_http_message_t *message = message_new(pinfo, false);
     int offset = 0, end = (int)tvb_captured_length(list);
-    oxc_http_header_t header = { NULL, NULL, -1, 0 };
+    oxc_http_header_t header = { OXC_HEADER_OTHER, NULL, NULL, -1, 0 };
 
     while (offset < end) {
         header.name = read_counted(pinfo, list, &offset);
@@ -303,7 +452,8 @@ oxc_http_from_list(packet_info *pinfo, tvbuff_t *list)
         else if (strcmp(header.name, ":path") == 0)
             message->target = header.value;
         message->is_request = message->is_request || strcmp(header.name, ":method") == 0;
-        wmem_array_append_one(message->headers, header);
+        header.known = find_name(header.name, strlen(header.name));
+        add_header(pinfo->pool, message, &header);
     }
     return end > 0 ? message : NULL;
 }
@@ -311,16 +461,14 @@ oxc_http_from_list(packet_info *pinfo, tvbuff_t *list)
 void
 oxc_http_append_headers(oxc_http_message_t *kept, const oxc_http_message_t *message)
 {
-    unsigned count = wmem_array_get_count(message->headers);
-
-    for (unsigned i = 0; i < count; i++) {
-        oxc_http_header_t header = *(const oxc_http_header_t *)wmem_array_index(message->headers, i);
+    for (unsigned i = 0; i < message->header_count; i++) {
+        oxc_http_header_t header = message->headers[i];
 
         header.name = wmem_strdup(wmem_file_scope(), header.name);
         header.value = wmem_strdup(wmem_file_scope(), header.value);
         header.offset = -1;
         header.length = 0;
-        wmem_array_append_one(kept->headers, header);
+        add_header(wmem_file_scope(), kept, &header);
     }
     if (message->status)
         kept->status = message->status;
@@ -335,8 +483,9 @@ oxc_http_keep(const oxc_http_message_t *message)
     kept->tvb = NULL;
     if (message->target)
         kept->target = wmem_strdup(wmem_file_scope(), message->target);
-    kept->headers = wmem_array_sized_new(wmem_file_scope(), sizeof(oxc_http_header_t),
-                                         MAX(wmem_array_get_count(message->headers), 1));
+    kept->headers = NULL;
+    kept->header_count = kept->header_room = 0;
+    memset(kept->values, 0, sizeof kept->values);
     oxc_http_append_headers(kept, message);
     return kept;
 }
@@ -361,7 +510,7 @@ tvb_of_chunks(tvbuff_t *parent, wmem_array_t *data)
 tvbuff_t *
 oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message)
 {
-    const char *encoding = oxc_http_value(message, "transfer-encoding");
+    const char *encoding = oxc_http_value(message, OXC_HEADER_TRANSFER_ENCODING);
     wmem_array_t *data;
 
     if (!message->complete || message->end == message->body)
@@ -391,32 +540,10 @@ oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body)
     return message;
 }
 
-static const oxc_http_header_t *
-find_header(const oxc_http_message_t *message, const char *name)
-{
-    unsigned count = wmem_array_get_count(message->headers);
-
-    for (unsigned i = 0; i < count; i++) {
-        const oxc_http_header_t *header = (const oxc_http_header_t *)wmem_array_index(message->headers, i);
-
-        if (header->name[0] == name[0] && strcmp(header->name, name) == 0)
-            return header;
-    }
-    return NULL;
-}
-
-const char *
-oxc_http_value(const oxc_http_message_t *message, const char *name)
-{
-    const oxc_http_header_t *header = find_header(message, name);
-
-    return header ? header->value : NULL;
-}
-
 bool
 oxc_http_is_type(const oxc_http_message_t *message, const char *media_type)
 {
-    const char *value = oxc_http_value(message, "content-type");
+    const char *value = oxc_http_value(message, OXC_HEADER_CONTENT_TYPE);
     size_t length = strlen(media_type);
 
     return value && g_ascii_strncasecmp(value, media_type, length) == 0 &&

@@ -14,8 +14,32 @@
  * value. What a body dissector needs beyond that is read here.
  */
 
+/* Names that somebody asks for. */
+typedef enum {
+    OXC_HEADER_OTHER,
+    OXC_HEADER_COOKIE,
+    OXC_HEADER_SET_COOKIE,
+    OXC_HEADER_X_REQUESTID,
+    OXC_HEADER_X_STARTTIME,
+    OXC_HEADER_CONTENT_TYPE,
+    OXC_HEADER_X_CLIENTINFO,
+    OXC_HEADER_X_DEVICEINFO,
+    OXC_HEADER_X_ELAPSEDTIME,
+    OXC_HEADER_X_REQUESTTYPE,
+    OXC_HEADER_CONTENT_LENGTH,
+    OXC_HEADER_X_RESPONSECODE,
+    OXC_HEADER_X_PENDINGPERIOD,
+    OXC_HEADER_CONTENT_ENCODING,
+    OXC_HEADER_X_EXPIRATIONINFO,
+    OXC_HEADER_TRANSFER_ENCODING,
+    OXC_HEADER_X_CLIENTAPPLICATION,
+    OXC_HEADER_X_SERVERAPPLICATION,
+    OXC_HEADER_NAMES
+} oxc_http_name_t;
+
 typedef struct {
-    const char *name;           /* lower case */
+    oxc_http_name_t known;      /* as what */
+    const char *name;           /* lower case if it is known */
     const char *value;          /* without white space around it */
     int offset;                 /* of the line in the message's tvb; -1 when the bytes are not at hand */
     int length;
@@ -34,7 +58,10 @@ typedef struct {
     int body;                   /* offset of the first byte behind the headers */
     int end;                    /* offset of the first byte behind the message, as far as the tvb goes */
     bool complete;              /* end is the end of the message */
-    wmem_array_t *headers;      /* oxc_http_header_t, in wire order */
+    oxc_http_header_t *headers; /* in wire order */
+    unsigned header_count;
+    unsigned header_room;
+    const char *values[OXC_HEADER_NAMES];   /* of the first header of each known name; NULL for none */
     bool dissected;             /* for the user of the message */
 } oxc_http_message_t;
 
@@ -48,7 +75,7 @@ oxc_http_message_t *oxc_http_read(packet_info *pinfo, tvbuff_t *tvb, int offset)
 oxc_http_message_t *oxc_http_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map);
 
 /* The same with the header of that name alone: enough to find the message in the bytes. */
-oxc_http_message_t *oxc_http_hint_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map, const char *name);
+oxc_http_message_t *oxc_http_hint_from_map(packet_info *pinfo, bool is_request, wmem_map_t *map, oxc_http_name_t name);
 
 /*
  * A message of HTTP/2 by its header list, as the http2 dissector leaves it in a data source of the frame: each name and
@@ -74,8 +101,18 @@ tvbuff_t *oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message);
  */
 oxc_http_message_t *oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body);
 
-/* The value of the first header of that (lower-case) name, NULL when there is none. */
-const char *oxc_http_value(const oxc_http_message_t *message, const char *name);
+/* The value of the first header of that name, NULL when there is none. */
+static inline const char *
+oxc_http_value(const oxc_http_message_t *message, oxc_http_name_t name)
+{
+    return message->values[name];
+}
+
+/* Bytes as text, in pinfo->pool. What is no ASCII becomes what Wireshark makes of it. */
+char *oxc_http_text(packet_info *pinfo, tvbuff_t *tvb, int offset, int length);
+
+/* Takes a header line apart, in place: name and value are parts of it. False if it has no colon. */
+bool oxc_http_split_header(char *line, oxc_http_header_t *header);
 
 /* Is the media type (case-insensitive, whatever its parameters) that of the message? */
 bool oxc_http_is_type(const oxc_http_message_t *message, const char *media_type);

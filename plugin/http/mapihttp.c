@@ -94,7 +94,7 @@ static bool
 may_carry_mapi(const oxc_http_message_t *message)
 {
     return oxc_http_is_type(message, "application/mapi-http") ||
-           (oxc_http_value(message, "x-requesttype") && !oxc_http_is_type(message, "text/html") &&
+           (oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE) && !oxc_http_is_type(message, "text/html") &&
             !oxc_http_is_type(message, "text/plain"));
 }
 
@@ -102,7 +102,7 @@ may_carry_mapi(const oxc_http_message_t *message)
 static bool
 is_encoded(const oxc_http_message_t *message)
 {
-    const char *encoding = oxc_http_value(message, "content-encoding");
+    const char *encoding = oxc_http_value(message, OXC_HEADER_CONTENT_ENCODING);
 
     return encoding && *encoding && g_ascii_strcasecmp(encoding, "identity") != 0;
 }
@@ -303,7 +303,7 @@ look(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 static bool
 has_request_type(const oxc_http_message_t *message)
 {
-    return message && !message->dissected && oxc_http_value(message, "x-requesttype") &&
+    return message && !message->dissected && oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE) &&
            !oxc_http_is_type(message, "application/mapi-http");
 }
 

@@ -8,17 +8,14 @@
 #define OXCNOTIF_MAPIHTTP_BODY_H
 
 #include "compat.h"
+#include "http/http_message.h"
 #include "rop/tables.h"
 #include "session/session.h"
 
 /* ---- headers (MS-OXCMAPIHTTP 2.2.3.3) ---- */
 
-/*
- * Shows a header of the protocol (lower-case name) as its field, at offset of the tvb if the bytes are there (offset >=
- * 0). Other headers are shown only if all is set.
- */
-void oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *name, const char *value,
-                         int offset, int length, bool all);
+/* Shows a header of the protocol as its field, at its offset of the tvb if the bytes are there. Not other ones. */
+void oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_http_header_t *header);
 
 /* Reads a decimal header value; false when it is none. */
 bool oxc_mapihttp_number(const char *value, uint32_t *number);

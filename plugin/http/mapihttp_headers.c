@@ -55,47 +55,46 @@ static const value_string response_codes[] = {
 };
 
 typedef struct {
-    const char *name;
-    int *hf;
+    int *hf;                    /* NULL: it is not the protocol's */
     bool number;
 } header_field_t;
 
-static const header_field_t header_fields[] = {
-    { "x-requesttype", &hf_request_type, false },
-    { "x-requestid", &hf_request_id, false },
-    { "x-responsecode", &hf_response_code, true },
-    { "x-clientinfo", &hf_client_info, false },
-    { "x-pendingperiod", &hf_pending_period, true },
-    { "x-clientapplication", &hf_client_application, false },
-    { "x-serverapplication", &hf_server_application, false },
-    { "x-expirationinfo", &hf_expiration_info, true },
-    { "x-elapsedtime", &hf_elapsed_time, true },
-    { "x-starttime", &hf_start_time, false },
-    { "x-deviceinfo", &hf_device_info, false },
-    { "cookie", &hf_cookie, false },
-    { "set-cookie", &hf_set_cookie, false },
+static const header_field_t header_fields[OXC_HEADER_NAMES] = {
+    [OXC_HEADER_X_REQUESTTYPE] = { &hf_request_type, false },
+    [OXC_HEADER_X_REQUESTID] = { &hf_request_id, false },
+    [OXC_HEADER_X_RESPONSECODE] = { &hf_response_code, true },
+    [OXC_HEADER_X_CLIENTINFO] = { &hf_client_info, false },
+    [OXC_HEADER_X_PENDINGPERIOD] = { &hf_pending_period, true },
+    [OXC_HEADER_X_CLIENTAPPLICATION] = { &hf_client_application, false },
+    [OXC_HEADER_X_SERVERAPPLICATION] = { &hf_server_application, false },
+    [OXC_HEADER_X_EXPIRATIONINFO] = { &hf_expiration_info, true },
+    [OXC_HEADER_X_ELAPSEDTIME] = { &hf_elapsed_time, true },
+    [OXC_HEADER_X_STARTTIME] = { &hf_start_time, false },
+    [OXC_HEADER_X_DEVICEINFO] = { &hf_device_info, false },
+    [OXC_HEADER_COOKIE] = { &hf_cookie, false },
+    [OXC_HEADER_SET_COOKIE] = { &hf_set_cookie, false },
 };
 
 bool
 oxc_mapihttp_number(const char *value, uint32_t *number)
 {
-    return value && ws_strtou32(value, NULL, number);
+    uint32_t sum = 0;
+    int digits = 0;
+
+    if (!value)
+        return false;
+    for (; digits < 9 && g_ascii_isdigit(value[digits]); digits++)
+        sum = sum * 10 + (uint32_t)(value[digits] - '0');
+    if (digits == 0 || value[digits] != '\0')
+        return ws_strtou32(value, NULL, number);
+    *number = sum;
+    return true;
 }
 
 const char *
 oxc_mapihttp_response_code_name(uint32_t code)
 {
     return val_to_str_const(code, response_codes, "Unknown");
-}
-
-static const header_field_t *
-header_field(const char *name)
-{
-    for (size_t i = 0; i < G_N_ELEMENTS(header_fields); i++) {
-        if (header_fields[i].name[0] == name[0] && strcmp(header_fields[i].name, name) == 0)
-            return &header_fields[i];
-    }
-    return NULL;
 }
 
 static const char *
@@ -105,34 +104,29 @@ shown_header(packet_info *pinfo, const char *name, const char *value)
 }
 
 void
-oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *name, const char *value,
-                    int offset, int length, bool all)
+oxc_mapihttp_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_http_header_t *header)
 {
-    const header_field_t *field = header_field(name);
+    const header_field_t *field = &header_fields[header->known];
+    /* The http dissector told name and value, not where they are. */
+    int offset = header->offset < 0 ? 0 : header->offset, length = header->offset < 0 ? 0 : header->length;
     proto_item *item;
     uint32_t number;
 
-    /* The http dissector told name and value, not where they are. */
-    if (offset < 0)
-        offset = length = 0;
-    if (!field) {
-        if (all)
-            proto_tree_add_string_format(tree, hf_header, tvb, offset, length, value, "%s",
-                                         shown_header(pinfo, name, value));
+    if (!field->hf)
         return;
-    }
     if (!field->number) {
-        proto_tree_add_string(tree, *field->hf, tvb, offset, length, value);
+        if (tree && proto_field_is_referenced(tree, *field->hf))
+            proto_tree_add_string(tree, *field->hf, tvb, offset, length, header->value);
         return;
     }
-    if (!oxc_mapihttp_number(value, &number)) {
-        item = proto_tree_add_string_format(tree, hf_header, tvb, offset, length, value, "%s",
-                                            shown_header(pinfo, name, value));
+    if (!oxc_mapihttp_number(header->value, &number)) {
+        item = proto_tree_add_string_format(tree, hf_header, tvb, offset, length, header->value, "%s",
+                                            shown_header(pinfo, header->name, header->value));
         expert_add_info(pinfo, item, &ei_header_value);
         return;
     }
     item = proto_tree_add_uint(tree, *field->hf, tvb, offset, length, number);
-    if (field->hf == &hf_response_code && number != 0)
+    if (header->known == OXC_HEADER_X_RESPONSECODE && number != 0)
         expert_add_info_format(pinfo, item, &ei_response_code, "X-ResponseCode %u: %s", number,
                                oxc_mapihttp_response_code_name(number));
 }

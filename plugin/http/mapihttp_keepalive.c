@@ -52,7 +52,7 @@ sender_progress(packet_info *pinfo)
 void
 oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    conversation_t *conversation = oxc_segment_conversation(pinfo);
     line_t *line;
 
     if (PINFO_FD_VISITED(pinfo) || !conversation || pinfo->ptype != PT_TCP)
@@ -72,7 +72,7 @@ oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call)
 void
 oxc_keepalive_wait_ends(packet_info *pinfo)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    conversation_t *conversation = oxc_segment_conversation(pinfo);
     line_t *line = conversation ? (line_t *)wmem_map_lookup(lines, conversation) : NULL;
 
     if (line && !PINFO_FD_VISITED(pinfo))

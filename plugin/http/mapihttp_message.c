@@ -11,6 +11,7 @@
 #include "http/mapihttp_transaction.h"
 #include "registration.h"
 #include "rop/buffer.h"
+#include "oxcnotif_item.h"
 #include "session/event.h"
 
 #include <string.h>
@@ -60,7 +61,6 @@ oxc_mapihttp_type_text(const char *type_name)
 static void
 show_headers(packet_info *pinfo, proto_tree *tree, tvbuff_t *tvb, const oxc_http_message_t *message)
 {
-    unsigned count = wmem_array_get_count(message->headers);
     proto_tree *headers;
 
     if (message->tvb)
@@ -68,12 +68,8 @@ show_headers(packet_info *pinfo, proto_tree *tree, tvbuff_t *tvb, const oxc_http
                                          ett_headers, NULL, "HTTP headers");
     else
         headers = proto_tree_add_subtree(tree, tvb, 0, 0, ett_headers, NULL, "HTTP headers");
-    for (unsigned i = 0; i < count; i++) {
-        const oxc_http_header_t *header = (const oxc_http_header_t *)wmem_array_index(message->headers, i);
-
-        oxc_mapihttp_header(message->tvb ? message->tvb : tvb, pinfo, headers, header->name, header->value,
-                            header->offset, header->length, false);
-    }
+    for (unsigned i = 0; i < message->header_count; i++)
+        oxc_mapihttp_header(message->tvb ? message->tvb : tvb, pinfo, headers, &message->headers[i]);
 }
 
 /* Appends to the Info column what a person wants to know of a result first. */
@@ -184,19 +180,18 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
     bool known = true;          /* nothing that tells how a wait ended was left out of the capture */
     int offset = 0;
 
-    oxc_mapihttp_number(oxc_http_value(message, "x-responsecode"), &response_code);
+    oxc_mapihttp_number(oxc_http_value(message, OXC_HEADER_X_RESPONSECODE), &response_code);
     oxc_mapihttp_authenticate(pinfo, record, message->status);
     if (message->status != 0) {
         int length = message->stream ? 0 : (int)strlen("HTTP/1.1 200");
+        const char *name = oxc_is_seen(tree) || message->status != 200 ? oxc_http_status_name(message->status) : "";
         proto_item *status = proto_tree_add_uint_format_value(tree, hf_http_status, message->tvb, message->offset,
-                                                              length, message->status, "%u %s",
-                                                              message->status, oxc_http_status_name(message->status));
+                                                              length, message->status, "%u %s", message->status, name);
 
         if (record->failure == OXC_FAILURE_AUTHENTICATION)
             show_authentication(pinfo, status, record);
         else if (message->status != 200)
-            expert_add_info_format(pinfo, status, &ei_refused, "HTTP status %u: %s", message->status,
-                                   oxc_http_status_name(message->status));
+            expert_add_info_format(pinfo, status, &ei_refused, "HTTP status %u: %s", message->status, name);
     }
     if (body_tvb) {
         offset = oxc_mapihttp_preamble(body_tvb, pinfo, tree, &preamble);
@@ -231,30 +226,29 @@ oxc_mapihttp_show_message(packet_info *pinfo, proto_tree *tree, const oxc_http_m
     uint32_t ordinal = (*oxc_mapihttp_next_ordinal(pinfo))++;
     mapihttp_record_t *record = oxc_mapihttp_record(pinfo, message, body_tvb, ordinal);
     proto_item *item;
-    char *text;
+    const char *type_text, *kind = message->is_request ? "request" : "response";
 
     if (!record)
         return;
-    text = wmem_strdup_printf(pinfo->pool, "%s %s", oxc_mapihttp_type_text(record->type_name),
-                              message->is_request ? "request" : "response");
+    type_text = oxc_mapihttp_type_text(record->type_name);
     col_set_str(pinfo->cinfo, COL_PROTOCOL, "MAPIHTTP");
     /* The http dissector fences what it says of each message: one behind others is appended, the first one replaced. */
     if (!body_tvb && ordinal == 0)
         col_clear_fence(pinfo->cinfo, COL_INFO);
     col_clear(pinfo->cinfo, COL_INFO);
-    col_append_sep_str(pinfo->cinfo, COL_INFO, NULL, text);
+    col_append_sep_fstr(pinfo->cinfo, COL_INFO, NULL, "%s %s", type_text, kind);
     if (body_tvb)
         item = proto_tree_add_item(tree, proto_mapihttp, body_tvb, 0, -1, ENC_NA);
     else
         item = proto_tree_add_item(tree, proto_mapihttp, message->tvb, message->offset, message->body - message->offset,
                                    ENC_NA);
-    proto_item_append_text(item, ", %s", text);
+    proto_item_append_text(item, ", %s %s", type_text, kind);
     tree = proto_item_add_subtree(item, ett_mapihttp);
 
     oxc_show_call_links(tvb, pinfo, tree, record->pdu);
-    if (message->body_unread && oxc_http_value(message, "content-encoding"))
+    if (message->body_unread && oxc_http_value(message, OXC_HEADER_CONTENT_ENCODING))
         expert_add_info_format(pinfo, item, &ei_encoded, "The body is not read: Wireshark does not decode it (%s)",
-                               oxc_http_value(message, "content-encoding"));
+                               oxc_http_value(message, OXC_HEADER_CONTENT_ENCODING));
     if (message->no_headers)
         expert_add_info(pinfo, item, &ei_no_headers);
     else if (message->is_rest)

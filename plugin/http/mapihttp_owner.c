@@ -70,8 +70,8 @@ static bool
 same_message(const oxc_http_message_t *message, const oxc_http_message_t *hint)
 {
     return message->is_request == hint->is_request && oxc_http_is_type(message, "application/mapi-http") &&
-           (!oxc_http_value(hint, "x-requestid") ||
-            g_strcmp0(oxc_http_value(message, "x-requestid"), oxc_http_value(hint, "x-requestid")) == 0);
+           (!oxc_http_value(hint, OXC_HEADER_X_REQUESTID) ||
+            g_strcmp0(oxc_http_value(message, OXC_HEADER_X_REQUESTID), oxc_http_value(hint, OXC_HEADER_X_REQUESTID)) == 0);
 }
 
 /* Where the first message begins: what is left of a torn response may be in front of it. */
@@ -180,7 +180,7 @@ oxc_mapihttp_meet_message(packet_info *pinfo, const media_content_info_t *conten
     body_owner_t *owner = wmem_new0(wmem_file_scope(), body_owner_t);
     bool is_request = content->type == MEDIA_CONTAINER_HTTP_REQUEST;
     wmem_map_t *headers = (wmem_map_t *)content->data;
-    oxc_http_message_t *hint = oxc_http_hint_from_map(pinfo, is_request, headers, "x-requestid"), *message = NULL;
+    oxc_http_message_t *hint = oxc_http_hint_from_map(pinfo, is_request, headers, OXC_HEADER_X_REQUESTID), *message = NULL;
     oxc_http_message_t *known = oxc_mapihttp_watched_message(pinfo, hint);
 
     if (!known) {

@@ -47,10 +47,9 @@ additional_headers(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offs
 {
     while (tvb_captured_length_remaining(tvb, offset) > 0) {
         int next, length = tvb_find_line_end(tvb, offset, tvb_captured_length_remaining(tvb, offset), &next, true);
-        const char *line, *colon;
-        char *name, *value;
+        oxc_http_header_t header;
         proto_item *item;
-        proto_tree *header_tree;
+        char *line;
 
         if (length < 0)
             return offset;
@@ -58,16 +57,14 @@ additional_headers(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offs
             preamble->done = true;
             return next;
         }
-        line = (const char *)tvb_get_string_enc(pinfo->pool, tvb, offset, length, ENC_ASCII | ENC_NA);
+        line = oxc_http_text(pinfo, tvb, offset, length);
         item = proto_tree_add_string(tree, hf_additional_header, tvb, offset, next - offset, line);
-        colon = strchr(line, ':');
-        if (colon) {
-            name = wmem_ascii_strdown(pinfo->pool, line, colon - line);
-            value = g_strstrip(wmem_strdup(pinfo->pool, colon + 1));
-            header_tree = proto_item_add_subtree(item, ett_additional_header);
-            oxc_mapihttp_header(tvb, pinfo, header_tree, name, value, offset, next - offset, false);
-            if (strcmp(name, "x-responsecode") == 0)
-                preamble->has_response_code = oxc_mapihttp_number(value, &preamble->response_code);
+        header.offset = offset;
+        header.length = next - offset;
+        if (oxc_http_split_header(line, &header)) {
+            oxc_mapihttp_header(tvb, pinfo, proto_item_add_subtree(item, ett_additional_header), &header);
+            if (header.known == OXC_HEADER_X_RESPONSECODE)
+                preamble->has_response_code = oxc_mapihttp_number(header.value, &preamble->response_code);
         } else {
             expert_add_info(pinfo, item, &ei_additional_header);
         }

@@ -75,14 +75,11 @@ static wmem_list_t *
 cookies_of(packet_info *pinfo, const oxc_http_message_t *message)
 {
     wmem_list_t *cookies = wmem_list_new(pinfo->pool);
-    const char *wanted = message->is_request ? "cookie" : "set-cookie";
-    unsigned count = wmem_array_get_count(message->headers);
+    oxc_http_name_t wanted = message->is_request ? OXC_HEADER_COOKIE : OXC_HEADER_SET_COOKIE;
 
-    for (unsigned i = 0; i < count; i++) {
-        const oxc_http_header_t *header = (const oxc_http_header_t *)wmem_array_index(message->headers, i);
-
-        if (strcmp(header->name, wanted) == 0)
-            split_cookies(pinfo, header->value, !message->is_request, cookies);
+    for (unsigned i = 0; oxc_http_value(message, wanted) && i < message->header_count; i++) {
+        if (message->headers[i].known == wanted)
+            split_cookies(pinfo, message->headers[i].value, !message->is_request, cookies);
     }
     return cookies;
 }
@@ -326,7 +323,7 @@ oxc_mapihttp_bind_request(packet_info *pinfo, oxc_call_t *call, const oxc_http_m
     wmem_list_t *cookies = cookies_of(pinfo, message);
     bool has_cookies = wmem_list_count(cookies) > 0;
     const cookie_t *context = context_cookie(cookies);
-    const char *guid = guid_of(pinfo, oxc_http_value(message, "x-requestid"));
+    const char *guid = guid_of(pinfo, oxc_http_value(message, OXC_HEADER_X_REQUESTID));
     oxc_session_t *session = context ? session_by_cookie(pinfo, message, context, false) : NULL;
 
     if (!session && (needs_session || has_cookies))
@@ -342,7 +339,7 @@ oxc_mapihttp_bind_request(packet_info *pinfo, oxc_call_t *call, const oxc_http_m
 void
 oxc_mapihttp_bind_response(packet_info *pinfo, oxc_call_t *call, const oxc_http_message_t *message)
 {
-    const char *guid = guid_of(pinfo, oxc_http_value(message, "x-requestid"));
+    const char *guid = guid_of(pinfo, oxc_http_value(message, OXC_HEADER_X_REQUESTID));
 
     oxc_call_bind(pinfo, call, session_by_guid(pinfo, guid, false), OXC_BOUND_BY_CONTEXT);
 }
@@ -372,7 +369,7 @@ oxc_mapihttp_begin_session(packet_info *pinfo, oxc_call_t *call, const oxc_http_
 {
     wmem_list_t *cookies = cookies_of(pinfo, message);
     const cookie_t *cookie = likely_cookie(pinfo, message, cookies);
-    const char *request_id = oxc_http_value(message, "x-requestid");
+    const char *request_id = oxc_http_value(message, OXC_HEADER_X_REQUESTID);
     const char *guid;
     oxc_session_t *session;
 

@@ -60,7 +60,8 @@ connection_find(packet_info *pinfo)
 static connection_t *
 connection_get(packet_info *pinfo)
 {
-    conversation_t *conversation = find_or_create_conversation(pinfo);
+    conversation_t *found = oxc_segment_conversation(pinfo);
+    conversation_t *conversation = found ? found : find_or_create_conversation(pinfo);
     connection_t *connection = (connection_t *)conversation_get_proto_data(conversation, proto_mapihttp_track);
 
     if (!connection) {
@@ -247,7 +248,7 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
     }
     record->session = call->session;
     if (!message->is_request)
-        oxc_keepalive_promise(pinfo, call->session, oxc_http_value(message, "x-pendingperiod"));
+        oxc_keepalive_promise(pinfo, call->session, oxc_http_value(message, OXC_HEADER_X_PENDINGPERIOD));
     if (call->kind == OXC_CALL_WAIT && message->is_request)
         oxc_keepalive_wait_begins(pinfo, call);
     else if (call->kind == OXC_CALL_WAIT)
@@ -258,7 +259,7 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
 
 /* A header value for as long as the capture is open; NULL when there is none. */
 static const char *
-keep_header(const oxc_http_message_t *message, const char *name)
+keep_header(const oxc_http_message_t *message, oxc_http_name_t name)
 {
     const char *value = oxc_http_value(message, name);
 
@@ -269,7 +270,7 @@ keep_header(const oxc_http_message_t *message, const char *name)
 static const char *
 keep_request_type(const oxc_http_message_t *message)
 {
-    const char *value = keep_header(message, "x-requesttype");
+    const char *value = keep_header(message, OXC_HEADER_X_REQUESTTYPE);
 
     return value ? oxc_shown_text(wmem_file_scope(), value) : NULL;
 }
@@ -278,13 +279,13 @@ bool
 oxc_mapihttp_is_request(const oxc_http_message_t *message)
 {
     return message->is_request &&
-           (oxc_http_value(message, "x-requesttype") || oxc_http_is_type(message, "application/mapi-http"));
+           (oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE) || oxc_http_is_type(message, "application/mapi-http"));
 }
 
 bool
 oxc_mapihttp_is_response(const oxc_http_message_t *message)
 {
-    return oxc_http_value(message, "x-requesttype") || oxc_http_value(message, "x-responsecode") ||
+    return oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE) || oxc_http_value(message, OXC_HEADER_X_RESPONSECODE) ||
            oxc_http_is_type(message, "application/mapi-http");
 }
 
@@ -327,7 +328,7 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
         record->type_inferred = true;
     } else {
         exchange->type_name = keep_request_type(message);
-        exchange->request_id = keep_header(message, "x-requestid");
+        exchange->request_id = keep_header(message, OXC_HEADER_X_REQUESTID);
         exchange->type = oxc_mapihttp_request_type(exchange->type_name);
     }
     record->exchange = exchange;
@@ -391,7 +392,7 @@ static mapihttp_exchange_t *
 match_response(packet_info *pinfo, const oxc_http_message_t *message)
 {
     wmem_list_t *open = connection_get(pinfo)->open;
-    const char *id = oxc_http_value(message, "x-requestid");
+    const char *id = oxc_http_value(message, OXC_HEADER_X_REQUESTID);
     bool ours = oxc_mapihttp_is_response(message);
     mapihttp_exchange_t *exchange, *found = NULL;
     wmem_list_frame_t *at;

@@ -43,10 +43,10 @@ rpch_get_head(tvbuff_t *tvb, packet_info *pinfo, int offset, uint32_t *scanned, 
         head->channel = RPCH_CHANNEL_IN;
     else if (tvb_strneql(tvb, offset, out_data, sizeof out_data - 1) == 0)
         head->channel = RPCH_CHANNEL_OUT;
-    length = oxc_http_value(message, "content-length");
+    length = oxc_http_value(message, OXC_HEADER_CONTENT_LENGTH);
     head->has_length = length != NULL;
     head->body = length ? g_ascii_strtoull(length, NULL, 10) : 0;
-    coding = oxc_http_value(message, "transfer-encoding");
+    coding = oxc_http_value(message, OXC_HEADER_TRANSFER_ENCODING);
     head->chunked = coding && is_chunked(coding);
     head->rpc_type = oxc_http_is_type(message, "application/rpc");
     return OXC_HTTP_GO_ON;

@@ -16,11 +16,20 @@ static struct {
     int proto;
 } layers[] = { { "tls", -1 }, { "http", -1 }, { "http2", -1 }, { "dcerpc", -1 } };
 
+/* The conversation that was found last, and for what. */
+static struct {
+    const packet_info *pinfo;           /* NULL: none */
+    uint32_t num;
+    port_type ptype;
+    uint32_t srcport, destport;
+    const void *src, *dst;              /* where the addresses are */
+    conversation_t *conversation;
+    const struct tcp_analysis *tcp;     /* NULL until it was found */
+} latest;
+
 /* Of the frame that the post-dissectors look at; pinfo is NULL between frames. Each is found when it is asked for. */
 static struct {
     const packet_info *pinfo;
-    conversation_t *conversation;       /* NULL until it was found */
-    const struct tcp_analysis *tcp;     /* the same */
     unsigned layers;
     bool has_layers;                    /* they were looked at */
     bool has_extent;                    /* what follows is known */
@@ -34,8 +43,6 @@ void
 oxc_segment_begin(packet_info *pinfo)
 {
     current.pinfo = pinfo;
-    current.conversation = NULL;
-    current.tcp = NULL;
     current.has_layers = false;
     current.has_extent = false;
     current.data = NULL;
@@ -51,27 +58,35 @@ conversation_t *
 oxc_segment_conversation(packet_info *pinfo)
 {
     /* With elements it is another one: rpch_name_conversation(). */
-    if (current.pinfo != pinfo || pinfo->conv_elements)
+    if (pinfo->conv_elements)
         return find_conversation_pinfo(pinfo, 0);
-    if (!current.conversation)
-        current.conversation = find_conversation_pinfo(pinfo, 0);
-    return current.conversation;
+    if (latest.pinfo == pinfo && latest.num == pinfo->num && latest.ptype == pinfo->ptype &&
+        latest.srcport == pinfo->srcport && latest.destport == pinfo->destport && latest.src == pinfo->src.data &&
+        latest.dst == pinfo->dst.data)
+        return latest.conversation;
+    latest.conversation = find_conversation_pinfo(pinfo, 0);
+    latest.pinfo = latest.conversation ? pinfo : NULL;
+    latest.num = pinfo->num;
+    latest.ptype = pinfo->ptype;
+    latest.srcport = pinfo->srcport;
+    latest.destport = pinfo->destport;
+    latest.src = pinfo->src.data;
+    latest.dst = pinfo->dst.data;
+    latest.tcp = NULL;
+    return latest.conversation;
 }
 
 const struct tcp_analysis *
 oxc_segment_tcp(packet_info *pinfo)
 {
-    bool is_known = current.pinfo == pinfo && !pinfo->conv_elements;
-    const struct tcp_analysis *tcp = is_known ? current.tcp : NULL;
-    conversation_t *conversation;
+    conversation_t *conversation = oxc_segment_conversation(pinfo);
+    bool is_latest = conversation && conversation == latest.conversation;
+    const struct tcp_analysis *tcp = is_latest ? latest.tcp : NULL;
 
-    if (tcp)
-        return tcp;
-    conversation = oxc_segment_conversation(pinfo);
-    if (conversation)
+    if (!tcp && conversation)
         tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
-    if (is_known)
-        current.tcp = tcp;
+    if (is_latest)
+        latest.tcp = tcp;
     return tcp;
 }
 
@@ -137,9 +152,17 @@ oxc_segment_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq)
     return current.data;
 }
 
+static void
+forget(void)
+{
+    latest.pinfo = NULL;
+    latest.conversation = NULL;
+}
+
 void
 oxc_segment_register(void)
 {
+    register_init_routine(forget);
     proto_tcp = proto_get_id_by_filter_name("tcp");
     for (unsigned i = 0; i < G_N_ELEMENTS(layers); i++)
         layers[i].proto = proto_get_id_by_filter_name(layers[i].name);

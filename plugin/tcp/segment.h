@@ -11,18 +11,18 @@
 
 #include <epan/dissectors/packet-tcp.h>
 
-/*
- * All post-dissectors ask the same of a frame, so that it is looked up once: between these two calls, behind all
- * dissectors. Anywhere else it is the plain look-up.
- */
-void oxc_segment_begin(packet_info *pinfo);
-void oxc_segment_end(void);
-
-/* find_conversation_pinfo(). */
+/* find_conversation_pinfo(), once for each frame and its addresses. */
 conversation_t *oxc_segment_conversation(packet_info *pinfo);
 
 /* What TCP knows of the conversation; NULL for none. */
 const struct tcp_analysis *oxc_segment_tcp(packet_info *pinfo);
+
+/*
+ * Post-dissectors ask the same of a frame, so that what follows is found once: between these two calls, behind all
+ * dissectors. Anywhere else it is found each time.
+ */
+void oxc_segment_begin(packet_info *pinfo);
+void oxc_segment_end(void);
 
 typedef enum {
     OXC_LAYER_TLS = 1,

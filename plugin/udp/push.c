@@ -281,11 +281,14 @@ static oxc_push_t *
 find_in_force(packet_info *pinfo, tvbuff_t *tvb, place_t place, unsigned *count, oxc_push_t **over)
 {
     unsigned len = tvb_captured_length(tvb);
-    push_key_t key =
-        key_of(place, &pinfo->dst, (uint16_t)pinfo->destport, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
-    oxc_push_t *push = (oxc_push_t *)wmem_map_lookup(by_key, &key), *found = NULL;
+    oxc_push_t *push, *found = NULL;
+    push_key_t key;
 
     *count = 0;
+    if (wmem_map_size(by_key) == 0)
+        return NULL;
+    key = key_of(place, &pinfo->dst, (uint16_t)pinfo->destport, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+    push = (oxc_push_t *)wmem_map_lookup(by_key, &key);
     for (unsigned i = 0; push && i < LATEST; i++, push = push->older[place]) {
         if (push->refused || (place == BY_ADDRESS && len < tvb_reported_length(tvb) && !bytes_fit(tvb, push)))
             continue;
@@ -321,7 +324,7 @@ static void
 find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
 {
     oxc_push_t *over = NULL, *ignored = NULL;
-    bool cut = tvb_captured_length(tvb) < tvb_reported_length(tvb), is_empty = wmem_map_size(by_key) == 0;
+    bool cut = tvb_captured_length(tvb) < tvb_reported_length(tvb);
     unsigned count;
     place_t place;
 
@@ -331,8 +334,6 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
             continue;           /* a client that has its own */
         if (place == BY_BYTES)
             link_context(pinfo, (uint16_t)pinfo->destport, tvb_get_ptr(tvb, 0, -1), tvb_captured_length(tvb), false);
-        if (is_empty)
-            continue;
         verdict->push = find_in_force(pinfo, tvb, place, &count, place == BY_CALLBACK ? &over : &ignored);
         if (!verdict->push)
             continue;
@@ -341,8 +342,6 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
             share_channel(verdict, pinfo, place);
         return;
     }
-    if (is_empty)
-        return;
     if (over) {
         verdict->kind = OUTDATED;
         verdict->push = over;
@@ -433,12 +432,11 @@ explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const verdict_t *ve
         break;
     case OUTDATED:
         if (push->replaced_in)
-            oxc_explain(tvb, pinfo, item, &ei_outdated,
-                                   "The registration of frame %u was given up or replaced in frame %u", push->asked_in,
-                                   push->replaced_in);
+            oxc_explain(tvb, pinfo, item, &ei_outdated, "The registration of frame %u was given up or replaced in frame %u",
+                        push->asked_in, push->replaced_in);
         else
             oxc_explain(tvb, pinfo, item, &ei_outdated, "The session of the registration of frame %u has ended",
-                                   push->asked_in);
+                        push->asked_in);
         break;
     case FOREIGN_BYTES:
         oxc_explain(tvb, pinfo, item, &ei_foreign,
@@ -452,9 +450,8 @@ explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const verdict_t *ve
         oxc_explain(tvb, pinfo, item, &ei_unregistered, "%s", "Port configured for push datagrams");
         break;
     case LIKELY:
-        oxc_explain(
-            tvb, pinfo, item, &ei_unregistered,
-            "%s", "Inferred: the client fetches at once when datagrams come to this port");
+        oxc_explain(tvb, pinfo, item, &ei_unregistered, "%s",
+                    "Inferred: the client fetches at once when datagrams come to this port");
         break;
     default:
         break;
@@ -468,9 +465,8 @@ dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verd
                  verdict->kind == UNREGISTERED || verdict->kind == LIKELY;
     proto_item *item = proto_tree_add_item(tree, proto_oxcnotif, tvb, 0, -1, ENC_NA);
     proto_tree *push_tree = proto_item_add_subtree(item, ett_push);
-    const char *what = wakes                     ? "Push datagram"
-                       : verdict->kind == COPY ? "Push datagram, captured twice"
-                                               : "Push port: datagram ignored";
+    const char *what = wakes ? "Push datagram"
+                       : verdict->kind == COPY ? "Push datagram, captured twice" : "Push port: datagram ignored";
 
     proto_item_append_text(item, ", %s", what);
     if (!pinfo->flags.in_error_pkt) {
@@ -517,15 +513,9 @@ dissect_by_user(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data 
 static ws_bool
 dissect_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
-    const verdict_t *verdict;
+    const verdict_t *verdict = tvb_captured_length(tvb) > 0 ? get_verdict(pinfo, tvb, false) : NULL;
 
-    if (tvb_captured_length(tvb) == 0)
-        return false;
-    verdict = get_verdict(pinfo, tvb, false);
-    if (!verdict)
-        return false;
-    dissect_datagram(tvb, pinfo, tree, verdict);
-    return true;
+    return verdict && dissect_datagram(tvb, pinfo, tree, verdict) > 0;
 }
 
 /*
@@ -542,11 +532,9 @@ wants_empty(tvbuff_t *tvb _U_, packet_info *pinfo _U_)
 static void
 look_at_empty(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
-    wmem_list_frame_t *last;
+    wmem_list_frame_t *own = wmem_list_tail(pinfo->layers), *last = own ? wmem_list_frame_prev(own) : NULL;
     const verdict_t *verdict;
 
-    last = wmem_list_tail(pinfo->layers);       /* which is this dissector's own */
-    last = last ? wmem_list_frame_prev(last) : NULL;
     if (!last || GPOINTER_TO_INT(wmem_list_frame_data(last)) != proto_udp ||
         proto_is_frame_protocol(pinfo->layers, "icmp") || proto_is_frame_protocol(pinfo->layers, "icmpv6"))
         return;
