@@ -247,7 +247,7 @@ show_silence(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
     proto_item_append_text(item, ", silence on the NotificationWait of frame %u", silence->wait_in);
     expert_add_info_format(
         pinfo, item, &ei_no_pending,
-        "The server said nothing for %s s, although X-PendingPeriod promises a PENDING every %u ms: devices on the "
+        "The server sent nothing for %s s, although X-PendingPeriod promises a PENDING every %u ms: devices on the "
         "way may take the connection for idle and cut it",
         rel_time_to_secs_str(pinfo->pool, &silence->lasted), silence->period);
 }
@@ -355,16 +355,14 @@ proto_register_mapihttp(void)
         { &ei_no_pending,
           { "mapihttp.no_pending", PI_SEQUENCE, PI_NOTE, "No PENDING within X-PendingPeriod", EXPFILL } },
         { &ei_cut_off,
-          { "mapihttp.cut_off", PI_SEQUENCE, PI_WARN, "The connection ends before the response was complete",
-            EXPFILL } },
+          { "mapihttp.cut_off", PI_SEQUENCE, PI_WARN, "Connection closed before the response was complete", EXPFILL } },
         { &ei_swallowed,
-          { "mapihttp.swallowed", PI_REASSEMBLE, PI_WARN, "A message begins inside another", EXPFILL } },
+          { "mapihttp.swallowed", PI_REASSEMBLE, PI_WARN, "Message starts inside another", EXPFILL } },
         { &ei_not_decrypted,
           { "mapihttp.not_decrypted", PI_DECRYPTION, PI_WARN,
-            "TLS cannot decrypt this direction of the connection any further: a record is missing or damaged",
-            EXPFILL } },
+            "TLS data not decrypted from here (record missing or damaged)", EXPFILL } },
         { &ei_out_of_order,
-          { "mapihttp.out_of_order", PI_REASSEMBLE, PI_NOTE, "Segments out of order, or missing", EXPFILL } },
+          { "mapihttp.out_of_order", PI_REASSEMBLE, PI_NOTE, "Segments out of order or missing", EXPFILL } },
     };
 
     proto_mapihttp = proto_register_protocol("MAPI over HTTP", "MAPI/HTTP", "mapihttp");

@@ -387,13 +387,12 @@ oxc_register_mapihttp_body(int proto)
     static int *ett[] = { &ett_rop_buffer };
     static ei_register_info ei[] = {
         { &ei_truncated,
-          { "mapihttp.body_truncated", PI_PROTOCOL, PI_ERROR, "The body ends before its fields do", EXPFILL } },
+          { "mapihttp.body_truncated", PI_PROTOCOL, PI_ERROR, "Body ends before its fields", EXPFILL } },
         { &ei_size, { "mapihttp.size_wrong", PI_PROTOCOL, PI_ERROR, "Size exceeds the body", EXPFILL } },
         { &ei_trailing,
-          { "mapihttp.trailing_data", PI_PROTOCOL, PI_WARN, "Bytes behind the end of the body", EXPFILL } },
+          { "mapihttp.trailing_data", PI_PROTOCOL, PI_WARN, "Data after the end of the body", EXPFILL } },
         { &ei_status_code,
-          { "mapihttp.status_code_failure", PI_RESPONSE_CODE, PI_WARN, "StatusCode says that the request failed",
-            EXPFILL } },
+          { "mapihttp.status_code_failure", PI_RESPONSE_CODE, PI_WARN, "StatusCode reports a failure", EXPFILL } },
         { &ei_error_code, { "mapihttp.error_code_failure", PI_RESPONSE_CODE, PI_NOTE, "ErrorCode is not 0", EXPFILL } },
         { &ei_unknown_type,
           { "mapihttp.request_type_unknown", PI_UNDECODED, PI_NOTE, "Unknown request type", EXPFILL } },

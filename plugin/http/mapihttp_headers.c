@@ -161,9 +161,9 @@ oxc_register_mapihttp_headers(int proto)
     };
     static ei_register_info ei[] = {
         { &ei_header_value,
-          { "mapihttp.header_value_wrong", PI_PROTOCOL, PI_WARN, "The value of the header is not a number", EXPFILL } },
+          { "mapihttp.header_value_wrong", PI_PROTOCOL, PI_WARN, "Header value is not a number", EXPFILL } },
         { &ei_response_code,
-          { "mapihttp.response_code_failure", PI_RESPONSE_CODE, PI_WARN, "The server refused the request", EXPFILL } },
+          { "mapihttp.response_code_failure", PI_RESPONSE_CODE, PI_WARN, "Request refused by the server", EXPFILL } },
     };
 
     proto_register_field_array(proto, hf, array_length(hf));

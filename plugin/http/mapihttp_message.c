@@ -295,22 +295,20 @@ oxc_register_mapihttp_message(int proto)
     static int *ett[] = { &ett_mapihttp, &ett_headers };
     static ei_register_info ei[] = {
         { &ei_no_preamble,
-          { "mapihttp.no_preamble", PI_PROTOCOL, PI_NOTE, "The response body has no PROCESSING and DONE in front",
-            EXPFILL } },
+          { "mapihttp.no_preamble", PI_PROTOCOL, PI_NOTE,
+            "No PROCESSING and DONE before the response body", EXPFILL } },
         { &ei_credentials,
           { "mapihttp.credentials_refused", PI_RESPONSE_CODE, PI_WARN, "Credentials refused", EXPFILL } },
-        { &ei_refused, { "mapihttp.http_failure", PI_RESPONSE_CODE, PI_WARN, "The HTTP status is not 200", EXPFILL } },
+        { &ei_refused, { "mapihttp.http_failure", PI_RESPONSE_CODE, PI_WARN, "HTTP status is not 200", EXPFILL } },
         { &ei_request_unknown,
-          { "mapihttp.request_not_captured", PI_SEQUENCE, PI_NOTE, "The request was not captured", EXPFILL } },
+          { "mapihttp.request_not_captured", PI_SEQUENCE, PI_NOTE, "Request not captured", EXPFILL } },
         { &ei_rest,
-          { "mapihttp.beginning_not_captured", PI_SEQUENCE, PI_NOTE, "The beginning of the response was not captured",
-            EXPFILL } },
+          { "mapihttp.beginning_not_captured", PI_SEQUENCE, PI_NOTE, "Start of the response not captured", EXPFILL } },
         { &ei_encoded,
           { "mapihttp.encoded", PI_UNDECODED, PI_NOTE, "Content-Encoding not decoded", EXPFILL } },
         { &ei_no_headers,
           { "mapihttp.no_headers", PI_ASSUMPTION, PI_NOTE,
-            "The headers are not known: request type and session are inferred",
-            EXPFILL } },
+            "HTTP headers unknown; request type and session inferred", EXPFILL } },
     };
 
     proto_mapihttp = proto;

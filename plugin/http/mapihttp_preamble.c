@@ -145,12 +145,12 @@ oxc_register_mapihttp_preamble(int proto)
     static int *ett[] = { &ett_preamble, &ett_additional_header };
     static ei_register_info ei[] = {
         { &ei_meta_tag_line,
-          { "mapihttp.meta_tag_line", PI_PROTOCOL, PI_NOTE, "The meta-tag does not end with CRLF", EXPFILL } },
+          { "mapihttp.meta_tag_line", PI_PROTOCOL, PI_NOTE, "Meta-tag does not end with CRLF", EXPFILL } },
         { &ei_unterminated,
           { "mapihttp.preamble_unterminated", PI_PROTOCOL, PI_WARN,
-            "The response ended before DONE and its headers were complete", EXPFILL } },
+            "Response ended before DONE and its headers", EXPFILL } },
         { &ei_additional_header,
-          { "mapihttp.additional_header_wrong", PI_PROTOCOL, PI_WARN, "The line is not a header", EXPFILL } },
+          { "mapihttp.additional_header_wrong", PI_PROTOCOL, PI_WARN, "Line is not a header", EXPFILL } },
     };
 
     proto_register_field_array(proto, hf, array_length(hf));

@@ -152,12 +152,12 @@ show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wake
             wakeup->closed_by == OXC_CLOSED_BY_CLIENT   ? "The client ended"
             : wakeup->closed_by == OXC_CLOSED_BY_SERVER ? "The server's side ended"
             : wakeup->closed_by == OXC_CLOSED_BY_DEVICE ? "The proxy between client and server ended"
-                                                        : "Something ended",
+                                                        : "An unknown side ended",
             waited ? waited : "", waited ? " s after the request, " : "", "");
     if (wakeup->outcome == OXC_OUTCOME_REJECTED)
         oxc_explain(
             tvb, pinfo, item, &ei_rejected,
-            "%s", "The wait was refused or failed: the client learns of events by other means only until it waits again");
+            "%s", "The wait was refused or failed: no long poll until the client retries");
     if (wakeup->repeats > 0) {
         nstime_t since;
 
@@ -324,7 +324,7 @@ oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_
     if (wait->next_wait && wait->next_wait->request)
         oxc_explain(tvb, pinfo, item, &ei_abandoned,
                                "No answer and no end of the connection was seen; the client waits again in frame %u. "
-                               "Devices that drop idle connections without a word cause this",
+                               "Devices that drop idle connections silently cause this",
                                wait->next_wait->request->frame);
     else
         oxc_explain(tvb, pinfo, item, &ei_abandoned, "%s",

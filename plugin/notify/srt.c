@@ -25,10 +25,10 @@ static const struct {
     oxc_wakeup_outcome_t outcome;
     const char *name;
 } ends[] = {
-    { OXC_OUTCOME_PENDING, "an event" },
-    { OXC_OUTCOME_TIMEOUT, "the time was up" },
-    { OXC_OUTCOME_REJECTED, "it was refused" },
-    { OXC_OUTCOME_CUT_OFF, "it was cut off" },
+    { OXC_OUTCOME_PENDING, "Event" },
+    { OXC_OUTCOME_TIMEOUT, "Timeout" },
+    { OXC_OUTCOME_REJECTED, "Refused" },
+    { OXC_OUTCOME_CUT_OFF, "Cut off" },
 };
 
 /* Two rows a call: after a wake-up, and not. */

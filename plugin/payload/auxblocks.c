@@ -126,11 +126,11 @@ oxc_register_aux(int proto)
     static int *ett[] = { &ett_aux_block };
     static ei_register_info ei[] = {
         { &ei_aux_header_truncated,
-          { "rop.aux.header_truncated", PI_PROTOCOL, PI_ERROR, "AUX_HEADER is incomplete", EXPFILL } },
+          { "rop.aux.header_truncated", PI_PROTOCOL, PI_ERROR, "Truncated AUX_HEADER", EXPFILL } },
         { &ei_aux_size,
-          { "rop.aux.size_wrong", PI_PROTOCOL, PI_ERROR, "Size of the auxiliary block is impossible", EXPFILL } },
+          { "rop.aux.size_wrong", PI_PROTOCOL, PI_ERROR, "Invalid size of the auxiliary block", EXPFILL } },
         { &ei_aux_block_truncated,
-          { "rop.aux.block_truncated", PI_PROTOCOL, PI_WARN, "Auxiliary block is shorter than its fields", EXPFILL } },
+          { "rop.aux.block_truncated", PI_PROTOCOL, PI_WARN, "Auxiliary block shorter than its fields", EXPFILL } },
         { &ei_aux_unknown,
           { "rop.aux.unknown", PI_UNDECODED, PI_NOTE, "Unknown type or version of auxiliary block", EXPFILL } },
     };

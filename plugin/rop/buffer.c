@@ -263,13 +263,13 @@ read_undefined(oxc_rop_list_t *l, proto_tree *tree, int offset, summary_t *summa
                             ENC_LITTLE_ENDIAN);
         proto_item_set_len(item, 6);
         proto_tree_add_expert_format(sub, l->pinfo, &ei_unknown_rop, l->tvb, offset, 6,
-                                     "%s has no response that is defined: taken as an answer that failed", text);
+                                     "The response of %s has no definition; inferred: a failed response", text);
         return offset + 6;
     }
     proto_tree_add_expert_format(sub, l->pinfo, &ei_unknown_rop, l->tvb, offset, left,
-                                 "%s has no %s that is defined: the %d bytes from here on cannot be read in order; a "
+                                 "The %s of %s has no definition: the following %d bytes are not dissected; a "
                                  "definition can be added in ropdefs/",
-                                 text, l->pdu->is_response ? "response" : "request", left);
+                                 l->pdu->is_response ? "response" : "request", text, left);
     return -1;
 }
 
@@ -450,7 +450,7 @@ proto_register_oxc_rop(void)
             HFILL } },
         { &hf_answer_in,
           { "Time from request", "rop.response_time", FT_RELATIVE_TIME, BASE_NONE, NULL, 0, NULL, HFILL } },
-        { &hf_unparsed, { "Unread bytes", "rop.unread", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
+        { &hf_unparsed, { "Undissected data", "rop.unread", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
     };
     static int *ett[] = { &ett_buffer, &ett_rop };
     static ei_register_info ei[] = {
@@ -458,12 +458,11 @@ proto_register_oxc_rop(void)
         { &ei_size_beyond,
           { "rop.size.beyond_buffer", PI_MALFORMED, PI_ERROR, "RopSize beyond the buffer", EXPFILL } },
         { &ei_unknown_rop, { "rop.id.undefined", PI_UNDECODED, PI_WARN, "ROP without definition", EXPFILL } },
-        { &ei_chain_lost, { "rop.chain_lost", PI_UNDECODED, PI_WARN, "ROPs that cannot be followed", EXPFILL } },
+        { &ei_chain_lost, { "rop.chain_lost", PI_UNDECODED, PI_WARN, "ROPs not dissected from here", EXPFILL } },
         { &ei_recovered,
-          { "rop.recovered", PI_UNDECODED, PI_NOTE, "Found by its shape behind ROPs that could not be followed",
-            EXPFILL } },
-        { &ei_unasked, { "rop.not_asked", PI_SEQUENCE, PI_WARN, "The request has no ROP that this answers", EXPFILL } },
-        { &ei_failed, { "rop.failed", PI_RESPONSE_CODE, PI_NOTE, "A ROP failed", EXPFILL } },
+          { "rop.recovered", PI_UNDECODED, PI_NOTE, "Notification found behind undissected ROPs", EXPFILL } },
+        { &ei_unasked, { "rop.not_asked", PI_SEQUENCE, PI_WARN, "Unmatched response ROP", EXPFILL } },
+        { &ei_failed, { "rop.failed", PI_RESPONSE_CODE, PI_NOTE, "ROP failed", EXPFILL } },
     };
 
     proto_rop = proto_register_protocol("Exchange Remote Operations", "ROP", "rop");

@@ -48,9 +48,9 @@ is_met(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expre
         if (if_store[0] != if_store[1])
             proto_tree_add_expert_format(
                 s->tree, r->pinfo, &ei_store_unknown, r->tvb, offset, 0,
-                "Whether %s is here depends on the RopLogon of this LogonId, which is missing; "
-                "that it %s is told by what follows",
-                f->name, met ? "is" : "is not");
+                "Whether %s is present depends on the RopLogon of this LogonId, which was not captured; "
+                "inferred from the following bytes: %s",
+                f->name, met ? "present" : "absent");
     }
     if (deviations == 0 && !s->asked_left_out)
         return met;
@@ -325,9 +325,9 @@ oxc_engine_register(int proto)
     static ei_register_info ei[] = {
         { &ei_store_unknown,
           { "rop.store_unknown", PI_UNDECODED, PI_NOTE,
-            "Whether the store is private or public is not known: the RopLogon is missing", EXPFILL } },
+            "Private or public store unknown: RopLogon not captured", EXPFILL } },
         { &ei_deviation,
-          { "rop.deviation", PI_PROTOCOL, PI_WARN, "The server deviates from the specification", EXPFILL } },
+          { "rop.deviation", PI_PROTOCOL, PI_WARN, "Server deviates from the specification", EXPFILL } },
     };
 
     expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));

@@ -524,9 +524,9 @@ oxc_fast_transfer_register(int proto)
     static int *ett[] = { &ett_level };
     static ei_register_info ei[] = {
         { &ei_start_unknown, { "rop.fast_transfer.start_unknown", PI_UNDECODED, PI_NOTE,
-            "The stream began before the capture: the call that opened it is missing", EXPFILL } },
+                               "Start of the FastTransfer stream not captured", EXPFILL } },
         { &ei_lost, { "rop.fast_transfer.lost", PI_UNDECODED, PI_WARN,
-            "A stream that cannot be followed any further", EXPFILL } },
+                      "FastTransfer stream not dissected from here", EXPFILL } },
     };
 
     streams = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);

@@ -372,7 +372,8 @@ oxc_field_register(int proto)
         { &ei_handle_outside,
           { "rop.handle_index.outside", PI_PROTOCOL, PI_WARN, "Handle index outside the server object handle table",
             EXPFILL } },
-        { &ei_echo, { "rop.handle_index.echo", PI_PROTOCOL, PI_WARN, "Not the handle index of the request", EXPFILL } },
+        { &ei_echo, { "rop.handle_index.echo", PI_PROTOCOL, PI_WARN,
+                      "Handle index differs from that of the request", EXPFILL } },
     };
 
     proto_register_subtree_array(ett, G_N_ELEMENTS(ett));

@@ -431,7 +431,7 @@ oxc_property_register(int proto)
     static int *ett[] = { &ett_tag };
     static ei_register_info ei[] = {
         { &ei_columns_unknown, { "rop.columns_unknown", PI_UNDECODED, PI_NOTE,
-            "Columns were set before the capture began: the call that set them is missing", EXPFILL } },
+                                 "Columns unknown: RopSetColumns not captured", EXPFILL } },
     };
 
     proto_register_field_array(proto, hf, G_N_ELEMENTS(hf));

@@ -96,15 +96,14 @@ void
 oxc_reading_register(int proto)
 {
     static ei_register_info ei[] = {
-        { &ei_truncated, { "rop.truncated", PI_MALFORMED, PI_ERROR, "Bytes are missing", EXPFILL } },
+        { &ei_truncated, { "rop.truncated", PI_MALFORMED, PI_ERROR, "Truncated data", EXPFILL } },
         { &ei_malformed,
-          { "rop.malformed", PI_MALFORMED, PI_ERROR, "Bytes that cannot be what they should be", EXPFILL } },
+          { "rop.malformed", PI_MALFORMED, PI_ERROR, "Malformed value", EXPFILL } },
         { &ei_too_much,
-          { "rop.too_much", PI_UNDECODED, PI_WARN,
-            "More fields than one PDU of this size can have: the rest is not shown", EXPFILL } },
+          { "rop.too_much", PI_UNDECODED, PI_WARN, "Field limit reached", EXPFILL } },
         { &ei_too_deep,
-          { "rop.too_deep", PI_MALFORMED, PI_ERROR, "Structures are nested deeper than is followed", EXPFILL } },
-        { &ei_undecoded, { "rop.undecoded", PI_UNDECODED, PI_WARN, "Bytes that belong to no field", EXPFILL } },
+          { "rop.too_deep", PI_MALFORMED, PI_ERROR, "Nesting limit reached", EXPFILL } },
+        { &ei_undecoded, { "rop.undecoded", PI_UNDECODED, PI_WARN, "Undissected data", EXPFILL } },
     };
 
     expert_register_field_array(expert_register_protocol(proto), ei, G_N_ELEMENTS(ei));

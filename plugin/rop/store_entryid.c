@@ -211,8 +211,8 @@ oxc_store_entry_id_register(int proto)
         { &hf_reserved, { "Reserved", "rop.entry_id.reserved", FT_BYTES, BASE_NONE, NULL, 0, NULL, HFILL } },
     };
     static ei_register_info ei[] = {
-        { &ei_offset, { "rop.entry_id.offset", PI_PROTOCOL, PI_NOTE, "Offset differs from the place of the string",
-            EXPFILL } },
+        { &ei_offset, { "rop.entry_id.offset", PI_PROTOCOL, PI_NOTE,
+                        "Offset differs from the position of the string", EXPFILL } },
     };
 
     proto_register_field_array(proto, hf, G_N_ELEMENTS(hf));

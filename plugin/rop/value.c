@@ -458,7 +458,7 @@ oxc_value_register(int proto)
     static int *ett[] = { &ett_value };
     static ei_register_info ei[] = {
         { &ei_object_value, { "rop.property.object_value", PI_PROTOCOL, PI_NOTE,
-            "A value of type PtypObject is unusual: objects are opened, not read", EXPFILL } },
+                              "Property value of type PtypObject", EXPFILL } },
     };
 
     proto_register_field_array(proto, hf, G_N_ELEMENTS(hf));

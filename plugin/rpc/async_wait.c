@@ -244,7 +244,7 @@ oxc_async_waits_register(int parent)
     static int *ett[] = {&ett_cut_off};
     static ei_register_info ei[] = {
         { &ei_cut_off,
-          { "emsmdb.cut_off", PI_SEQUENCE, PI_WARN, "The connection ends before the response was complete", EXPFILL } },
+          { "emsmdb.cut_off", PI_SEQUENCE, PI_WARN, "Connection closed before the response was complete", EXPFILL } },
     };
 
     proto_parent = parent;

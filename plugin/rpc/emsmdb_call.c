@@ -156,8 +156,8 @@ oxc_emsmdb_call_register(int proto)
     static ei_register_info ei[] = {
         { &ei_session_lost,
           { "emsmdb.session_lost", PI_RESPONSE_CODE, PI_WARN,
-            "The server took the session away: null context handle", EXPFILL } },
-        { &ei_range, { "emsmdb.range", PI_PROTOCOL, PI_NOTE, "A size is above what the interface allows", EXPFILL } },
+            "Session ended by the server (null context handle)", EXPFILL } },
+        { &ei_range, { "emsmdb.range", PI_PROTOCOL, PI_NOTE, "Size above the range of the interface", EXPFILL } },
     };
 
     proto_register_field_array(proto, hf, array_length(hf));

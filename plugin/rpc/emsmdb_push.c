@@ -140,7 +140,9 @@ oxc_emsmdb_register_push_response(oxc_rpc_t *rpc)
             oxc_listener->push_expected(rpc->pdu->call->session);
     }
     if (result == 0 && oxc_push_is_silent(rpc->pinfo, rpc->state->push))
-        proto_tree_add_expert(rpc->tree, rpc->pinfo, &ei_silent, rpc->ndr.tvb, 0, 0);
+        proto_tree_add_expert_format(rpc->tree, rpc->pinfo, &ei_silent, rpc->ndr.tvb, 0, 0,
+                                     "No push datagram for this registration: no event occurred, or a device dropped the "
+                                     "datagrams (the client polls until the first one arrives)");
     oxc_rpc_show_session(rpc->ndr.tvb, rpc->pinfo, rpc->tree, rpc->pdu->call);
     oxc_emsmdb_check_lost(rpc, lost);
 }
@@ -222,15 +224,11 @@ oxc_emsmdb_register_push(int proto)
     static int *ett[] = { &ett_callback_address };
     static ei_register_info ei[] = {
         { &ei_silent,
-          { "emsmdb.push.silent", PI_SEQUENCE, PI_NOTE,
-            "No datagram came to this registration in the capture: nothing happened, or something drops them on the "
-            "way (the client polls until the first one arrives)",
-            EXPFILL } },
+          { "emsmdb.push.silent", PI_SEQUENCE, PI_NOTE, "No push datagram for this registration", EXPFILL } },
         { &ei_context_size,
-          { "emsmdb.cb_context.invalid", PI_PROTOCOL, PI_WARN, "More context bytes than the server takes", EXPFILL } },
+          { "emsmdb.cb_context.invalid", PI_PROTOCOL, PI_WARN, "Context exceeds what the server takes", EXPFILL } },
         { &ei_advise_bits,
-          { "emsmdb.grbit_advise_bits.invalid", PI_PROTOCOL, PI_WARN, "grbitAdviseBits is to be 0xFFFFFFFF",
-            EXPFILL } },
+          { "emsmdb.grbit_advise_bits.invalid", PI_PROTOCOL, PI_WARN, "grbitAdviseBits is not 0xFFFFFFFF", EXPFILL } },
         { &ei_callback_address,
           { "emsmdb.rgb_callback_address.invalid", PI_PROTOCOL, PI_WARN, "Not a socket address", EXPFILL } },
     };

@@ -309,14 +309,13 @@ oxc_ndr_register(int parent)
     static int *ett[] = { &ett_ndr };
     static ei_register_info ei[] = {
         { &ei_short_stub,
-          { "emsmdb.stub.short", PI_MALFORMED, PI_ERROR, "The stub ends before a parameter", EXPFILL } },
+          { "emsmdb.stub.short", PI_MALFORMED, PI_ERROR, "Stub ends before a parameter", EXPFILL } },
         { &ei_long_array,
-          { "emsmdb.array.long", PI_MALFORMED, PI_ERROR, "An array claims more bytes than the stub has", EXPFILL } },
+          { "emsmdb.array.long", PI_MALFORMED, PI_ERROR, "Array exceeds the stub", EXPFILL } },
         { &ei_array_counts,
-          { "emsmdb.array.counts", PI_MALFORMED, PI_WARN, "Offset and counts of an array do not fit together",
-            EXPFILL } },
+          { "emsmdb.array.counts", PI_MALFORMED, PI_WARN, "Offset and counts of the array do not fit", EXPFILL } },
         { &ei_array_length,
-          { "emsmdb.array.length", PI_PROTOCOL, PI_WARN, "A length differs from that of its array", EXPFILL } },
+          { "emsmdb.array.length", PI_PROTOCOL, PI_WARN, "Length differs from that of the array", EXPFILL } },
     };
     expert_module_t *expert = expert_register_protocol(parent);
 

@@ -94,7 +94,7 @@ oxc_rpc_register(int parent)
 {
     static ei_register_info ei[] = {
         { &ei_return_value,
-          { "emsmdb.return_value_failure", PI_RESPONSE_CODE, PI_NOTE, "The return value is not 0", EXPFILL } },
+          { "emsmdb.return_value_failure", PI_RESPONSE_CODE, PI_NOTE, "Return value is not 0", EXPFILL } },
     };
 
     servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), endpoint_hash, endpoint_equal);

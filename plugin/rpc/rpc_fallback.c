@@ -418,8 +418,8 @@ show_finding(packet_info *pinfo, proto_tree *tree, conversation_t *conversation,
         if (finding->first)
             proto_tree_add_expert_format(
                 tree, pinfo, &ei_sealed, pdu->tvb, pdu->stub, pdu->stub_end - pdu->stub,
-                "The stubs of this connection are encrypted. What decrypts them: %s; and the capture "
-                "must hold the connection's bind",
+                "The stubs of this connection are encrypted. Needed to decrypt them: %s, and the connection's bind in the "
+                "capture",
                 what_decrypts(pdu->auth_type));
         break;
     case FAULT:
@@ -572,12 +572,11 @@ proto_register_oxc_rpc_fallback(void)
 {
     static ei_register_info ei[] = {
         { &ei_inferred,
-          { "emsmdb.inferred", PI_ASSUMPTION, PI_NOTE, "Recognized by its stub: bind or request was not captured",
-            EXPFILL } },
-        { &ei_sealed, { "emsmdb.sealed", PI_DECRYPTION, PI_NOTE, "The stub is encrypted", EXPFILL } },
+          { "emsmdb.inferred", PI_ASSUMPTION, PI_NOTE,
+            "Inferred from the stub: bind or request not captured", EXPFILL } },
+        { &ei_sealed, { "emsmdb.sealed", PI_DECRYPTION, PI_NOTE, "Stub is encrypted", EXPFILL } },
         { &ei_unknown_call,
-          { "emsmdb.unknown_call", PI_UNDECODED, PI_NOTE, "It is not known which call this stub belongs to",
-            EXPFILL } },
+          { "emsmdb.unknown_call", PI_UNDECODED, PI_NOTE, "Operation of this stub unknown", EXPFILL } },
     };
 
     proto_emsmdb = proto_get_id_by_filter_name("emsmdb");

@@ -88,9 +88,9 @@ proto_register_oxc_rpc_overrun(void)
 {
     static ei_register_info ei[] = {
         { &ei_swallowed,
-          { "emsmdb.swallowed", PI_REASSEMBLE, PI_WARN, "A PDU begins inside another", EXPFILL } },
+          { "emsmdb.swallowed", PI_REASSEMBLE, PI_WARN, "PDU starts inside another", EXPFILL } },
         { &ei_out_of_order,
-          { "emsmdb.out_of_order", PI_REASSEMBLE, PI_NOTE, "Segments out of order, or missing", EXPFILL } },
+          { "emsmdb.out_of_order", PI_REASSEMBLE, PI_NOTE, "Segments out of order or missing", EXPFILL } },
     };
 
     proto_emsmdb = proto_get_id_by_filter_name("emsmdb");

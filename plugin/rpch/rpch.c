@@ -364,13 +364,12 @@ void
 proto_register_rpch(void)
 {
     static ei_register_info ei[] = {
-        { &ei_swallowed, { "rpch.swallowed", PI_REASSEMBLE, PI_WARN, "A PDU begins inside another", EXPFILL } },
+        { &ei_swallowed, { "rpch.swallowed", PI_REASSEMBLE, PI_WARN, "PDU starts inside another", EXPFILL } },
         { &ei_out_of_order,
-          { "rpch.out_of_order", PI_REASSEMBLE, PI_NOTE, "Segments out of order, or missing", EXPFILL } },
+          { "rpch.out_of_order", PI_REASSEMBLE, PI_NOTE, "Segments out of order or missing", EXPFILL } },
         { &ei_not_decrypted,
           { "rpch.not_decrypted", PI_DECRYPTION, PI_WARN,
-            "TLS cannot decrypt this direction of the connection any further: a record is missing or damaged",
-            EXPFILL } },
+            "TLS data not decrypted from here (record missing or damaged)", EXPFILL } },
     };
 
     proto_rpch = proto_register_protocol("RPC over HTTP", "RPCH", "rpch");

@@ -452,16 +452,11 @@ rpch_register_stream(int proto)
     };
     static ei_register_info ei[] = {
         { &ei_rpch_begun_late,
-            { "rpch.begun_late", PI_SEQUENCE, PI_NOTE,
-                "The beginning of the channel was not captured, or only one direction is; calls may lack their request",
-                EXPFILL } },
+            { "rpch.begun_late", PI_SEQUENCE, PI_NOTE, "Start of the channel not captured", EXPFILL } },
         { &ei_rpch_chunk,
-            { "rpch.chunk.malformed", PI_MALFORMED, PI_WARN,
-                "No chunk begins here; looking for the next PDU", EXPFILL } },
+            { "rpch.chunk.malformed", PI_MALFORMED, PI_WARN, "Malformed chunk", EXPFILL } },
         { &ei_rpch_lost,
-            { "rpch.lost", PI_SEQUENCE, PI_NOTE,
-                "Bytes of the channel are missing before these (the capture began too late or segments were lost)",
-                EXPFILL } },
+            { "rpch.lost", PI_SEQUENCE, PI_NOTE, "Data of the channel missing before this", EXPFILL } },
         { &ei_rpch_not_pdu,
             { "rpch.not_pdu", PI_MALFORMED, PI_WARN, "Not a DCE/RPC PDU", EXPFILL } },
     };

@@ -128,12 +128,11 @@ oxc_overrun_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const ox
         return NULL;
     item = proto_tree_add_item(tree, *of->proto, *data, 0, 0, ENC_NA);
     proto_item_set_generated(item);
-    proto_item_append_text(item, ", a %s that begins inside another", of->what);
+    proto_item_append_text(item, ", %s inside another", of->what);
     expert_add_info_format(
         pinfo, item, of->ei,
-        "A %s begins here, but by its %s the one that began in frame %u goes on: bytes of that are damaged or missing. "
-        "What begins here is shown if it is all in this segment",
-        of->what, of->lengths, overrun->by);
+        "Starts inside the %s of frame %u (bad %s or lost data). It is shown if this segment holds all of it",
+        of->what, overrun->by, of->lengths);
     return overrun;
 }
 

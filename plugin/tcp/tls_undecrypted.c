@@ -102,7 +102,7 @@ oxc_tls_show_undecrypted(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, 
         return;
     item = proto_tree_add_item(tree, proto, frame, 0, 0, ENC_NA);
     proto_item_set_generated(item);
-    proto_item_append_text(item, ", hidden by TLS from here on");
+    proto_item_append_text(item, ", TLS data not decrypted from here");
     expert_add_info(pinfo, item, ei);
 }
 

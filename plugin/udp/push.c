@@ -579,7 +579,7 @@ proto_register_oxc_push(void)
         { &ei_other_address,
           { "oxcnotif.push.other_address", PI_ASSUMPTION, PI_NOTE, "Not the address that was registered", EXPFILL } },
         { &ei_outdated,
-          { "oxcnotif.push.outdated", PI_SEQUENCE, PI_NOTE, "Registration not in force any more", EXPFILL } },
+          { "oxcnotif.push.outdated", PI_SEQUENCE, PI_NOTE, "Registration no longer valid", EXPFILL } },
         { &ei_copy, { "oxcnotif.push.copy", PI_SEQUENCE, PI_CHAT, "Packet captured twice", EXPFILL } },
         { &ei_foreign, { "oxcnotif.push.ignored", PI_SEQUENCE, PI_NOTE, "Context mismatch", EXPFILL } },
         { &ei_unregistered,

@@ -213,3 +213,22 @@ def test_every_registered_expert_item_stands_in_the_table_once(tshark) -> None:
     listed = [item for items in TABLE.values() for item in items]
     assert sorted(listed) == sorted(registered())
     assert set(listed) <= tshark.registered()
+
+
+def summaries() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for path in sorted((tools.REPOSITORY / "plugin").rglob("*.c")):
+        entries = re.findall(r'\{\s*&ei_\w+,\s*\{\s*"([a-z0-9_.]+)",\s*PI_\w+,\s*PI_\w+,\s*((?:"(?:[^"\\]|\\.)*"\s*)+)',
+                             path.read_text(encoding="utf-8"))
+        found |= {name: "".join(re.findall(r'"((?:[^"\\]|\\.)*)"', text)) for name, text in entries}
+    return found
+
+
+def test_summaries_are_short_sentences_without_numbers_of_a_capture() -> None:
+    """Analyze, Expert Information groups by the summary; what differs stands in the fields and the explanation."""
+    found = summaries()
+    assert set(found) == set(registered())
+    names = r"grbitAdviseBits"          # of the specification, which begin with a small letter
+    for item, text in found.items():
+        assert len(text) <= 60 and "%" not in text and not text.endswith("."), (item, text)
+        assert text[0].isupper() or re.match(names, text), (item, text)

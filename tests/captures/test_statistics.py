@@ -276,8 +276,8 @@ def test_response_times(tshark, name):
 def test_waits_have_tables_of_their_own(tshark):
     """The long waits of this capture are in no table of fetches: 297.6 s and 70 s by its driver's clock."""
     shown = printed.times(truth.capture_path("gromox-mapihttp-wait-timeout"))
-    assert shown["NotificationWait until"]["the time was up"][2] == pytest.approx(297.6, abs=0.5)
-    assert shown["NotificationWait until"]["an event"][2] == pytest.approx(70, abs=2)
+    assert shown["NotificationWait until"]["Timeout"][2] == pytest.approx(297.6, abs=0.5)
+    assert shown["NotificationWait until"]["Event"][2] == pytest.approx(70, abs=2)
     assert all(row[2] < 10 for row in shown["Call"].values())
 
 

@@ -153,7 +153,7 @@ def hidden_silently(name: str, after: dict[int, dict], lost: list[int]) -> list[
         if number > 0 and any(row[field] for field in OWN):
             for way in (ends(number), ends(number)[::-1]):
                 known[way] = min(number, known.get(way, number))
-        if any("cannot decrypt this direction" in text for text in row["_ws.expert.message"]):
+        if any("TLS data not decrypted from here" in text for text in row["_ws.expert.message"]):
             told.add(ends(number))
     return [number for number in lost if number > known.get(ends(number), number) and ends(number) not in told]
 

@@ -76,7 +76,7 @@ def test_http_request(tshark, two_pass, more):
     taken = [frame for frame, _ in calls][:3 if more == 100000 else 1]
     assert flagged(rows, "mapihttp.swallowed") == taken
     for frame in taken:
-        assert any(f"began in frame {broken} " in text for text in rows[frame]["_ws.expert.message"])
+        assert any(f"of frame {broken} " in text for text in rows[frame]["_ws.expert.message"])
     for request, response in calls:
         assert rows[request]["mapihttp.request_type"][-1] == "Execute" and rows[request]["rop.id"][-1] == "0x01"
         assert rows[response]["mapihttp.request_type"] == ["Execute"] and rows[response]["rop.request_in"] == [str(request)]
@@ -195,7 +195,7 @@ def test_rpc_request(tshark, two_pass, more):
     # What is left of the second PDU takes the third.
     taken = [frame for frame, _ in calls][:3 if more == 20000 else 2]
     assert flagged(rows, "emsmdb.swallowed") == taken
-    assert any(f"began in frame {broken} " in text for text in rows[taken[0]]["_ws.expert.message"])
+    assert any(f"of frame {broken} " in text for text in rows[taken[0]]["_ws.expert.message"])
     for request, response in calls:
         assert rows[request]["emsmdb.opnum"][-1] == "11"
         assert rows[response]["emsmdb.opnum"] == ["11"] and str(request) in rows[response]["rop.request_in"]
