@@ -11,6 +11,7 @@
 #include <epan/conversation.h>
 #include <epan/proto_data.h>
 
+#include "tcp/connection.h"
 #include "tcp/tcp_payload.h"
 
 /* RFC 9113 4.1, 6 */
@@ -43,7 +44,6 @@ typedef struct {
 typedef struct {
     wmem_map_t *streams;        /* id -> stream_t */
     block_t open[2];            /* of the server, of the client */
-    uint32_t client_port;       /* 0 while not known */
     uint32_t begins_in;
 } connection_t;
 
@@ -141,6 +141,12 @@ is_mapi(const oxc_http_message_t *message)
            oxc_http_is_type(message, "application/mapi-http");
 }
 
+static bool
+is_from_client(packet_info *pinfo)
+{
+    return oxc_connection_sender(pinfo) == OXC_CLOSED_BY_CLIENT;
+}
+
 /* A header block: a message begins, or its trailer section comes, or it is the rest of a block. */
 static void
 note_headers(packet_info *pinfo, connection_t *connection, uint32_t id, const oxc_http_message_t *message)
@@ -149,8 +155,8 @@ note_headers(packet_info *pinfo, connection_t *connection, uint32_t id, const ox
     unsigned way;
 
     if (message->is_request)
-        connection->client_port = pinfo->srcport;
-    way = pinfo->srcport == connection->client_port;
+        oxc_connection_request(pinfo);
+    way = is_from_client(pinfo);
     if (message->status / 100 == 1 || (stream ? stream->message[way] != NULL : !is_mapi(message)))
         return;
     if (!stream) {
@@ -167,7 +173,7 @@ static oxc_http2_event_t *
 note_end(packet_info *pinfo, const visit_t *visit, connection_t *connection, uint32_t id, int offset)
 {
     stream_t *stream = (stream_t *)wmem_map_lookup(connection->streams, GUINT_TO_POINTER(id));
-    unsigned way = pinfo->srcport == connection->client_port;
+    unsigned way = is_from_client(pinfo);
     oxc_http2_event_t *event;
 
     if (!stream || !stream->message[way])
@@ -183,7 +189,7 @@ static void
 note_data(packet_info *pinfo, connection_t *connection, uint32_t id)
 {
     stream_t *stream = (stream_t *)wmem_map_lookup(connection->streams, GUINT_TO_POINTER(id));
-    unsigned way = pinfo->srcport == connection->client_port;
+    unsigned way = is_from_client(pinfo);
 
     if (stream && stream->message[way] && !oxc_http_is_type(stream->message[way], "text/html") &&
         !oxc_http_is_type(stream->message[way], "text/plain"))
@@ -196,7 +202,7 @@ note_data(packet_info *pinfo, connection_t *connection, uint32_t id)
 static bool
 read_header_block(packet_info *pinfo, visit_t *visit, connection_t *connection, uint32_t id, uint8_t type, uint8_t flags)
 {
-    block_t *block = &connection->open[pinfo->srcport == connection->client_port];
+    block_t *block = &connection->open[is_from_client(pinfo)];
     const oxc_http_message_t *message = next_header_list(pinfo, visit);
 
     if (type == FRAME_HEADERS) {
@@ -246,7 +252,7 @@ read_frame(packet_info *pinfo, visit_t *visit, tvbuff_t *tvb, int offset, int le
         break;
     case FRAME_GOAWAY:
         /* What a server may not push any more is none of ours. */
-        if (length >= FRAME_HEADER + 8 && pinfo->srcport != connection->client_port)
+        if (length >= FRAME_HEADER + 8 && !is_from_client(pinfo))
             add_event(pinfo, visit, OXC_HTTP2_GOAWAY, tvb_get_ntohl(tvb, offset + FRAME_HEADER) & 0x7FFFFFFF, offset);
         break;
     default:

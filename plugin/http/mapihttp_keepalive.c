@@ -13,7 +13,7 @@
 
 #include "session/call.h"
 #include "tcp/segment.h"
-#include "tcp/tcp_close.h"
+#include "tcp/connection.h"
 
 /* Key of a frame's silence in its data; see mapihttp_transaction.c for the others. */
 #define SILENCE_KEY 0xFFFFFFFE
@@ -21,7 +21,6 @@
 /* A connection with a wait on it: one at a time, as HTTP/1.1 has no more. */
 typedef struct {
     oxc_call_t *wait;           /* NULL when none is open */
-    uint32_t client_port;
     uint32_t progress;          /* of the server's bytes */
     bool ended;                 /* the answer is complete with this frame */
     nstime_t heard;             /* when the server was heard of last */
@@ -64,7 +63,7 @@ oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call)
     }
     line->wait = call;
     line->ended = false;
-    line->client_port = pinfo->srcport;
+    oxc_connection_request(pinfo);
     line->heard = call->heard = pinfo->abs_ts;
     line->heard_in = 0;
 }
@@ -139,13 +138,13 @@ oxc_keepalive_ended(packet_info *pinfo)
     }
     if (!line || !line->wait)
         return NULL;
-    if (pinfo->srcport != line->client_port) {
+    if (oxc_connection_sender(pinfo) != OXC_CLOSED_BY_CLIENT) {
         uint32_t progress = sender_progress(pinfo);
 
-        if (progress == line->progress && !oxc_tcp_ends_seen(pinfo))
+        if (progress == line->progress && !oxc_connection_has_ended(pinfo))
             return NULL;
         line->progress = progress;
-    } else if (!oxc_tcp_ends_seen(pinfo)) {
+    } else if (!oxc_connection_has_ended(pinfo)) {
         return NULL;
     }
     nstime_delta(&lasted, &pinfo->abs_ts, &line->heard);
@@ -154,7 +153,7 @@ oxc_keepalive_ended(packet_info *pinfo)
         silence = remember(pinfo, line, &lasted);
     line->heard = line->wait->heard = pinfo->abs_ts;
     line->heard_in = pinfo->num;
-    if (line->ended || oxc_tcp_ends_seen(pinfo))
+    if (line->ended || oxc_connection_has_ended(pinfo))
         line->wait = NULL;
     return silence;
 }

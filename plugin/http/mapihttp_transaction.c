@@ -19,7 +19,7 @@
 #include "http/mapihttp_session.h"
 #include "session/links.h"
 #include "tcp/segment.h"
-#include "tcp/tcp_close.h"
+#include "tcp/connection.h"
 
 /* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
 #define CUT_OFF_KEY     0xFFFFFFFF
@@ -34,8 +34,6 @@
 /* What is known of a TCP connection; first pass, except watched_from. */
 typedef struct {
     uint32_t watched_from;
-    uint8_t ends_seen;          /* see oxc_tcp_ends_seen() */
-    uint32_t client_port;       /* of the latest request */
     wmem_list_t *open;          /* mapihttp_exchange_t without a response, oldest first */
     oxc_session_t *session;     /* of messages without headers: the latest that began here */
 } connection_t;
@@ -108,7 +106,7 @@ give_up(packet_info *pinfo, mapihttp_exchange_t *exchange)
         (exchange->call->session && exchange->call->session->end == OXC_END_DISCONNECTED))
         return lost;
     exchange->given_up = true;
-    if (!oxc_leg_cut_off(exchange, oxc_mapihttp_closed_by(pinfo)))
+    if (!oxc_leg_cut_off(exchange, oxc_connection_sender(pinfo)))
         return lost;
     if (!lost) {
         lost = wmem_list_new(wmem_file_scope());
@@ -143,7 +141,6 @@ oxc_mapihttp_cut_off(packet_info *pinfo)
 {
     connection_t *connection;
     wmem_list_t *lost;
-    uint8_t ends, news;
 
     if (connections == 0 || pinfo->ptype != PT_TCP)
         return NULL;
@@ -151,27 +148,12 @@ oxc_mapihttp_cut_off(packet_info *pinfo)
     if (PINFO_FD_VISITED(pinfo))
         return lost;
     connection = connection_find(pinfo);
-    if (!connection)
-        return lost;
-    ends = oxc_tcp_ends_seen(pinfo);
-    news = ends & (uint8_t)~connection->ends_seen;
-    connection->ends_seen = ends;
-    if (!news)
+    if (!connection || !oxc_connection_ends_now(pinfo))
         return lost;
     /* They stay in the list: after the client's FIN a server may still answer. */
     for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at))
         lost = give_up(pinfo, (mapihttp_exchange_t *)wmem_list_frame_data(at));
     return lost;
-}
-
-oxc_closed_by_t
-oxc_mapihttp_closed_by(packet_info *pinfo)
-{
-    const connection_t *connection = connection_find(pinfo);
-
-    if (!connection || connection->client_port == 0)
-        return OXC_CLOSED_BY_UNKNOWN;
-    return pinfo->srcport == connection->client_port ? OXC_CLOSED_BY_CLIENT : OXC_CLOSED_BY_SERVER;
 }
 
 /* ---- sessions ---- */
@@ -296,7 +278,7 @@ exchange_new(packet_info *pinfo, bool ours)
     wmem_list_t *open = connection_get(pinfo)->open;
 
     exchange->ours = ours;
-    connection_get(pinfo)->client_port = pinfo->srcport;
+    oxc_connection_request(pinfo);
     wmem_list_append(open, exchange);
     if (wmem_list_count(open) > MAX_OPEN)
         wmem_list_remove_frame(open, wmem_list_head(open));

@@ -60,9 +60,6 @@ wmem_list_t *oxc_mapihttp_cut_off(packet_info *pinfo);
  */
 void oxc_mapihttp_stream_ended(packet_info *pinfo, uint32_t stream, bool all_above);
 
-/* Which side of the frame's connection sent this frame, for one that ends it. */
-oxc_closed_by_t oxc_mapihttp_closed_by(packet_info *pinfo);
-
 void oxc_register_mapihttp_transaction(int proto);
 
 #endif /* OXCNOTIF_MAPIHTTP_TRANSACTION_H */

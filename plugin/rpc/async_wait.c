@@ -13,7 +13,7 @@
 
 #include "session/event.h"
 #include "tcp/segment.h"
-#include "tcp/tcp_close.h"
+#include "tcp/connection.h"
 
 /*
  * A client keeps a wait outstanding for minutes, and boxes between it and the server end connections that are silent
@@ -29,11 +29,9 @@
 #define CLOSED_BY_KEY 1
 
 typedef struct {
-    uint8_t ends_seen; /* see oxc_tcp_ends_seen() */
     wmem_list_t *open; /* oxc_call_t, oldest first */
     wmem_map_t *where; /* oxc_call_t -> its place in open */
     oxc_call_t *fetch; /* the latest request of another call; it may be answered; NULL for none */
-    uint32_t client_port;
 } connection_t;
 
 static int proto_parent = -1;
@@ -66,13 +64,12 @@ get_connection(packet_info *pinfo)
     connection = find_connection(pinfo);
     if (!connection) {
         connection = wmem_new0(wmem_file_scope(), connection_t);
-        connection->ends_seen = oxc_tcp_ends_seen(pinfo);
         connection->open = wmem_list_new(wmem_file_scope());
         connection->where = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         conversation_add_proto_data(find_or_create_conversation(pinfo), proto_parent, connection);
         connections++;
     }
-    connection->client_port = pinfo->srcport;
+    oxc_connection_request(pinfo);
     return connection;
 }
 
@@ -154,16 +151,11 @@ static void
 note_end_of_tcp(packet_info *pinfo)
 {
     connection_t *connection = find_connection(pinfo);
-    uint8_t ends;
 
-    if (!connection)
+    if (!connection || !oxc_connection_ends_now(pinfo))
         return;
-    ends = oxc_tcp_ends_seen(pinfo);
-    if ((ends & ~connection->ends_seen) == 0)
-        return;
-    connection->ends_seen = ends;
     take_open_calls(pinfo, connection);
-    note_closed_by(pinfo, pinfo->srcport == connection->client_port ? OXC_CLOSED_BY_CLIENT : OXC_CLOSED_BY_SERVER);
+    note_closed_by(pinfo, oxc_connection_sender(pinfo));
 }
 
 /* ---- every visit ---- */

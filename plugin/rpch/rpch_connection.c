@@ -10,7 +10,7 @@
 
 #include "tcp/postdissector.h"
 #include "tcp/segment.h"
-#include "tcp/tcp_close.h"
+#include "tcp/connection.h"
 #include "rpc/rpc_pdu.h"
 #include "session/links.h"
 
@@ -184,14 +184,9 @@ rpch_ended(packet_info *pinfo)
     rpch_connection_t *connection = rpch_connection_of(oxc_segment_conversation(pinfo));
     rpch_virtual_t *ended;
     const rpch_use_t *use;
-    uint8_t ends;
 
-    if (!connection)
+    if (!connection || !oxc_connection_ends_now(pinfo))
         return NULL;
-    ends = oxc_tcp_ends_seen(pinfo);
-    if (ends == connection->ends_seen)
-        return NULL;
-    connection->ends_seen = ends;
     use = rpch_current_use(connection, pinfo->num);
     ended = use->virtual_connection;
     if (!ended || ended->current[use->channel] != connection)

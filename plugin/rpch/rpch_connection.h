@@ -27,7 +27,6 @@ typedef struct {
 } rpch_use_t;
 
 typedef struct rpch_connection {
-    uint8_t ends_seen;              /* see oxc_tcp_ends_seen(); first pass only */
     rpch_position_t position[2];    /* by direction; first pass only */
     uint32_t next_seq[2];
     bool have_seq[2];

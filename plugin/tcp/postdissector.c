@@ -10,6 +10,7 @@
 
 #include <epan/exceptions.h>
 
+#include "tcp/connection.h"
 #include "tcp/segment.h"
 
 #define MAX_WATCHERS 8          /* one for each transport */
@@ -144,4 +145,5 @@ proto_register_oxc_postdissector(void)
 {
     register_init_routine(begin_file);
     oxc_segment_register();
+    oxc_connection_register();
 }

@@ -1,0 +1,37 @@
+/* connection.h
+ * A TCP connection with something of ours: who is its client, and how it ended
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_CONNECTION_H
+#define OXCNOTIF_CONNECTION_H
+
+#include "compat.h"
+
+#include "session/event.h"
+
+/*
+ * One record of a connection for whoever watches it, whatever it carries. It begins when one is first asked for, and is
+ * of use on the first visit only. The end of what stands in for a connection, a stream of HTTP/2 or a virtual connection of
+ * RPC over HTTP, is found by who reads that: oxc_mapihttp_stream_ended(), rpch_ended().
+ */
+
+/* The frame carries a request, so that its sender is the client. */
+void oxc_connection_request(packet_info *pinfo);
+
+/* Which side sent the frame; unknown before the first request. */
+oxc_closed_by_t oxc_connection_sender(packet_info *pinfo);
+
+/*
+ * The first FIN, or the first RST, of either side comes with this frame. To be asked from the first request on, of every
+ * frame of the connection, behind the TCP dissector; it has the same answer as often as it is asked.
+ */
+bool oxc_connection_ends_now(packet_info *pinfo);
+
+/* It was seen to end, in this frame or before. Behind the TCP dissector; on any visit. */
+bool oxc_connection_has_ended(packet_info *pinfo);
+
+void oxc_connection_register(void);
+
+#endif /* OXCNOTIF_CONNECTION_H */
