@@ -374,6 +374,10 @@ multiple_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_te
 int
 oxc_property_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_text_t *text)
 {
+    int next = tree || text ? -1 : oxc_property_skip(r, offset, tag, 0);
+
+    if (next >= 0)
+        return next;
     if (r->counts == OXC_COUNTS_STREAM && OXC_TYPE_OF(tag) & OXC_PTYP_CODE_PAGE)
         return single_value(r, tree, offset, tag, OXC_TYPE_OF(tag), text);
     if (OXC_TYPE_OF(tag) & PTYP_INSTANCE)
@@ -395,6 +399,20 @@ skip_sized(oxc_read_t *r, int offset, int width, unsigned fields)
     return oxc_skip(r, offset, (int64_t)width + size, fields + 2) ? offset + width + (int)size : -1;
 }
 
+/* An array of values that all have this size. */
+static int
+skip_array(oxc_read_t *r, int offset, int size, unsigned fields)
+{
+    uint32_t count;
+
+    if (size == 0 || 4 > MIN(r->end, r->captured) - offset)
+        return -1;
+    count = oxc_le32(r->bytes + offset);
+    if (count > (uint32_t)r->captured || !oxc_skip(r, offset, 4 + (int64_t)count * size, fields + 2 + count))
+        return -1;
+    return offset + 4 + (int)count * size;
+}
+
 int
 oxc_property_skip(oxc_read_t *r, int offset, uint32_t tag, unsigned fields)
 {
@@ -405,6 +423,8 @@ oxc_property_skip(oxc_read_t *r, int offset, uint32_t tag, unsigned fields)
         return oxc_skip(r, offset, size, fields + 1) ? offset + size : -1;
     if (r->counts == OXC_COUNTS_ADDRESS_BOOK)
         return -1;
+    if ((type & 0xF000) == PTYP_MULTIPLE && (type & 0x0FFF) != PTYP_BOOLEAN && (type & 0x0FFF) != PTYP_ERROR_CODE)
+        return skip_array(r, offset, oxc_property_fixed_size(r, type & 0x0FFF), fields);
     if (type == PTYP_STRING || type == PTYP_STRING8) {
         if (r->counts == OXC_COUNTS_STREAM)
             return skip_sized(r, offset, 4, fields);
