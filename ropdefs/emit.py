@@ -19,7 +19,7 @@ MADE = ("/* Made from ropdefs/ by ropdefs/compile.py: change the definitions, no
 CALLS = {"left": "(uint64_t)(r->end - offset)", "next16": "oxc_next(r, offset, 2)", "next32": "oxc_next(r, offset, 4)",
          "boundary": "oxc_boundary(r, offset, {0})", "left_out": "oxc_left_out(r, s, offset, {0})",
          "private": "oxc_store_is(r, s, OXC_STORE_PRIVATE)", "public": "oxc_store_is(r, s, OXC_STORE_PUBLIC)",
-         "unknown_store": "oxc_store_is(r, s, OXC_STORE_UNKNOWN)", "deviation": "((r->deviations >> {0}) & 1)"}
+         "unknown_store": "oxc_store_is(r, s, OXC_STORE_UNKNOWN)", "deviation": "oxc_deviates(r, {0})"}
 EXT_FROM = 24       # a linear search is as good for shorter lists
 
 
@@ -96,7 +96,7 @@ class Emitter:
         """Functions of the type ropdef_expression_fn."""
         for text, name in self.functions.items():
             text = text[1:-1] if text.startswith("(") and text.endswith(")") and balanced(text[1:-1]) else text
-            out.append(f"static uint64_t\n{name}(const oxc_read_t *r _U_, oxc_form_state_t *s _U_, int offset _U_)\n{{\n"
+            out.append(f"static uint64_t\n{name}(oxc_read_t *r _U_, oxc_form_state_t *s _U_, int offset _U_)\n{{\n"
                        f"    return {text};\n}}\n\n")
 
     # ---- C ----
@@ -128,9 +128,14 @@ class Emitter:
         return f"&bits_{self.flag_tables[key][0]}"
 
     @staticmethod
-    def is_plain(f: Field) -> bool:
+    def is_scalar(f: Field) -> bool:
+        """Whether a field is one number that stands behind the field before."""
+        return f.type in SCALARS and all(n is None for n in (f.array, f.size, f.at))
+
+    @classmethod
+    def is_plain(cls, f: Field) -> bool:
         """Whether a field is always there, has always the same size, and matters to nobody who does not see it."""
-        return (f.type in SCALARS and all(n is None for n in (f.cond, f.array, f.size, f.at)) and not f.keep and not f.slot
+        return (cls.is_scalar(f) and f.cond is None and not f.keep and not f.slot
                 and f.name not in ("ReturnValue", "LogonId"))
 
     def run(self, form: Form, f: Field) -> tuple[int, int]:
@@ -163,6 +168,8 @@ class Emitter:
             arg = f"ROPDEF_BUFFER_{f.arg.upper()}"
         if f.array is not None and f.type not in ("bytes", "str8", "str16"):
             flags.append("ROPDEF_ARRAY")
+        if self.is_scalar(f):
+            flags.append("ROPDEF_SCALAR")
         if f.info:
             flags.append("ROPDEF_INFO")
         if f.name == "ReturnValue" and f.type == "error" and not form.is_struct:

@@ -16,7 +16,7 @@
 #define REQUESTS_AHEAD 8
 
 static bool
-requests_follow(const oxc_read_t *r, int offset)
+requests_follow(oxc_read_t *r, int offset)
 {
     oxc_read_t ahead = *r;
 
@@ -32,12 +32,13 @@ requests_follow(const oxc_read_t *r, int offset)
         if (r->measure)
             return true;
         offset = oxc_engine_form(&ahead, NULL, offset + 1, (unsigned)def->request);
+        r->asked_deviations |= ahead.asked_deviations;
     }
     return offset >= 0;
 }
 
 bool
-oxc_boundary_at(const oxc_read_t *r, int offset, uint64_t n)
+oxc_boundary_at(oxc_read_t *r, int offset, uint64_t n)
 {
     const ropdef_rop_t *def;
     int at;

@@ -10,6 +10,6 @@
 #include "rop/reading.h"
 
 /* For oxc_read_t.is_boundary: does a ROP, or the list, end n bytes behind offset, as far as what follows shows? */
-bool oxc_boundary_at(const oxc_read_t *r, int offset, uint64_t n);
+bool oxc_boundary_at(oxc_read_t *r, int offset, uint64_t n);
 
 #endif /* OXCNOTIF_BOUNDARY_H */

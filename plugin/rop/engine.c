@@ -216,6 +216,19 @@ read_limited(oxc_read_t *r, oxc_form_state_t *s, proto_tree *tree, const ropdef_
     return limit_end;
 }
 
+/* A field was read up to next: what later expressions, the session or the owner of the body need of it. */
+static inline void
+keep_field(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, uint64_t value, int offset, int next)
+{
+    s->slots[f->slot] = value;
+    if (f->flags & ROPDEF_IS_RETURN_VALUE)
+        r->return_value = (uint32_t)value;
+    if (f->keep || f->flags & (ROPDEF_IS_RETURN_VALUE | ROPDEF_IS_LOGON_ID))
+        oxc_update_field(r, f, value, offset, next);
+    if (f->keep && r->keep && !r->measure)
+        r->keep(r, f, value, offset, next);
+}
+
 static int
 read_field(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, int offset)
 {
@@ -226,21 +239,12 @@ read_field(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, int offs
         next = read_limited(r, s, s->tree, f, offset);
     } else if (f->flags & ROPDEF_ARRAY) {
         next = read_array(r, s, s->tree, f, offset);
-    } else if (f->type <= ROPDEF_COUNTER && !s->tree && !r->info && oxc_skip(r, offset, f->size, 1)) {
-        value = oxc_field_value(f, r->bytes + offset);
-        next = offset + f->size;
     } else {
         next = read_element(r, s, s->tree, f, offset, &value);
     }
     if (next < 0)
         return -1;
-    s->slots[f->slot] = value;
-    if (f->flags & ROPDEF_IS_RETURN_VALUE)
-        r->return_value = (uint32_t)value;
-    if (f->keep || f->flags & (ROPDEF_IS_RETURN_VALUE | ROPDEF_IS_LOGON_ID))
-        oxc_update_field(r, f, value, offset, next);
-    if (f->keep && r->keep && !r->measure)
-        r->keep(r, f, value, offset, next);
+    keep_field(r, s, f, value, offset, next);
     return next;
 }
 
@@ -278,8 +282,15 @@ read_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
             i += f->run - 1U;
             continue;
         }
-        if (f->cond && !is_met(r, &s, f, f->cond, offset))
+        if (f->cond && (r->measure ? f->cond(r, &s, offset) == 0 : !is_met(r, &s, f, f->cond, offset)))
             continue;
+        if (!shows && f->flags & ROPDEF_SCALAR && oxc_skip(r, offset, f->size, 1)) {
+            int next = offset + f->size;
+
+            keep_field(r, &s, f, oxc_field_value(f, r->bytes + offset), offset, next);
+            offset = next;
+            continue;
+        }
         if (f->type == ROPDEF_DECISION) {
             s.slots[f->slot] = is_met(r, &s, f, f->count, offset);
             continue;

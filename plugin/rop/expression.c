@@ -15,13 +15,13 @@ oxc_next(const oxc_read_t *r, int offset, int size)
 }
 
 bool
-oxc_boundary(const oxc_read_t *r, int offset, uint64_t n)
+oxc_boundary(oxc_read_t *r, int offset, uint64_t n)
 {
     return r->is_boundary ? r->is_boundary(r, offset, n) : n == (uint64_t)(r->end - offset);
 }
 
 bool
-oxc_left_out(const oxc_read_t *r, oxc_form_state_t *s, int offset, uint64_t n)
+oxc_left_out(oxc_read_t *r, oxc_form_state_t *s, int offset, uint64_t n)
 {
     s->asked_left_out = true;
     return !s->regular && r->return_value != 0 && oxc_boundary(r, offset, 0) &&

@@ -25,12 +25,20 @@ typedef struct oxc_form_state {
 uint64_t oxc_next(const oxc_read_t *r, int offset, int size);
 
 /* Does a ROP, or the list, end n bytes behind offset? Outside of ROP buffers only the structure itself ends. */
-bool oxc_boundary(const oxc_read_t *r, int offset, uint64_t n);
+bool oxc_boundary(oxc_read_t *r, int offset, uint64_t n);
 
 /* Did the ROP fail, and does it end at offset, and not n bytes behind it? */
-bool oxc_left_out(const oxc_read_t *r, oxc_form_state_t *s, int offset, uint64_t n);
+bool oxc_left_out(oxc_read_t *r, oxc_form_state_t *s, int offset, uint64_t n);
 
 /* Is the logon of the ROP to this kind of store? */
 bool oxc_store_is(const oxc_read_t *r, oxc_form_state_t *s, oxc_store_t store);
+
+/* Is this deviation of a server in force? */
+static inline uint64_t
+oxc_deviates(oxc_read_t *r, unsigned deviation)
+{
+    r->asked_deviations |= 1U << deviation;
+    return (r->deviations >> deviation) & 1;
+}
 
 #endif /* OXCNOTIF_EXPRESSION_H */

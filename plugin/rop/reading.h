@@ -37,6 +37,7 @@ typedef struct oxc_read {
     const oxc_columns_t *row_columns;   /* outside ROP buffers: of rows in the same message, in pinfo->pool */
     oxc_counts_t counts;
     unsigned deviations;        /* set of server deviations in force, see ropdefs.h */
+    unsigned asked_deviations;  /* those that the reading has asked for */
     wmem_map_t *named;          /* names of property ids that the structure brings itself; NULL: the session's */
     uint32_t section;           /* marker of a FastTransfer stream that a property stands behind; 0 elsewhere */
     unsigned depth;             /* nesting of structures, bounded by OXC_MAX_DEPTH */
@@ -52,7 +53,7 @@ typedef struct oxc_read {
     int reach;                  /* first offset behind all values that stand at an offset */
 
     /* Does a ROP, or the list, end n bytes behind offset, as far as what follows shows? NULL outside ROP buffers. */
-    bool (*is_boundary)(const struct oxc_read *r, int offset, uint64_t n);
+    bool (*is_boundary)(struct oxc_read *r, int offset, uint64_t n);
 
     /* Of a body that is no ROP buffer; NULL in one. */
     void *owner;

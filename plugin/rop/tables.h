@@ -73,13 +73,14 @@ enum {
     ROPDEF_HANDLE_IN = 0x04,
     ROPDEF_HANDLE_OUT = 0x08,
     ROPDEF_IS_RETURN_VALUE = 0x10,
-    ROPDEF_IS_LOGON_ID = 0x20
+    ROPDEF_IS_LOGON_ID = 0x20,
+    ROPDEF_SCALAR = 0x40        /* one number of size bytes, behind the field before */
 };
 
 struct oxc_form_state;
 
 /* Value of a condition, count or size at offset, where a form is being read. */
-typedef uint64_t (*ropdef_expression_fn)(const oxc_read_t *r, struct oxc_form_state *s, int offset);
+typedef uint64_t (*ropdef_expression_fn)(oxc_read_t *r, struct oxc_form_state *s, int offset);
 
 #define ROPDEF_SLOTS 17         /* with 0, which nothing reads */
 

@@ -88,6 +88,7 @@ void
 oxc_trailer_find_rop_deviation(oxc_rop_list_t *l, oxc_rop_t *rop, const ropdef_rop_t *def, int offset)
 {
     bool fits = false;
+    unsigned asked = 0;
     oxc_read_t r;
 
     oxc_rop_list_read(&r, l, true);
@@ -95,12 +96,18 @@ oxc_trailer_find_rop_deviation(oxc_rop_list_t *l, oxc_rop_t *rop, const ropdef_r
     r.def = def;
     for (unsigned i = 0; i <= ROPDEF_DEVIATION_COUNT; i++) {
         int next;
+        bool ends;
 
         r.deviations = i == 0 ? 0 : 1U << (i - 1);
-        if (i > 0 && !(def->deviations & r.deviations))
+        if (i > 0 && !(asked & r.deviations))
             continue;
         next = oxc_engine_form(&r, NULL, offset + 1, (unsigned)(r.is_response ? def->response : def->request));
-        if (next < 0 || !oxc_boundary_at(&r, next, 0))
+        ends = next >= 0 && oxc_boundary_at(&r, next, 0);
+        if (i == 0)
+            asked = def->deviations & r.asked_deviations;
+        if (asked == 0)
+            return;             /* no deviation changes the regular reading */
+        if (!ends)
             continue;
         if (!fits)
             rop->deviations = r.deviations;
