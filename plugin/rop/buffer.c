@@ -121,12 +121,14 @@ show_notification(oxc_read_t *r, proto_tree *tree, proto_tree *events, int offse
     const oxc_object_t *object = r->rop ? r->rop->object : NULL;
     const char *folder = NULL;
 
-    if (r->rop && r->rop->folder_id)
+    if (tree && r->rop && r->rop->folder_id)
         folder = oxc_session_folder_name(r->pinfo, r->pdu->call->session, r->rop->logon, r->rop->folder_id);
     if (folder)
         proto_item_set_generated(proto_tree_add_string(tree, hf_folder_name, r->tvb, offset, 0, folder));
     if (object) {
-        proto_item_set_generated(proto_tree_add_uint(tree, hf_subscription_in, r->tvb, offset, 0, object->opened_in));
+        if (tree)
+            proto_item_set_generated(
+                proto_tree_add_uint(tree, hf_subscription_in, r->tvb, offset, 0, object->opened_in));
         oxc_object_show(r, tree, offset, 0, object);
         if (lacks_message(r->rop, object))
             oxc_deviation(r, tree, offset, "A row of a contents table without M: its message is not named");
@@ -183,14 +185,16 @@ read_rop(oxc_rop_list_t *l, proto_tree *tree, int offset, const ropdef_rop_t *de
             oxc_pairing_find_request(l, r.rop);
     }
 
-    if (def->is_notification && !proto_is_protocol_enabled(find_protocol_by_id(proto_oxcnotif))) {
+    if (!tree) {
+        /* Nothing is shown. */
+    } else if (def->is_notification && !proto_is_protocol_enabled(find_protocol_by_id(proto_oxcnotif))) {
         /* Its bytes are accounted for, and what follows is read: nothing of it is shown. */
         proto_tree_add_subtree(tree, l->tvb, offset, l->end - offset, ett_rop, &item, def->name);
     } else if (def->is_notification) {
         item = proto_tree_add_item(tree, proto_oxcnotif, l->tvb, offset, l->end - offset, ENC_NA);
         proto_item_set_text(item, "%s", def->name);
         sub = proto_item_add_subtree(item, ett_rop);
-    } else if (tree) {
+    } else {
         sub = proto_tree_add_subtree(tree, l->tvb, offset, l->end - offset, ett_rop, &item, def->name);
     }
     if (sub)
@@ -320,7 +324,7 @@ read_rops(oxc_rop_list_t *l, proto_tree *tree, int offset, summary_t *summary)
 static int
 read_rop_size(oxc_rop_list_t *l, proto_tree *tree, int length)
 {
-    proto_item *item = proto_tree_add_item(tree, hf_rop_size, l->tvb, 0, 2, ENC_LITTLE_ENDIAN);
+    proto_item *item = tree ? proto_tree_add_item(tree, hf_rop_size, l->tvb, 0, 2, ENC_LITTLE_ENDIAN) : NULL;
     int size = tvb_get_letohs(l->tvb, 0);
 
     if (size < 2) {

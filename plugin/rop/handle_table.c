@@ -24,10 +24,13 @@ oxc_handle_at(const oxc_handle_table_t *table, unsigned place)
 }
 
 void
-oxc_handle_opened(oxc_handle_table_t *table, unsigned place, oxc_object_t *object)
+oxc_handle_opened(wmem_allocator_t *scope, oxc_handle_table_t *table, unsigned place, oxc_object_t *object)
 {
-    if (place < OXC_MAX_HANDLES)
-        table->opened[place] = object;
+    if (place >= OXC_MAX_HANDLES)
+        return;
+    if (!table->opened)
+        table->opened = wmem_alloc0_array(scope, oxc_object_t *, OXC_MAX_HANDLES);
+    table->opened[place] = object;
 }
 
 oxc_object_t *
@@ -42,8 +45,8 @@ oxc_handle_input(const oxc_read_t *r, unsigned place)
         return NULL;
     if (peer && peer->handle != OXC_NO_HANDLE)
         return peer->object ? peer->object : oxc_object_find(session, rop->logon_id, peer->handle);
-    if (r->is_response && place < OXC_MAX_HANDLES && r->handles->opened[place])
-        return r->handles->opened[place];
+    if (r->is_response && oxc_handle_opened_at(r->handles, place))
+        return oxc_handle_opened_at(r->handles, place);
     return handle != OXC_NO_HANDLE ? oxc_object_find(session, rop->logon_id, handle) : NULL;
 }
 

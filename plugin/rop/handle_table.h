@@ -16,14 +16,21 @@ typedef struct oxc_handle_table {
     tvbuff_t *tvb;
     int offset;
     unsigned count;
-    oxc_object_t *opened[OXC_MAX_HANDLES];      /* by ROPs of this buffer, for the later ones; first pass */
+    oxc_object_t **opened;      /* OXC_MAX_HANDLES, by ROPs of this buffer for the later ones; NULL: none; first pass */
 } oxc_handle_table_t;
 
 /* Handle in the table at the index, OXC_NO_HANDLE when the table has no such entry. */
 uint32_t oxc_handle_at(const oxc_handle_table_t *table, unsigned place);
 
-/* A ROP of the buffer has opened an object at the index. */
-void oxc_handle_opened(oxc_handle_table_t *table, unsigned place, oxc_object_t *object);
+/* A ROP of the buffer has opened an object at the index; what keeps it lives in scope. */
+void oxc_handle_opened(wmem_allocator_t *scope, oxc_handle_table_t *table, unsigned place, oxc_object_t *object);
+
+/* The object that a ROP of the buffer has opened at the index; NULL if none has. */
+static inline oxc_object_t *
+oxc_handle_opened_at(const oxc_handle_table_t *table, unsigned place)
+{
+    return table->opened && place < OXC_MAX_HANDLES ? table->opened[place] : NULL;
+}
 
 /*
  * The object that a ROP works on, by its handle index; NULL when its opening was not captured. A request may name it by

@@ -16,8 +16,8 @@ pass_over_release(oxc_rop_list_t *l, const oxc_rop_t *request)
 
     if (!def || def->response >= 0)
         return false;
-    if (def->does & ROPDEF_DOES_RELEASE && request->handle == OXC_NO_HANDLE && request->in_index < OXC_MAX_HANDLES &&
-        l->handles.opened[request->in_index] && l->pdu->call->session) {
+    if (def->does & ROPDEF_DOES_RELEASE && request->handle == OXC_NO_HANDLE &&
+        oxc_handle_opened_at(&l->handles, request->in_index) && l->pdu->call->session) {
         oxc_object_release(l->pinfo, l->pdu->call->session, l->handles.opened[request->in_index]);
         l->handles.opened[request->in_index] = NULL;
     }

@@ -262,7 +262,7 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
     if (def->does & ROPDEF_DOES_SET_RECIPIENTS)
         object->recipient_columns = rop->kept_columns;
     rop->created = object;
-    oxc_handle_opened(r->handles, rop->out_index, object);
+    oxc_handle_opened(r->pinfo->pool, r->handles, rop->out_index, object);
 }
 
 void
