@@ -351,17 +351,77 @@ adopt_numbering(rpch_connection_t *connection, int d, uint32_t seq)
  * begins where the first did. A call that used nothing because it needs more bytes does not count: TCP and TLS do not
  * repeat it.
  */
+static bool
+find_beginning(rpch_call_t *call, int d, const uint32_t *seq, uint32_t count)
+{
+    rpch_connection_t *connection = call->connection;
+    const rpch_position_t *remembered;
+
+    if (PINFO_FD_VISITED(call->pinfo)) {
+        remembered = (const rpch_position_t *)p_get_proto_data(wmem_file_scope(), call->pinfo, proto_rpch, count + 1);
+        if (remembered)
+            call->position = *remembered;
+        return remembered != NULL;
+    }
+    call->position = connection->position[d];
+    call->learn = true;
+    if (seq && connection->have_seq[d])
+        adopt_numbering(connection, d, *seq);
+    if (seq && connection->have_seq[d] && *seq != connection->next_seq[d]) {
+        call->learn = !LT_SEQ(*seq, connection->next_seq[d]);       /* else it is repeated */
+        memset(&call->position, 0, sizeof call->position);
+        call->position.mode = RPCH_LOST;
+    }
+    call->position.suspected = !connection->claimed;
+    return true;
+}
+
+/* Puts what was held back in front of the bytes. */
+static void
+join_carried(rpch_call_t *call)
+{
+    rpch_position_t *at = &call->position;
+    unsigned there = tvb_captured_length(call->tvb);
+    uint8_t *both;
+
+    if (!at->carry)
+        return;
+    both = (uint8_t *)wmem_alloc(call->pinfo->pool, at->carried + there);
+    memcpy(both, at->carry, at->carried);
+    tvb_memcpy(call->tvb, both + at->carried, 0, there);
+    call->tvb = tvb_new_child_real_data(call->tvb, both, at->carried + there,
+                                        (int)(at->carried + tvb_reported_length(call->tvb)));
+    add_new_data_source(call->pinfo, call->tvb, "Continued PDU");
+    at->carry = NULL;
+    at->carried = 0;
+}
+
+/* What the next call of the direction begins with. First pass only. */
+static void
+keep_place(const rpch_call_t *call, int d, int used, const uint32_t *seq)
+{
+    rpch_connection_t *connection = call->connection;
+
+    if (used)
+        connection->position[d] = call->position;
+    else
+        connection->position[d].scanned = call->position.scanned;
+    connection->have_seq[d] = seq != NULL;
+    if (seq)
+        connection->next_seq[d] = *seq + (uint32_t)used;
+}
+
 int
 rpch_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, dissector_handle_t http,
              const uint32_t *seq)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
-    rpch_connection_t *connection = rpch_connection_of(conversation);
-    int d = direction(pinfo), length = tvb_reported_length(tvb), used = 0;
-    bool first_visit = !PINFO_FD_VISITED(pinfo), repeated = false;
+    rpch_connection_t *connection = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
+    int d = direction(pinfo), used = 0;
+    bool first_visit = !PINFO_FD_VISITED(pinfo);
     uint32_t *count = (uint32_t *)p_get_proto_data(pinfo->pool, pinfo, proto_rpch, 0);
-    rpch_position_t begin, *remembered;
-    rpch_call_t call = { .tvb = tvb, .pinfo = pinfo, .tree = tree, .data = data, .connection = connection };
+    rpch_position_t begin;
+    rpch_call_t call = { .tvb = tvb, .pinfo = pinfo, .tree = tree, .data = data, .connection = connection,
+                         .http = http };
     volatile bool ours = false, complete = false;
 
     if (!connection || connection->busy)    /* busy: HTTP asks about a body that we gave it */
@@ -370,35 +430,10 @@ rpch_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, di
         count = wmem_new0(pinfo->pool, uint32_t);
         p_add_proto_data(pinfo->pool, pinfo, proto_rpch, 0, count);
     }
-    if (first_visit) {
-        begin = connection->position[d];
-        if (seq && connection->have_seq[d])
-            adopt_numbering(connection, d, *seq);
-        if (seq && connection->have_seq[d] && *seq != connection->next_seq[d]) {
-            repeated = LT_SEQ(*seq, connection->next_seq[d]);
-            memset(&begin, 0, sizeof begin);
-            begin.mode = RPCH_LOST;
-        }
-        begin.suspected = !connection->claimed;
-        call.learn = !repeated;
-    } else {
-        remembered = (rpch_position_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, *count + 1);
-        if (!remembered)
-            return 0;
-        begin = *remembered;
-    }
-    call.http = http;
-    call.position = begin;
-    if (begin.carry) {
-        uint8_t *both = (uint8_t *)wmem_alloc(pinfo->pool, begin.carried + tvb_captured_length(tvb));
-
-        memcpy(both, begin.carry, begin.carried);
-        tvb_memcpy(tvb, both + begin.carried, 0, tvb_captured_length(tvb));
-        call.tvb = tvb_new_child_real_data(tvb, both, begin.carried + tvb_captured_length(tvb), begin.carried + length);
-        add_new_data_source(pinfo, call.tvb, "Continued PDU");
-        call.position.carry = NULL;
-        call.position.carried = 0;
-    }
+    if (!find_beginning(&call, d, seq, *count))
+        return 0;
+    begin = call.position;
+    join_carried(&call);
     connection->busy = true;
     TRY {
         ours = dissect_stream(&call);
@@ -411,18 +446,11 @@ rpch_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, di
         used = MAX(0, call.offset - (int)begin.carried);
         if (first_visit && !complete) {         /* an exception: whatever comes next, it has to be recognized */
             call.position.mode = RPCH_LOST;
-            used = length;
+            used = (int)tvb_reported_length(tvb);
             ours = true;
         }
-        if (first_visit && ours && !repeated) {
-            if (used)
-                connection->position[d] = call.position;
-            else
-                connection->position[d].scanned = call.position.scanned;
-            connection->have_seq[d] = seq != NULL;
-            if (seq)
-                connection->next_seq[d] = *seq + used;
-        }
+        if (call.learn && ours)
+            keep_place(&call, d, used, seq);
         if (ours && used) {
             ++*count;
             if (first_visit)
