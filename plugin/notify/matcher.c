@@ -339,12 +339,45 @@ supersede_late(oxc_wakeup_t *datagram, const oxc_pdu_t *call)
     return true;
 }
 
+static const oxc_pdu_t *
+call_at(const wmem_array_t *calls, unsigned n)
+{
+    return n < wmem_array_get_count((wmem_array_t *)calls)
+               ? *(const oxc_pdu_t *const *)wmem_array_index((wmem_array_t *)calls, n)
+               : NULL;
+}
+
+/* The calls between the datagram and the next wake-up; false if one of them belongs to another wake-up. */
+static bool
+replay_calls(oxc_wakeup_t *wakeup, const wmem_array_t *calls, uint32_t end)
+{
+    state_t *state = state_of(wakeup->session);
+    const oxc_pdu_t *call;
+
+    for (unsigned n = 0; (call = call_at(calls, n)) != NULL && call->frame < end; n++) {
+        if (wmem_map_contains(attempts, call->call))
+            return false;
+        if (state->last_push == wakeup)
+            state->last_push = NULL;
+        if (!within_window(&wakeup->time, &call->time)) {
+            if (!oxc_followup_is_called(wakeup) && !wakeup->late_fetch)
+                wakeup->late_fetch = call;
+            return true;
+        }
+        add_attempt(wakeup, call, wakeup->confidence);
+        if (call->call->response || call->call->failure)
+            fetch_decided(call->call);
+    }
+    return true;
+}
+
 void
-oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_session_t *session, const oxc_pdu_t *call,
-                 bool is_followup, uint8_t confidence)
+oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_session_t *session, const wmem_array_t *calls,
+                 bool more, uint8_t confidence)
 {
     uint64_t key = (uint64_t)frame << 32 | which;
     oxc_wakeup_t *wakeup, *open;
+    bool is_latest;
 
     if (wmem_map_contains(wakeups, &key))
         return;
@@ -353,21 +386,20 @@ oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_sessi
     wakeup->bound = OXC_BOUND_BY_ORDER;
     wakeup->confidence = confidence;
     wmem_list_append(late, wakeup);
-    if (!session || supersede_late(wakeup, call))
+    if (!session || supersede_late(wakeup, call_at(calls, 0)))
         return;
     open = state_of(session)->open;
-    if (!call || !is_followup || wmem_map_contains(attempts, call->call)) {
-        wakeup->undecided = true; /* the call is not known, or it is another one's, too */
-    } else if (open && open->frame > frame && open->frame < call->frame) {
-        close_wakeup(wakeup, open);
-    } else if (!within_window(when, &call->time)) {
-        wakeup->late_fetch = call;
-    } else if (call->call->response) {
-        add_attempt(wakeup, call, confidence);
-        fetch_decided(call->call);
-    } else if (!open || open->frame < frame) {
+    is_latest = !open || open->frame < frame;
+    if (is_latest)
         open_wakeup(wakeup);
+    if (!replay_calls(wakeup, calls, is_latest ? UINT32_MAX : open->frame)) {
+        wakeup->undecided = !oxc_followup_is_called(wakeup);
+        return;
     }
+    if (!is_latest)
+        close_wakeup(wakeup, open);
+    else if (more && !oxc_followup_is_called(wakeup))
+        wakeup->undecided = true;
 }
 
 const oxc_wakeup_t *

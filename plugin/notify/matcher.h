@@ -71,12 +71,12 @@ oxc_wakeup_t *oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc
                                          const oxc_pdu_t *request);
 
 /*
- * A frame before this one turns out to be a wake-up by datagram: which is its destination port. session may be NULL;
- * call is the next one of the session, if that is known to be next, and may be the call that followed it or not. First
- * visit only, and before oxc_matcher_fetch() if the call is the one that is seen now.
+ * A frame before this one turns out to be a wake-up by datagram: which is its destination port. session may be NULL; calls
+ * (const oxc_pdu_t *) are the requests of the session after it that the matcher has seen, in their order; with more there
+ * may be further ones. First visit only, and before oxc_matcher_fetch() of what is seen now.
  */
 void oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_session_t *session,
-                      const oxc_pdu_t *call, bool is_followup, uint8_t confidence);
+                      const wmem_array_t *calls, bool more, uint8_t confidence);
 
 /* The next wake-up that the frame seen now has shown to be one, which its own frame did not tell; NULL for no more. */
 const oxc_wakeup_t *oxc_matcher_next_late(void);

@@ -379,6 +379,8 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     /* Before the matcher: datagrams that the call shows to be wake-ups are older than it. */
     if (!pdu->is_response)
         oxc_push_inference_call(pinfo, pdu);
+    else
+        oxc_push_inference_answer(pinfo, pdu);
     oxc_matcher_fetch(pinfo, pdu);
     if (pdu->is_response)
         oxc_index_answer(pinfo, pdu);

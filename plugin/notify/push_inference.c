@@ -14,18 +14,27 @@
 #include "notify/session_inference.h"
 #include "session/rop_state.h"
 
-/* So many chance ports a client may have that look like one for push datagrams. */
+/* So often a port of a client may look like one for push datagrams by chance. */
 #define EXPECTED_BY_CHANCE 0.002
+#define LEAST_CHANCE 1e-6 /* of one call: clocks and queues of captures are not better */
 #define RATE_PRIOR 10.0 /* seconds with one such call, before anything is known of the client; less with each call */
 
-#define NO_HIT 0.1      /* doubt about a call that asks for something else, too */
+#define NO_HIT 0.1      /* doubt about a datagram that no call of its session came after at once */
+#define BELIEVED 0.7    /* share from which on a session is the one that some bytes wake */
 
 #define CONTEXT_MAX 16 /* bytes (MS-OXCRPC 3.1.4.5) */
 #define KEPT 16        /* datagrams to a port that may become wake-ups */
-#define WAITING 16     /* datagrams to a client since its last call */
-#define UNPROVEN 8     /* ports of a client with evidence that is not enough yet */
+#define RECENT 16      /* datagrams to a client, of which the next calls are kept */
+#define CALLS 12       /* of the client, after each of those */
 
 typedef struct port port_t;
+
+/* A call of the client after a datagram. */
+typedef struct {
+    const oxc_pdu_t *request;
+    double elapsed; /* seconds */
+    bool counts;    /* no later datagram to the port came before it: a call is caused by one of them at most */
+} later_call_t;
 
 /* A datagram that may be one. */
 typedef struct datagram {
@@ -34,36 +43,39 @@ typedef struct datagram {
     uint32_t frame;
     nstime_t time;
     address source;
-    const oxc_pdu_t *call; /* the next call of the client; NULL before it */
-    double elapsed;        /* until that, seconds */
-    bool hit;              /* it asks for nothing but notifications */
+    later_call_t *calls; /* CALLS of them; NULL before the first one */
+    unsigned call_count;
     uint8_t len;
     uint8_t bytes[CONTEXT_MAX];
 } datagram_t;
 
 /* A client, by its address. */
 typedef struct {
+    unsigned looks; /* at ports that may be for push datagrams */
+    unsigned sessions;
+    datagram_t *recent[RECENT]; /* the oldest first */
+    unsigned recent_count;
+} client_t;
+
+/* How often a session makes calls of the kind that follow datagrams. */
+typedef struct {
     double began;
     unsigned calls;
-    unsigned bare_calls; /* that ask for nothing but notifications */
-    unsigned ports; /* that received such datagrams, and are not known to be something else */
-    datagram_t *waiting[WAITING];
-    unsigned waiting_count;
-    port_t *unproven[UNPROVEN];
-} client_t;
+    unsigned fetching;
+} habit_t;
 
 typedef enum { PORT_OPEN, PORT_PUSH, PORT_OTHER } port_kind_t;
 
 struct port {
     client_t *client;
     uint16_t number;
-    uint8_t kind;  /* port_kind_t */
-    unsigned seen; /* datagrams that a call came after */
-    unsigned hits;
+    uint8_t kind; /* port_kind_t */
+    bool hit;     /* a call that fetches came after one of its datagrams */
     datagram_t *first, *last;
     unsigned kept;
 };
 
+static wmem_map_t *habits;  /* oxc_session_t -> habit_t */
 static wmem_map_t *clients; /* address -> client_t */
 static wmem_map_t *ports;   /* address and port -> port_t */
 
@@ -102,7 +114,7 @@ port_same(const void *a, const void *b)
 }
 
 static client_t *
-get_client(packet_info *pinfo, const address *addr)
+get_client(const address *addr)
 {
     client_t *client = (client_t *)wmem_map_lookup(clients, addr);
 
@@ -111,14 +123,13 @@ get_client(packet_info *pinfo, const address *addr)
 
         copy_address_wmem(wmem_file_scope(), key, addr);
         client = wmem_new0(wmem_file_scope(), client_t);
-        client->began = nstime_to_sec(&pinfo->abs_ts);
         wmem_map_insert(clients, key, client);
     }
     return client;
 }
 
 static port_t *
-get_port(packet_info *pinfo, const address *addr, uint16_t number, port_kind_t kind)
+get_port(const address *addr, uint16_t number, port_kind_t kind)
 {
     port_key_t key = {ADDRESS_INIT_NONE, number};
     port_t *port;
@@ -135,41 +146,46 @@ get_port(packet_info *pinfo, const address *addr, uint16_t number, port_kind_t k
         port->kind = (uint8_t)kind;
         wmem_map_insert(ports, kept, port);
     }
-    if (kind == PORT_OPEN && !port->client) {
-        port->client = get_client(pinfo, addr);
-        port->client->ports += port->kind == PORT_OPEN;
-    }
+    if (kind == PORT_OPEN && !port->client)
+        port->client = get_client(addr);
     return port;
 }
 
+/* The oldest datagram to the port, of which the client's next calls are not kept any more either. */
 static void
-forget_datagrams(port_t *port)
+forget_oldest(port_t *port)
 {
-    port->first = port->last = NULL;
-    port->kept = 0;
+    datagram_t *oldest = port->first;
+    client_t *client = port->client;
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < client->recent_count; i++)
+        if (client->recent[i] != oldest)
+            client->recent[kept++] = client->recent[i];
+    client->recent_count = kept;
+    port->first = oldest->next;
+    if (!port->first)
+        port->last = NULL;
+    port->kept--;
+    free_address_wmem(wmem_file_scope(), &oldest->source);
+    wmem_free(wmem_file_scope(), oldest->calls);
+    wmem_free(wmem_file_scope(), oldest);
 }
 
 static void
-give_up(port_t *port)
+settle(port_t *port, port_kind_t kind)
 {
-    client_t *client = port->client;
-
     if (port->kind != PORT_OPEN)
         return;
-    port->kind = PORT_OTHER;
-    forget_datagrams(port);
-    if (!client)
-        return;
-    client->ports--;
-    for (unsigned i = 0; i < UNPROVEN; i++)
-        if (client->unproven[i] == port)
-            client->unproven[i] = NULL;
+    port->kind = (uint8_t)kind;
+    while (port->first)
+        forget_oldest(port);
 }
 
 void
 oxc_push_inference_sent(packet_info *pinfo)
 {
-    give_up(get_port(pinfo, &pinfo->src, (uint16_t)pinfo->srcport, PORT_OTHER));
+    settle(get_port(&pinfo->src, (uint16_t)pinfo->srcport, PORT_OTHER), PORT_OTHER);
 }
 
 static bool
@@ -182,24 +198,41 @@ is_multicast(const address *addr)
     return addr->type != AT_IPv6 || bytes[0] == 0xFF;
 }
 
+static void
+append(port_t *port, datagram_t *datagram)
+{
+    client_t *client = port->client;
+
+    if (port->last)
+        port->last->next = datagram;
+    else
+        port->first = datagram;
+    port->last = datagram;
+    port->kept++;
+    if (client->recent_count == RECENT) {
+        client->recent_count--;
+        memmove(&client->recent[0], &client->recent[1], client->recent_count * sizeof client->recent[0]);
+    }
+    client->recent[client->recent_count++] = datagram;
+}
+
 bool
 oxc_push_inference_received(packet_info *pinfo, const uint8_t *bytes, size_t len)
 {
     datagram_t *datagram;
-    client_t *client;
     port_t *port;
 
     if (len == 0 || len > CONTEXT_MAX || is_multicast(&pinfo->dst))
         return false;
-    port = get_port(pinfo, &pinfo->dst, (uint16_t)pinfo->destport, PORT_OPEN);
+    port = get_port(&pinfo->dst, (uint16_t)pinfo->destport, PORT_OPEN);
     if (port->kind != PORT_OPEN)
         return port->kind == PORT_PUSH;
-    client = port->client;
-    if (client->waiting_count == WAITING) {
-        client->waiting_count--;
-        client->waiting[0]->port->seen++; /* no call came after it */
-        memmove(&client->waiting[0], &client->waiting[1], client->waiting_count * sizeof client->waiting[0]);
+    if (port->kept == KEPT && !port->hit && port->first->calls) {
+        settle(port, PORT_OTHER);
+        return false;
     }
+    if (port->kept == KEPT)
+        forget_oldest(port);
     datagram = wmem_new0(wmem_file_scope(), datagram_t);
     datagram->port = port;
     datagram->frame = pinfo->num;
@@ -207,18 +240,60 @@ oxc_push_inference_received(packet_info *pinfo, const uint8_t *bytes, size_t len
     copy_address_wmem(wmem_file_scope(), &datagram->source, &pinfo->src);
     datagram->len = (uint8_t)len;
     memcpy(datagram->bytes, bytes, len);
-    client->waiting[client->waiting_count++] = datagram;
+    append(port, datagram);
     return false;
 }
 
 /* ---- evidence ---- */
 
-static double
-probability(const client_t *client, double elapsed, double now)
+static habit_t *
+habit_of(const oxc_session_t *session, client_t *client, double now)
 {
-    double rate = (client->bare_calls + 1) / (now - client->began + RATE_PRIOR / (1 + client->calls));
+    habit_t *habit = (habit_t *)wmem_map_lookup(habits, session);
+
+    if (!habit) {
+        habit = wmem_new0(wmem_file_scope(), habit_t);
+        habit->began = now;
+        wmem_map_insert(habits, session, habit);
+        client->sessions++;
+    }
+    return habit;
+}
+
+/* That the session makes a call that fetches within that time by chance. */
+static double
+probability(const oxc_session_t *session, double elapsed, double now)
+{
+    const habit_t *habit = (const habit_t *)wmem_map_lookup(habits, session);
+    double rate = (habit->fetching + 1) / (now - habit->began + RATE_PRIOR / (1 + habit->calls));
 
     return MIN(1.0, rate * elapsed);
+}
+
+/* Did it ask for nothing but notifications, or bring some? */
+static bool
+is_fetching(const oxc_pdu_t *request)
+{
+    const oxc_call_t *call = request->call;
+
+    return !call->failure &&
+           (oxc_followup_is_bare(request) || (call->response && oxc_pdu_notifications(call->response) > 0));
+}
+
+/* The probability that what the session did after the datagram is chance; 1 if it did nothing that speaks for it. */
+static double
+chance_after(const datagram_t *datagram, const oxc_session_t *session, double now)
+{
+    for (unsigned i = 0; i < datagram->call_count; i++) {
+        const later_call_t *call = &datagram->calls[i];
+        double chance;
+
+        if (!call->counts || call->request->call->session != session || !is_fetching(call->request))
+            continue;
+        chance = probability(session, call->elapsed, now);
+        return chance < 0.5 ? chance : 1.0;
+    }
+    return 1.0;
 }
 
 static bool
@@ -227,35 +302,60 @@ same_bytes(const datagram_t *a, const datagram_t *b)
     return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-/* A server of this capture sent one of those that count, or the same bytes came twice. */
+/* A server of this capture sent it, or the same bytes came twice with the same effect. */
 static bool
-is_from_server(const port_t *port, const datagram_t *datagram)
+is_from_server(const port_t *port, const datagram_t *datagram, const oxc_session_t *session, double now)
 {
     if (oxc_inference_is_server(&datagram->source))
         return true;
     for (const datagram_t *other = port->first; other; other = other->next)
-        if (other != datagram && other->hit && same_bytes(other, datagram))
+        if (other != datagram && same_bytes(other, datagram) && chance_after(other, session, now) < 1.0)
             return true;
     return false;
 }
 
-/* How many ports of the client are expected to look as good as this by chance. */
+/*
+ * The probability that the product of so many numbers from 0 to 1, all of them by chance, is not larger (Fisher). Its
+ * logarithm is rounded up to whole bits.
+ */
 static double
-expected_by_chance(const port_t *port, double now)
+chance_of_product(double product, unsigned count)
 {
-    double expected = port->client->ports;
+    double term = product, sum = 0, logarithm = 0;
+
+    for (double whole = 1; whole > product; whole /= 2)
+        logarithm += G_LN2;
+    for (unsigned i = 0; i < count; i++) {
+        sum += term;
+        term *= logarithm / (i + 1);
+    }
+    return sum;
+}
+
+/*
+ * How often what the session did is expected to look as good as this by chance, in all looks at ports of the client so far.
+ */
+static double
+expected_by_chance(const port_t *port, const oxc_session_t *session, double now)
+{
+    double product = 1, choices = 1;
     unsigned hit = 0;
     bool from_server = false;
 
     for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next) {
-        if (!datagram->hit)
+        double chance = chance_after(datagram, session, now);
+
+        if (chance >= 1.0)
             continue;
         hit++;
-        /* Which of all datagrams are hits does not matter: binomial coefficient, factor by factor. */
-        expected *= probability(port->client, datagram->elapsed, now) * (port->seen - hit + 1) / hit;
-        from_server = from_server || is_from_server(port, datagram);
+        product *= MAX(chance, LEAST_CHANCE);
+        /* Which of all datagrams it came after does not matter: binomial coefficient, factor by factor. */
+        choices *= (double)(port->kept - hit + 1) / hit;
+        from_server = from_server || is_from_server(port, datagram, session, now);
     }
-    return from_server ? expected : 1.0;
+    if (!from_server)
+        return 1.0;
+    return chance_of_product(product, hit) * choices * port->client->looks * port->client->sessions;
 }
 
 wmem_array_t *
@@ -278,155 +378,187 @@ weight_for(const port_t *port, const datagram_t *datagram, const oxc_session_t *
     double weight = 1.0;
 
     for (const datagram_t *other = port->first; other; other = other->next)
-        if (other->hit && other->call->call->session == session && same_bytes(other, datagram))
-            weight /= probability(port->client, other->elapsed, now);
+        if (same_bytes(other, datagram))
+            weight /= chance_after(other, session, now);
     return weight;
 }
 
-/* The session that datagrams with these bytes wake: it makes the calls that ask for nothing else. NULL: not known. */
+/* The session that datagrams with these bytes wake, by what came after them. NULL: not known. */
 static oxc_session_t *
 find_session(const port_t *port, const datagram_t *datagram, double now)
 {
     oxc_session_t *found = NULL;
-    double most = 0;
+    double most = 0, total = port->client->sessions;
 
-    for (const datagram_t *other = port->first; other; other = other->next) {
-        double weight;
+    for (const datagram_t *other = port->first; other; other = other->next)
+        for (unsigned i = 0; i < other->call_count && same_bytes(other, datagram); i++) {
+            oxc_session_t *session = other->calls[i].request->call->session;
+            double weight;
 
-        if (!other->hit || !same_bytes(other, datagram))
-            continue;
-        weight = weight_for(port, datagram, other->call->call->session, now);
-        if (weight > most) {
-            most = weight;
-            found = other->call->call->session;
+            if (session == found || !other->calls[i].counts || oxc_inference_is_by_key(session, OXC_CHANNEL_PUSH))
+                continue;
+            weight = weight_for(port, datagram, session, now);
+            if (weight > most) {
+                total += weight - most;
+                most = weight;
+                found = session;
+            }
         }
+    return most >= BELIEVED * total ? found : NULL;
+}
+
+/* The calls of the session between the datagram and the next one that wakes it, which the matcher has seen. */
+static wmem_array_t *
+calls_of(packet_info *pinfo, const datagram_t *datagram, oxc_session_t *const sessions[], const oxc_pdu_t *now)
+{
+    wmem_array_t *calls = wmem_array_new(pinfo->pool, sizeof(const oxc_pdu_t *));
+    uint32_t end = UINT32_MAX;
+    unsigned n = 1;
+
+    for (const datagram_t *later = datagram->next; later && end == UINT32_MAX; later = later->next, n++)
+        if (sessions[n] == sessions[0])
+            end = later->frame;
+    for (unsigned i = 0; sessions[0] && i < datagram->call_count; i++) {
+        const oxc_pdu_t *request = datagram->calls[i].request;
+
+        if (request->call->session == sessions[0] && request != now && request->frame < end)
+            wmem_array_append_one(calls, request);
     }
-    return found;
+    return calls;
 }
 
-/* Is the next call the follow-up? One that asked for something else may come before that. */
-static bool
-is_followup(const datagram_t *datagram)
-{
-    const oxc_call_t *call = datagram->call->call;
-
-    return !call->failure && (datagram->hit || (call->response && oxc_pdu_notifications(call->response) > 0));
-}
-
+/* now: the request that is seen now; NULL for none. */
 static void
-believe_port(packet_info *pinfo, port_t *port, double by_chance)
+believe_port(packet_info *pinfo, port_t *port, const address *client, const oxc_pdu_t *now, double by_chance)
 {
-    const address *client = &pinfo->src;
-    double now = nstime_to_sec(&pinfo->abs_ts);
+    double when = nstime_to_sec(&pinfo->abs_ts);
+    oxc_session_t *sessions[KEPT];
+    unsigned n = 0;
 
-    port->kind = PORT_PUSH;
-    port->client->ports--;
-    for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next) {
-        oxc_session_t *session = find_session(port, datagram, now);
-        const oxc_pdu_t *call = datagram->call && datagram->call->call->session == session ? datagram->call : NULL;
-        double chance = MAX(by_chance, datagram->hit ? probability(port->client, datagram->elapsed, now) : NO_HIT);
+    for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next)
+        sessions[n++] = find_session(port, datagram, when);
+    n = 0;
+    for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next, n++) {
+        double chance = sessions[n] ? chance_after(datagram, sessions[n], when) : 1.0;
         wmem_array_t *key = oxc_push_channel_key(pinfo->pool, client, port->number, datagram->bytes, datagram->len);
         oxc_channel_t *channel = oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key),
                                                   wmem_array_get_count(key), client, &datagram->source);
 
-        if (datagram->hit && call && is_followup(datagram))
-            oxc_channel_learn(channel, session);
-        oxc_matcher_late(datagram->frame, &datagram->time, port->number, session, call, call && is_followup(datagram),
-                         (uint8_t)CLAMP(100 * (1 - chance), 0, 99));
+        if (chance < 1.0)
+            oxc_channel_learn(channel, sessions[n]);
+        else
+            chance = NO_HIT;
+        oxc_matcher_late(datagram->frame, &datagram->time, port->number, sessions[n],
+                         calls_of(pinfo, datagram, &sessions[n], now), datagram->call_count == CALLS,
+                         (uint8_t)CLAMP(100 * (1 - MAX(by_chance, chance)), 0, 99));
     }
-    forget_datagrams(port);
+    settle(port, PORT_PUSH);
 }
 
-/* Forgets the port with the least evidence if there are too many. */
+/* A call that fetches came after a datagram to the port: is it enough? */
 static void
-keep_unproven(client_t *client, port_t *port)
+weigh_port(packet_info *pinfo, port_t *port, const address *client, const oxc_pdu_t *request, const oxc_pdu_t *now)
 {
-    unsigned at = UNPROVEN;
+    const oxc_session_t *session = request->call->session;
+    double by_chance;
 
-    for (unsigned i = 0; i < UNPROVEN; i++)
-        if (client->unproven[i] == port)
-            return;
-        else if (!client->unproven[i] || (at == UNPROVEN && client->unproven[i]->hits < port->hits))
-            at = i;
-    if (at < UNPROVEN)
-        client->unproven[at] = port;
+    port->hit = true;
+    if (oxc_inference_is_by_key(session, OXC_CHANNEL_PUSH))
+        return;
+    port->client->looks++;
+    by_chance = expected_by_chance(port, session, nstime_to_sec(&pinfo->abs_ts));
+    if (by_chance < EXPECTED_BY_CHANCE)
+        believe_port(pinfo, port, client, now, by_chance);
 }
 
+/* Keeps the call with the datagram, unless there are too many; counts: no later one to the port is between. */
 static void
-weigh_ports(packet_info *pinfo, client_t *client)
+add_call(datagram_t *datagram, const oxc_pdu_t *request)
 {
-    double now = nstime_to_sec(&pinfo->abs_ts);
-
-    for (unsigned i = 0; i < UNPROVEN; i++) {
-        port_t *port = client->unproven[i];
-        double by_chance = port ? expected_by_chance(port, now) : 1.0;
-
-        if (by_chance >= EXPECTED_BY_CHANCE)
-            continue;
-        client->unproven[i] = NULL;
-        believe_port(pinfo, port, by_chance);
-    }
-}
-
-/* A call is caused by one datagram at most, the last one before it: hit is false for the others. */
-static void
-take_datagram(client_t *client, datagram_t *datagram, const oxc_pdu_t *request, bool hit)
-{
-    port_t *port = datagram->port;
+    later_call_t *call;
     nstime_t elapsed;
 
-    if (port->kind != PORT_OPEN)
+    if (datagram->call_count == CALLS)
         return;
+    if (!datagram->calls)
+        datagram->calls = wmem_alloc_array(wmem_file_scope(), later_call_t, CALLS);
     nstime_delta(&elapsed, &request->time, &datagram->time);
-    datagram->elapsed = nstime_to_sec(&elapsed);
-    datagram->call = request;
-    datagram->hit = hit && !oxc_inference_is_by_key(request->call->session, OXC_CHANNEL_PUSH) &&
-                    probability(client, datagram->elapsed, nstime_to_sec(&request->time)) < 0.5;
-    port->seen++;
-    port->hits += datagram->hit;
-    if (port->kept == KEPT) {
-        if (port->hits == 0) {
-            give_up(port);
-            return;
-        }
-        port->hits -= port->first->hit;
-        port->seen--;
-        port->first = port->first->next;
-        port->kept--;
+    call = &datagram->calls[datagram->call_count++];
+    call->request = request;
+    call->elapsed = nstime_to_sec(&elapsed);
+    call->counts = datagram->next == NULL;
+}
+
+/* The ports whose datagrams the call came after, each once; the latest first. */
+static unsigned
+ports_before(const client_t *client, const oxc_call_t *call, port_t *ports_hit[RECENT])
+{
+    unsigned count = 0;
+
+    for (unsigned i = 0; i < client->recent_count; i++) {
+        const datagram_t *datagram = client->recent[i];
+
+        for (unsigned n = 0; n < datagram->call_count; n++)
+            if (datagram->calls[n].request->call == call && datagram->calls[n].counts)
+                ports_hit[count++] = datagram->port;
     }
-    if (port->last)
-        port->last->next = datagram;
-    else
-        port->first = datagram;
-    port->last = datagram;
-    port->kept++;
-    if (datagram->hit)
-        keep_unproven(client, port);
+    return count;
+}
+
+static void
+weigh_ports(packet_info *pinfo, const client_t *client, const address *addr, const oxc_pdu_t *request,
+            const oxc_pdu_t *now)
+{
+    port_t *hit[RECENT];
+    unsigned count = ports_before(client, request->call, hit);
+
+    for (unsigned i = 0; i < count; i++)
+        if (hit[i]->kind == PORT_OPEN)
+            weigh_port(pinfo, hit[i], addr, request, now);
 }
 
 void
 oxc_push_inference_call(packet_info *pinfo, const oxc_pdu_t *request)
 {
-    client_t *client = (client_t *)wmem_map_lookup(clients, &pinfo->src);
-    bool bare;
+    bool bare = oxc_followup_is_bare(request);
+    client_t *client;
+    habit_t *habit;
 
     if (PINFO_FD_VISITED(pinfo) || request->call->failure || !request->call->session ||
         !request->call->session->inference)
         return;
-    if (!client)
-        client = get_client(pinfo, &pinfo->src);
-    bare = oxc_followup_is_bare(request);
-    for (unsigned i = 0; i < client->waiting_count; i++)
-        take_datagram(client, client->waiting[i], request, bare && i == client->waiting_count - 1);
-    client->waiting_count = 0;
-    client->calls++;
-    client->bare_calls += bare;
-    weigh_ports(pinfo, client);
+    client = get_client(&pinfo->src);
+    for (unsigned i = 0; i < client->recent_count; i++)
+        add_call(client->recent[i], request);
+    habit = habit_of(request->call->session, client, nstime_to_sec(&pinfo->abs_ts));
+    habit->calls++;
+    habit->fetching += bare;
+    if (bare)
+        weigh_ports(pinfo, client, &pinfo->src, request, request);
+}
+
+void
+oxc_push_inference_answer(packet_info *pinfo, const oxc_pdu_t *response)
+{
+    const oxc_pdu_t *request = response->call->request;
+    const client_t *client;
+    habit_t *habit;
+
+    if (PINFO_FD_VISITED(pinfo) || !request || !request->call->session || response->call->failure ||
+        oxc_followup_is_bare(request) || oxc_pdu_notifications(response) == 0)
+        return;
+    client = (const client_t *)wmem_map_lookup(clients, &pinfo->dst);
+    habit = (habit_t *)wmem_map_lookup(habits, request->call->session);
+    if (!client || !habit)
+        return;
+    habit->fetching++;
+    weigh_ports(pinfo, client, &pinfo->dst, request, NULL);
 }
 
 void
 oxc_push_inference_register(void)
 {
     clients = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), address_hash, address_same);
+    habits = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     ports = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), port_hash, port_same);
 }
