@@ -132,6 +132,9 @@ room_left(const oxc_pdu_t *response)
     return most > before + response->rop_bytes ? (uint32_t)(most - before - response->rop_bytes) : 0;
 }
 
+#define ENOUGH_ANSWERS 16 /* with RopNotify: fewer say nothing of a server's habits */
+#define SELDOM 4          /* one answer of so many */
+
 /*
  * Is more waiting than the answer has room for? Servers that end every answer with RopNotify like this say nothing with
  * it unless there is no room left; of the others it means just that (MS-OXCNOTIF 3.1.5.7), whatever size comes next.
@@ -141,7 +144,8 @@ is_full(packet_info *pinfo, const oxc_pdu_t *response)
 {
     const server_t *server = server_of(pinfo);
 
-    return room_left(response) < response->largest_notification || 2 * server->pending < server->answers;
+    return room_left(response) < response->largest_notification ||
+           (server->answers >= ENOUGH_ANSWERS && SELDOM * server->pending < server->answers);
 }
 
 /* Is it the session's own, as far as its answers show? A server that does so ends all that have RopNotify like this. */
