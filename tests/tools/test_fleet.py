@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -29,10 +30,13 @@ sys.path.insert(0, str(tools.REPOSITORY / "tools"))
 from oxcnotif.fleet import bulk, clients, decode, headers, links, packets, plan  # noqa: E402  (after the path is set)
 
 
-def start(*words: object, **environment: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([str(COMMAND), "fleet", *map(str, words), "--workers", "2"], text=True, stdout=subprocess.PIPE,
-                            stderr=subprocess.PIPE, env=tools.environment() | environment, cwd=tools.scratch() / "home",
-                            **tools.identity())
+def start(*words: object, workers: tuple[str, ...] = ("--workers", "2"), **environment: str) -> subprocess.Popen[str]:
+    return begin([str(COMMAND), "fleet", *map(str, words), *workers], **environment)
+
+
+def begin(command: list[str], **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            env=tools.environment() | environment, cwd=tools.scratch() / "home", **tools.identity())
 
 
 def events(text: str) -> list[dict]:
@@ -166,6 +170,35 @@ def test_part_that_fails_is_reported_and_the_next_run_goes_on_and_tries_again(tr
     assert process.returncode == 0, errors
     summary = json.loads((folder / "summary.json").read_text())
     assert summary["failed"] == [] and summary["cost"]["index"]["tshark"] == 0
+    assert canonical(events((folder / "events.jsonl").read_text())) == canonical(merged)
+
+
+@contextlib.contextmanager
+def cluster() -> Iterator[str]:
+    """A scheduler and a worker, each a process that somebody else started, as docs/fleet.md says; the scheduler's address."""
+    known = output().with_name("scheduler.json")
+    processes = [begin(["dask-scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(known)])]
+    try:
+        deadline = time.monotonic() + 120
+        while not known.exists() or not known.read_text():
+            assert time.monotonic() < deadline and processes[0].poll() is None, "no scheduler"
+            time.sleep(0.1)
+        processes.append(begin(["dask-worker", "--scheduler-file", str(known), "--nthreads", "1", "--no-dashboard",
+                                "--local-directory", str(known.parent)], PYTHONPATH=str(tools.REPOSITORY / "tools")))
+        yield json.loads(known.read_text())["address"]
+    finally:
+        for process in reversed(processes):
+            process.terminate()
+            process.communicate(timeout=60)
+
+
+@pytest.mark.skipif(not shutil.which("dask-worker"), reason="no commands of Dask")
+def test_cluster_has_the_same_events(traffic, merged):
+    folder = output()
+    with cluster() as address:
+        process = start(traffic.files[0].parent.parent, "-o", folder, "--no-report", workers=("--scheduler", address))
+        _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
     assert canonical(events((folder / "events.jsonl").read_text())) == canonical(merged)
 
 
