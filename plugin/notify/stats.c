@@ -21,7 +21,7 @@ static const char *const BY_FOLDER = "By folder";
 static const char *const ARRIVALS = "Responses with notifications";
 static const char *const WAKEUPS = "Wake-ups and ends of waits";
 static const char *const TLS = "TLS connections not decrypted";
-static const char *const FATES = "What became of the wake-ups";
+static const char *const OUTCOMES = "Wake-up outcomes";
 
 static const char *const fate_names[] = {
     [OXC_FOLLOWUP_OPEN] = "Undecided",
@@ -36,7 +36,7 @@ typedef struct {
     oxc_outcomes_t *outcomes;
     GHashTable *folders;        /* texts of the folders that have a node */
     unsigned open;
-    int subscriptions, notifications, by_type, by_folder, arrivals, wakeups, what_became;
+    int subscriptions, notifications, by_type, by_folder, arrivals, wakeups, outcome_node;
 } tree_t;
 
 static GHashTable *trees;       /* stats_tree -> tree_t */
@@ -50,7 +50,7 @@ tick(tree_t *t, const char *name, int parent)
 static void
 show_open(tree_t *t)
 {
-    set_stat_node(t->tree, fate_names[OXC_FOLLOWUP_OPEN], t->what_became, FALSE, (int)t->open);
+    set_stat_node(t->tree, fate_names[OXC_FOLLOWUP_OPEN], t->outcome_node, FALSE, (int)t->open);
 }
 
 static void
@@ -58,7 +58,7 @@ decided(const oxc_wakeup_t *wakeup _U_, oxc_followup_t followup, const oxc_sessi
 {
     tree_t *t = (tree_t *)user;
 
-    tick(t, fate_names[followup], t->what_became);
+    tick(t, fate_names[followup], t->outcome_node);
     t->open--;
     show_open(t);
 }
@@ -88,7 +88,7 @@ tree_init(stats_tree *st)
     t->by_folder = stats_tree_create_node(st, BY_FOLDER, t->notifications, STAT_DT_INT, TRUE);
     t->arrivals = stats_tree_create_node(st, ARRIVALS, 0, STAT_DT_INT, TRUE);
     t->wakeups = stats_tree_create_node(st, WAKEUPS, 0, STAT_DT_INT, TRUE);
-    t->what_became = stats_tree_create_node(st, FATES, 0, STAT_DT_INT, TRUE);
+    t->outcome_node = stats_tree_create_node(st, OUTCOMES, 0, STAT_DT_INT, TRUE);
     g_hash_table_insert(trees, st, t);
 }
 
@@ -148,7 +148,7 @@ count_wakeup(tree_t *t, const oxc_wakeup_t *wakeup)
     tick(t, oxc_outcome_name(wakeup->outcome), method);
     if (wakeup->outcome != OXC_OUTCOME_PENDING)
         return;
-    tick(t, FATES, 0);
+    tick(t, OUTCOMES, 0);
     t->open++;
     show_open(t);
 }

@@ -208,7 +208,7 @@ def test_tree_of_wakeups(tshark, name):
     assert {path[1:]: count for path, count in tree.items()
             if path[0] == "Wake-ups and ends of waits" and len(path) == 3 and count} == expected
     fates = {path[1]: count for path, count in tree.items()
-             if path[0] == "What became of the wake-ups" and len(path) == 2}
+             if path[0] == "Wake-up outcomes" and len(path) == 2}
     for label, wanted in (("Followed up", "followed"), ("Superseded by a later wake-up", "superseded")):
         assert fates.get(label, 0) == sum(getattr(counts, wanted) for counts in totals.values())
     assert fates.get("Never followed", 0) + fates.get("Undecided", 0) == sum(counts.never for counts in totals.values())
@@ -419,3 +419,11 @@ def test_filter(tshark):
 def test_every_statistic_is_offered(tshark):
     listed = set(re.findall(r"^\s+(\S+)$", tshark.run(["-z", "help"], check=False).stderr, re.M))
     assert {"oxcnotif,tree", "oxcnotif,wakeups", "oxcnotif,sessions", "oxcnotif,srt", "flow,oxcnotif"} <= listed
+
+
+@pytest.mark.parametrize("two_pass", [False, True], ids=["one-pass", "two-passes"])
+@pytest.mark.parametrize("name", ["mapihttp-cut", "push"])
+def test_statistics_of_one_run_are_those_of_runs_of_their_own(tshark, name, two_pass):
+    for statistic in printed.TITLES:
+        one = printed.together(capture_of(name), two_pass, ())[statistic].rstrip("=\n")
+        assert len(one) > 100 and one in printed.alone(capture_of(name), statistic, two_pass)

@@ -53,8 +53,8 @@ def shown(tshark):
     filters = sorted({filt for e in known for _, _, filt in e["fields"] if filt})
     path, frames = capture_of([(int(e["tag"], 16), bytes.fromhex(e["hex"])) for e in known], "examples.pcap")
     rows = {row["frame"]: row for row in tshark.fields(path, [*filters, *ERRORS])}
-    trees = {frame: tshark.tree(path, f"frame.number == {frame}") for frame in frames}
-    return {e["section"]: (rows[frame], trees[frame]) for e, frame in zip(known, frames)}
+    trees = tshark.tree(path)
+    return {e["section"]: (rows[frame], [trees[frame - 1]]) for e, frame in zip(known, frames)}
 
 
 @pytest.mark.parametrize("example", examples(), ids=lambda e: e["section"])

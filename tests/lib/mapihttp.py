@@ -159,10 +159,9 @@ class Http:
         """host, server: last bytes of the addresses."""
         return Client(self, guid, server, host)
 
-    def write(self, name: str, snaplen: int = 262144) -> pathlib.Path:
-        """The file, where tshark can read it."""
-        folder = tshark.folder()
-        return self.tcp.write(folder / f"{name}.pcap", snaplen)
+    def write(self, name: str, snaplens: dict[int, int] | None = None) -> pathlib.Path:
+        """The file, where tshark can read it; snaplens: frame -> bytes of it that were captured, where that is fewer."""
+        return self.tcp.write(tshark.folder() / f"{name}.pcap", snaplens=snaplens)
 
 
 # --- what is shown ------------------------------------------------------------------

@@ -104,12 +104,13 @@ class Capture:
         self.links += 1
         return Link(self, 50000 + self.links, port, server, handshake, client)
 
-    def write(self, path: pathlib.Path, snaplen: int = 262144) -> pathlib.Path:
+    def write(self, path: pathlib.Path, snaplen: int = 262144, snaplens: dict[int, int] | None = None) -> pathlib.Path:
+        """snaplens: frame -> bytes of it that were captured, where that is fewer."""
         with open(path, "wb") as out:
             out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, 1))
             for number, frame in enumerate(self.frames):
-                out.write(struct.pack("<IIII", 1_700_000_000 + number // 1000, number % 1000 * 1000,
-                                      min(len(frame), snaplen), len(frame)) + frame[:snaplen])
+                kept = frame[:(snaplens or {}).get(number + 1, snaplen)]
+                out.write(struct.pack("<IIII", 1_700_000_000 + number // 1000, number % 1000 * 1000, len(kept), len(frame)) + kept)
         path.chmod(0o644)
         return path
 

@@ -477,21 +477,35 @@ def test_nobody_asked(tshark):
     assert not rows[frame]["rop.request_in"] and not rows[frame]["oxcnotif.wakeup.method"]
 
 
+def short_client(http: Http, number: int) -> tuple[range, int]:
+    """A session of its own: its frames, and the one that ends its wait."""
+    first, cookie = len(http.tcp.frames) + 1, f"MapiContext=c{number:03}"
+    client = http.client(f"{{{number:08}-2222-3333-4444-555555555555}}", host=100 + number)
+    client.connect([cookie])
+    client.call("Execute", execute(), executed(), cookie)
+    _, response = client.call("NotificationWait", WAIT, waited(1), cookie)
+    return range(first, len(http.tcp.frames) + 1), response
+
+
 def test_short_frames(tshark):
-    """A capture with a snap length: what is there is shown, and nothing that is not there is claimed."""
-    http = Http()
-    client = http.client()
-    client.connect()
-    client.call("Execute", execute(), executed(), "MapiContext=c1")
-    _, response = client.call("NotificationWait", WAIT, waited(1), "MapiContext=c1")
-    whole = max(map(len, http.tcp.frames))
-    outcomes = set()
-    for snaplen in [*range(60, whole, 31), *range(len(http.tcp.frames[response - 1]) - 20, whole)]:
-        for frame, row in shown(http.write("short", snaplen), FIELDS).items():
-            assert session({frame: row}, frame) in ([], [1])
-            if row["oxcnotif.wakeup.method"]:
+    """Captures with a snap length, as sessions of one file: what is there is shown, and nothing that is not there is claimed."""
+    probe = Http()
+    frames, response = short_client(probe, 0)
+    whole, last = max(map(len, probe.tcp.frames)), len(probe.tcp.frames[response - 1])
+    http, snaplens, clients, outcomes, sessions = Http(), {}, [], set(), []
+    for number, snaplen in enumerate([*range(60, whole, 31), *range(last - 20, whole)]):
+        clients.append(short_client(http, number))
+        snaplens |= dict.fromkeys(clients[-1][0], snaplen)
+    rows = shown(http.write("short", snaplens), FIELDS)
+    for frames, response in clients:
+        sessions.append({number for frame in frames for number in session(rows, frame)})
+        assert len(sessions[-1]) <= 1
+        for frame in frames:
+            if rows[frame]["oxcnotif.wakeup.method"]:
                 assert frame == response
-                outcomes.add(*outcome(row))
+                outcomes.add(*outcome(rows[frame]))
+    known = [number for one in sessions for number in one]
+    assert len(set(known)) == len(known) > 10
     assert outcomes == {PENDING}
 
 
