@@ -169,6 +169,13 @@ add_header(wmem_allocator_t *scope, oxc_http_message_t *message, const oxc_http_
         message->values[header->known] = header->value;
 }
 
+/* Of bytes that are asked about, most are no message. */
+static bool
+may_begin_message(uint8_t first)
+{
+    return g_ascii_isupper(first) || first == '_' || first == '-';
+}
+
 /* "POST /mapi/emsmdb/ HTTP/1.1" or "HTTP/1.1 200 OK" (RFC 9112 2.1); NULL for anything else. */
 static oxc_http_message_t *
 read_start_line(packet_info *pinfo, const char *line)
@@ -351,6 +358,8 @@ oxc_http_read(packet_info *pinfo, tvbuff_t *tvb, int offset)
     start = lines.next - offset;
     /* Empty lines in front are to be ignored (RFC 9112 2.2). */
     if (!next_line(&lines) || (is_empty(&lines) && !next_line(&lines)))
+        return NULL;
+    if (!may_begin_message(*lines.line))
         return NULL;
     message = read_start_line(pinfo, oxc_http_text(pinfo, tvb, (int)(lines.line - start), (int)lines.length));
     if (!message)
