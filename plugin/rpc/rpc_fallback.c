@@ -438,7 +438,7 @@ show_finding(packet_info *pinfo, proto_tree *tree, conversation_t *conversation,
 static void
 look_at_pdu(packet_info *pinfo, proto_tree *tree, oxc_rpc_pdu_t *pdu, wmem_array_t *list)
 {
-    conversation_t *conversation = find_conversation_pinfo(pinfo, 0);
+    conversation_t *conversation = oxc_segment_conversation(pinfo);
     const finding_t *finding;
     uint32_t discriminator, key;
 

@@ -11,6 +11,7 @@
 #include <epan/show_exception.h>
 
 #include "rpc/rpc_pdu.h"
+#include "tcp/segment.h"
 
 /* [MS-RPCH] 2.2.3.6 */
 #define RTS_FLAG_PING 0x0001
@@ -188,8 +189,9 @@ rpch_call_dcerpc(rpch_call_t *call, tvbuff_t *pdu)
     if (use->virtual_connection) {
         rpch_name_conversation(pinfo, use->virtual_connection);
         /* DCE/RPC makes one for a bind only; calls whose bind was not captured need one too. */
-        if (call->learn)
-            find_or_create_conversation(pinfo);
+        if (call->learn && !use->virtual_connection->conversation)
+            use->virtual_connection->conversation = find_or_create_conversation(pinfo);
+        oxc_segment_name(pinfo->conv_elements, use->virtual_connection->conversation);
     }
     pinfo->can_desegment = 0;       /* the PDU is complete, or will never be */
     TRY {
@@ -210,6 +212,7 @@ rpch_call_dcerpc(rpch_call_t *call, tvbuff_t *pdu)
         pinfo->current_proto = protocol;
         pinfo->can_desegment = can_desegment;
         pinfo->conv_elements = elements;
+        oxc_segment_name(NULL, NULL);
     }
     ENDTRY;
     call->seen = true;

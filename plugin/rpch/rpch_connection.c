@@ -18,6 +18,7 @@
 #define RTS_FLAG_RECYCLE_CHANNEL 0x0004
 #define RTS_COOKIE 3
 #define RTS_VERSION 6
+#define NAME_BASE 0x52504348            /* "RPCH": nobody else numbers what has no addresses from there on */
 #define RTS_PREFIX_SIZE (4 + 8 + 20)    /* flags and number of commands, Version, Cookie */
 
 static int proto_rpch = -1;
@@ -198,14 +199,13 @@ rpch_ended(packet_info *pinfo)
 void
 rpch_name_conversation(packet_info *pinfo, const rpch_virtual_t *virtual_connection)
 {
-    conversation_element_t *names = wmem_alloc0_array(pinfo->pool, conversation_element_t, 3);
+    conversation_element_t *names = wmem_alloc0_array(pinfo->pool, conversation_element_t, 2);
 
-    names[0].type = CE_STRING;
-    names[0].str_val = "rpch";
-    names[1].type = CE_UINT;
-    names[1].uint_val = virtual_connection->number;
-    names[2].type = CE_CONVERSATION_TYPE;
-    names[2].conversation_type_val = CONVERSATION_LOG;      /* for what has no addresses */
+    /* Each look-up makes a text of the kinds of elements, so there are no more than it takes. */
+    names[0].type = CE_UINT;
+    names[0].uint_val = NAME_BASE + virtual_connection->number;
+    names[1].type = CE_CONVERSATION_TYPE;
+    names[1].conversation_type_val = CONVERSATION_LOG;      /* for what has no addresses */
     pinfo->conv_elements = names;
 }
 

@@ -18,6 +18,7 @@ typedef struct rpch_virtual {
     uint32_t port;
     bool has[RPCH_CHANNEL_OUT + 1];
     const struct rpch_connection *current[RPCH_CHANNEL_OUT + 1];    /* of each channel; first pass */
+    conversation_t *conversation;       /* that its name finds; NULL: there is none yet */
 } rpch_virtual_t;
 
 /* What a connection is used for from some frame on. */

@@ -27,6 +27,12 @@ static struct {
     const struct tcp_analysis *tcp;     /* NULL until it was found */
 } latest;
 
+/* Of the virtual connection whose PDU is dissected; NULL for none. */
+static struct {
+    const conversation_element_t *elements;
+    conversation_t *conversation;
+} named;
+
 /* Of the frame that the post-dissectors look at; pinfo is NULL between frames. Each is found when it is asked for. */
 static struct {
     const packet_info *pinfo;
@@ -54,12 +60,20 @@ oxc_segment_end(void)
     current.pinfo = NULL;
 }
 
+void
+oxc_segment_name(const conversation_element_t *elements, conversation_t *conversation)
+{
+    named.elements = elements;
+    named.conversation = conversation;
+}
+
 conversation_t *
 oxc_segment_conversation(packet_info *pinfo)
 {
     /* With elements it is another one: rpch_name_conversation(). */
     if (pinfo->conv_elements)
-        return find_conversation_pinfo(pinfo, 0);
+        return named.conversation && named.elements == pinfo->conv_elements ? named.conversation
+                                                                            : find_conversation_pinfo(pinfo, 0);
     if (latest.pinfo == pinfo && latest.num == pinfo->num && latest.ptype == pinfo->ptype &&
         latest.srcport == pinfo->srcport && latest.destport == pinfo->destport && latest.src == pinfo->src.data &&
         latest.dst == pinfo->dst.data)

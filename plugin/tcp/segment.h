@@ -14,6 +14,9 @@
 /* find_conversation_pinfo(), once for each frame and its addresses. */
 conversation_t *oxc_segment_conversation(packet_info *pinfo);
 
+/* As long as pinfo->conv_elements is this, the conversation is that; NULL: what the elements find. */
+void oxc_segment_name(const conversation_element_t *elements, conversation_t *conversation);
+
 /* What TCP knows of the conversation; NULL for none. */
 const struct tcp_analysis *oxc_segment_tcp(packet_info *pinfo);
 
