@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
+#include "foreign_text.h"
 #include "notify/names.h"
 #include "session/rop_state.h"
 #include "registration.h"
@@ -29,10 +30,20 @@ seconds_between(const nstime_t *from, const nstime_t *to)
     return nstime_to_sec(&took);
 }
 
-/* "3 RopNotify: NewMail, TableModified, TableRowAdded, ..." */
+/* "NewMail Inbox": what, and the folder if its name is known. */
 static const char *
-notifications_text(wmem_allocator_t *scope, const oxc_pdu_t *pdu, unsigned count)
+text_with_folder(const packet_info *pinfo, const char *what, const oxc_session_t *session, uint32_t logon, uint64_t folder_id)
 {
+    const char *folder = session && folder_id ? oxc_session_folder_name(pinfo, session, logon, folder_id) : NULL;
+
+    return folder ? wmem_strdup_printf(pinfo->pool, "%s %s", what, oxc_shown_text(pinfo->pool, folder)) : what;
+}
+
+/* "3 RopNotify: NewMail Inbox; TableModified, TableRowAdded Inbox; ..." */
+static const char *
+notifications_text(const packet_info *pinfo, const oxc_pdu_t *pdu, unsigned count)
+{
+    wmem_allocator_t *scope = pinfo->pool;
     wmem_strbuf_t *text = wmem_strbuf_new(scope, "");
     const char *kinds[MAX_KINDS];
     unsigned known = 0;
@@ -47,7 +58,7 @@ notifications_text(wmem_allocator_t *scope, const oxc_pdu_t *pdu, unsigned count
 
         if (!rop->is_notification)
             continue;
-        kind = oxc_notification_text(scope, rop);
+        kind = text_with_folder(pinfo, oxc_notification_text(scope, rop), pdu->call->session, rop->logon, rop->folder_id);
         while (i < known && strcmp(kinds[i], kind) != 0)
             i++;
         if (i < known)
@@ -111,8 +122,9 @@ wakeup_text(wmem_allocator_t *scope, const oxc_wakeup_t *wakeup, wmem_strbuf_t *
 }
 
 static const char *
-fetch_text(wmem_allocator_t *scope, const oxc_tap_t *event, wmem_strbuf_t *comment)
+fetch_text(const packet_info *pinfo, const oxc_tap_t *event, wmem_strbuf_t *comment)
 {
+    wmem_allocator_t *scope = pinfo->pool;
     const oxc_wakeup_t *wakeup = event->wakeup;
 
     if (event->kind == OXC_TAP_FETCH_REQUEST) {
@@ -126,20 +138,22 @@ fetch_text(wmem_allocator_t *scope, const oxc_tap_t *event, wmem_strbuf_t *comme
         return wakeup ? "No notification" : NULL;
     if (!wakeup)
         wmem_strbuf_append_printf(comment, ", with an answer of %s", call_name(event->pdu));
-    return notifications_text(scope, event->pdu, event->notifications);
+    return notifications_text(pinfo, event->pdu, event->notifications);
 }
 
 static const char *
 event_text(const packet_info *pinfo, const oxc_tap_t *event, wmem_strbuf_t *comment)
 {
     wmem_allocator_t *scope = pinfo->pool;
+    const char *label;
 
     switch (event->kind) {
     case OXC_TAP_SUBSCRIPTION:
         wmem_strbuf_append_printf(comment, ", handle 0x%08x, %s", event->object->handle,
                                   event->object->whole_store ? "whole store" : "one folder or message");
-        return wmem_strdup_printf(scope, "Subscribed: %s",
-                                  oxc_notification_types_text(scope, event->object->notification_types));
+        label = wmem_strdup_printf(scope, "Subscribed: %s",
+                                   oxc_notification_types_text(scope, event->object->notification_types));
+        return text_with_folder(pinfo, label, event->session, event->object->logon, event->object->folder_id);
     case OXC_TAP_ABANDONED:             /* the arrow is that of the request, when that is shown again */
         return PINFO_FD_VISITED(pinfo) ? wmem_strdup_printf(scope, "Abandoned: %s", oxc_method_name(event->wakeup->method))
                                        : NULL;
@@ -147,7 +161,7 @@ event_text(const packet_info *pinfo, const oxc_tap_t *event, wmem_strbuf_t *comm
         return wakeup_text(scope, event->wakeup, comment);
     case OXC_TAP_FETCH_REQUEST:
     case OXC_TAP_FETCH_RESPONSE:
-        return fetch_text(scope, event, comment);
+        return fetch_text(pinfo, event, comment);
     case OXC_TAP_CALL:
         return call_text(scope, event->pdu, comment);
     default:

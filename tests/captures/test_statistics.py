@@ -319,6 +319,14 @@ def test_flow_graph(tshark):
             assert f"after the wake-up of frame {wakeup['frame']}" in text
 
 
+def test_flow_names_folders(tshark):
+    """gromox-mapihttp-notify.md: subscriptions and notifications of folders whose names the session has shown."""
+    text, _ = flow(tshark, "gromox-mapihttp-notify")
+    expected = {row["oxcnotif.folder_name"][0] for row in tshark.fields(lab.capture("gromox-mapihttp-notify"), ["oxcnotif.folder_name"],
+                                                                       "oxcnotif.notification_flags && oxcnotif.folder_name", two_pass=True)}
+    assert expected and all(re.search(rf"RopNotify: .*\b{re.escape(name)}\b", text) for name in expected)
+
+
 # --- many sessions ---------------------------------------------------------------------
 
 @pytest.fixture(scope="module")
