@@ -354,12 +354,12 @@ is_enabled(void)
 static bool
 is_anything_shown(proto_tree *tree)
 {
-    static int proto_expert = -1;
+    static int proto_expert_info = -1;
 
-    if (proto_expert < 0)
-        proto_expert = proto_get_id_by_filter_name("_ws.expert");
+    if (proto_expert_info < 0)
+        proto_expert_info = proto_get_id_by_filter_name("_ws.expert");
     return proto_field_is_referenced(tree, proto_rop) || proto_field_is_referenced(tree, proto_oxcnotif)
-           || proto_field_is_referenced(tree, proto_expert);
+           || proto_field_is_referenced(tree, proto_expert_info);
 }
 
 void

@@ -102,7 +102,7 @@ read_sized(oxc_read_t *r, proto_tree *tree, int hf_size, int hf, int offset)
 
 /* What the type of the recipient brings. */
 static int
-read_address(oxc_read_t *r, proto_tree *tree, int offset, uint32_t flags, oxc_text_t *address)
+read_address(oxc_read_t *r, proto_tree *tree, int offset, uint32_t flags, oxc_text_t *recipient_address)
 {
     uint32_t number;
 
@@ -111,7 +111,7 @@ read_address(oxc_read_t *r, proto_tree *tree, int offset, uint32_t flags, oxc_te
         offset = oxc_number(r, tree, hf_address_prefix_used, offset, 1, &number);
         if (offset >= 0)
             offset = oxc_number(r, tree, hf_display_type, offset, 1, &number);
-        return offset < 0 ? -1 : oxc_stringz(r, tree, hf_x500_dn, offset, false, address);
+        return offset < 0 ? -1 : oxc_stringz(r, tree, hf_x500_dn, offset, false, recipient_address);
     case TYPE_LIST1:
     case TYPE_LIST2:
         offset = read_sized(r, tree, hf_entry_id_size, hf_entry_id, offset);
@@ -153,7 +153,7 @@ read_properties(oxc_read_t *r, proto_tree *tree, int offset)
 }
 
 static int
-read_recipient(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *name, oxc_text_t *address)
+read_recipient(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *name, oxc_text_t *recipient_address)
 {
     static int *const flag_fields[] = {
         &hf_flag_type, &hf_flag_e, &hf_flag_d, &hf_flag_t, &hf_flag_s, &hf_flag_r, &hf_flag_n, &hf_flag_u, &hf_flag_i,
@@ -168,9 +168,9 @@ read_recipient(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *name, ox
     wide = flags & FLAG_UNICODE;
     if (tree)
         proto_tree_add_bitmask(tree, r->tvb, offset, hf_flags, ett_flags, flag_fields, ENC_LITTLE_ENDIAN);
-    offset = read_address(r, tree, offset + 2, flags, address);
+    offset = read_address(r, tree, offset + 2, flags, recipient_address);
     if (offset >= 0 && flags & FLAG_EMAIL_ADDRESS)
-        offset = oxc_stringz(r, tree, hf_email_address, offset, wide, address);
+        offset = oxc_stringz(r, tree, hf_email_address, offset, wide, recipient_address);
     if (offset >= 0 && flags & FLAG_DISPLAY_NAME)
         offset = oxc_stringz(r, tree, hf_display_name, offset, wide, name);
     if (offset >= 0 && flags & FLAG_SIMPLE)
@@ -186,12 +186,12 @@ oxc_type_recipient_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint
     proto_item *item;
     proto_tree *sub = oxc_subtree(r, tree, hf, offset, &item);
     oxc_text_t *name = oxc_text_new(r, sub);
-    oxc_text_t *address = oxc_text_new(r, sub);
-    int end = read_recipient(r, sub, offset, name, address);
+    oxc_text_t *recipient_address = oxc_text_new(r, sub);
+    int end = read_recipient(r, sub, offset, name, recipient_address);
 
     oxc_text_show(item, name, false);
-    if (address && wmem_strbuf_get_len(address->buffer) > 0)
-        proto_item_append_text(item, " <%s>", wmem_strbuf_get_str(address->buffer));
+    if (recipient_address && wmem_strbuf_get_len(recipient_address->buffer) > 0)
+        proto_item_append_text(item, " <%s>", wmem_strbuf_get_str(recipient_address->buffer));
     return oxc_subtree_end(item, offset, end);
 }
 
