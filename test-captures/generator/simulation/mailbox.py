@@ -49,6 +49,7 @@ class Mailbox:
         self.hierarchy = self._handle() if hierarchy_table else None
         self.store = self._handle()
         self.folder = self._handle()
+        self.whole = False      # every subscription gets its notification of an event
         self.other = None       # handle of the subscription in another user's mailbox
 
     def _handle(self):
@@ -144,8 +145,29 @@ class Mailbox:
             opened.append(self._handle())
         return Batch(asked, got, [self.logon] + [UNUSED] * many, [self.logon] + opened)
 
+    def whole_event(self):
+        """One event with the notifications of every subscription that it concerns: a server that forgets none."""
+        inbox, kind = self.fid(), self.rng.randrange(3)
+        self.message += 1
+        message, notes = rops.eid(self.message), []
+        for subscription in (self.store, self.folder):
+            if kind == 0:
+                notes.append(rops.new_mail(subscription, 0, inbox, message, 0, True, 'IPM.Note'))
+            elif kind == 1:
+                notes.append(rops.message_modified(subscription, 0, inbox, message, []))
+            else:
+                notes.append(rops.message_deleted(subscription, 0, inbox, message))
+        if self.contents is not None and kind < 2:
+            notes.append(rops.contents_row(self.contents, 0, 3 if kind == 0 else 5, inbox, message, inbox, rops.eid(self.message - 1),
+                                           self._row(self.message)))
+        elif self.contents is not None:
+            notes.append(rops.contents_row_deleted(self.contents, 0, inbox, message))
+        return notes
+
     def happening(self):
-        """One event and the notifications it makes, each as its own bytes."""
+        """One event and the notifications it makes, each as its own bytes; a server may forget some."""
+        if self.whole:
+            return self.whole_event()
         rng, inbox = self.rng, self.fid()
         self.message += 1
         message, kind, notes = rops.eid(self.message), rng.random(), []

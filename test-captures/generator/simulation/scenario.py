@@ -31,6 +31,7 @@ CONDITIONS = {
     'cuts': 'many waits are cut off, by the client, the server, or a device whose both sides are captured',
     'vanish': 'connections of waits are forgotten by a device in between',
     'delegates': 'sessions have the mailboxes of others open, too, and learn of the same events at once',
+    'healthy': 'nothing goes wrong, in every method',
     'shared': 'two clients behind one address, with the same context bytes',
 }
 # What hides nothing, all together.
@@ -111,6 +112,9 @@ class World:
 
     def _habits(self, rng):
         habits = Habits(delay=rng.choice((0.0004, 0.002, 0.008, 0.025)))
+        if 'healthy' in self.conditions:
+            habits.withdrawn = habits.hang = habits.slow = habits.second = habits.cut = habits.drop = habits.deaf = 0.0
+            habits.lazy = 0.0
         habits.legs = 2 if 'auth' in self.conditions else 0
         habits.failed = 0.08 if 'failed' in self.conditions else 0.0
         habits.bare = 0.5 if 'addresses' in self.conditions else 0.0
@@ -180,7 +184,7 @@ class World:
                 slot = {'kind': kind, 'user': f'user{number}-{position}', 'methods': () if linked else METHODS.get(kind, ()),
                         'linked': linked, 'twin': twin, 'old': old, 'xor': rng.random() < 0.2, 'deaf': rng.random() < habits.deaf,
                         'limit': rng.choice((0x7FFF if old else 0x8007,) * 2 + (0x1000, 0x600)),
-                        'end': rng.uniform(self.end * 0.6, self.end) if rng.random() < 0.4 else None}
+                        'end': rng.uniform(self.end * 0.6, self.end) if rng.random() < 0.4 and 'healthy' not in self.conditions else None}
                 session = (HttpSession if kind == 'http' else RpcSession)(owner, slot)
                 owner.sessions.append(session)
                 self._delegate(owner, slot, rng)

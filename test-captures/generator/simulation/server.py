@@ -72,7 +72,7 @@ class Context:
 
     def happen(self, notes):
         self.queue.extend(notes)
-        if self.serving and self.rng.random() < 0.5:
+        if self.serving and not self.mailbox.whole and self.rng.random() < 0.5:
             return      # a call under way will carry it: the piggy-back
         self.wake()
         if self.rng.random() < self.habits.withdrawn:
