@@ -26,7 +26,7 @@ FIELDS = {
 # Confidence is looked at in these steps, in per cent; a step ends where the next one begins.
 STEPS = (0, 50, 60, 70, 80, 90, 95, 99, 100)
 ENOUGH = 50             # fewer links in a step say nothing about it
-TOLERANCE = 0.10        # how far "about c %" may be off
+TOLERANCE = 0.10        # how far "about c %" may be off, beyond two standard errors of so few links
 
 
 def read_truth(path) -> dict[str, list[dict]]:
@@ -248,7 +248,8 @@ def verdict(condition: str, score: Score) -> list[str]:
     if score.one_way:
         problems.append(f"{condition}: {score.one_way} links stand on one of their frames only")
     for step, (links, right, confidence) in score.calibration.items():
-        if links >= ENOUGH and abs(right / links - confidence / links / 100) > TOLERANCE:
+        stated = confidence / links / 100 if links else 0.0
+        if links >= ENOUGH and abs(right / links - stated) > TOLERANCE + 2 * (stated * (1 - stated) / links) ** 0.5:
             problems.append(f"{condition}: of {links} links with confidence about {confidence / links:.0f} %, "
                             f"{100 * right / links:.1f} % are right")
     if sum(links for links, _, _ in score.calibration.values()) < score.all.shown:
