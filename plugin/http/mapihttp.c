@@ -21,6 +21,7 @@
 #include "tcp/segment.h"
 #include "tcp/tls_undecrypted.h"
 
+#include <epan/exceptions.h>
 #include <epan/expert.h>
 #include <epan/to_str.h>
 
@@ -143,7 +144,7 @@ dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *p
     uint32_t watched_from = oxc_mapihttp_watched_from(pinfo);
     oxc_mapihttp_messages_t *messages;
     oxc_http_message_t *message;
-    int used;
+    volatile int used = 0;
 
     /* The http dissector may want reassembly, which is offered to the next dissector only. */
     if (pinfo->can_desegment > 0)
@@ -152,8 +153,13 @@ dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *p
         return call_dissector_only(http_handle, tvb, pinfo, tree, data);
 
     messages = oxc_mapihttp_messages_begin(pinfo, tvb);
-    used = call_dissector_only(http_handle, tvb, pinfo, tree, data);
-    oxc_mapihttp_messages_end(pinfo);
+    TRY {
+        used = call_dissector_only(http_handle, tvb, pinfo, tree, data);
+    }
+    FINALLY {
+        oxc_mapihttp_messages_end();
+    }
+    ENDTRY;
 
     /* What the http dissector wants to see again comes again. */
     if (pinfo->desegment_len != 0 && pinfo->desegment_offset == 0)
@@ -373,7 +379,7 @@ proto_register_mapihttp(void)
     expert_register_field_array(expert_register_protocol(proto_mapihttp), ei, array_length(ei));
     oxc_register_mapihttp_headers(proto_mapihttp);
     oxc_register_mapihttp_message(proto_mapihttp);
-    oxc_register_mapihttp_owner(proto_mapihttp, proto_connection);
+    oxc_register_mapihttp_owner(proto_connection);
     oxc_register_mapihttp_preamble(proto_mapihttp);
     oxc_register_mapihttp_body(proto_mapihttp);
     oxc_register_mapihttp_transaction(proto_mapihttp);

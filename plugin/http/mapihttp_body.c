@@ -41,7 +41,7 @@ oxc_mapihttp_request_type(const char *name)
     else if (g_ascii_strcasecmp(name, "DnToMinId") == 0)
         name = "DNToMId";
     for (const ropdef_message_t *type = ropdef_messages; type->name; type++) {
-        if (g_ascii_strcasecmp(type->name, name) == 0)
+        if (((type->name[0] ^ name[0]) & ~0x20) == 0 && g_ascii_strcasecmp(type->name, name) == 0)
             return type;
     }
     return NULL;

@@ -21,15 +21,11 @@
  */
 WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info *pinfo, dissector_handle_t app);
 
-static int proto_mapihttp = -1;
 static int proto_connection = -1;
 
 static dissector_handle_t tls_handle;
 static dissector_handle_t connection_tcp_handle;
 static dissector_handle_t connection_tls_handle;
-
-/* Key of what lives as long as one dissection of a frame: oxc_mapihttp_messages_t *, of the tvb HTTP works on. */
-#define FRAME_MESSAGES 1
 
 /*
  * An HTTP message that is not reassembled stands in the frame behind this much at most (Ethernet, IP and TCP with
@@ -46,6 +42,8 @@ struct oxc_mapihttp_messages {
     wmem_array_t *read;         /* oxc_http_message_t *, in the order of the bytes */
     bool all;
 };
+
+static oxc_mapihttp_messages_t *current;   /* of the tvb that the http dissector works on; NULL for none */
 
 oxc_http_message_t *
 oxc_mapihttp_find_message(packet_info *pinfo, bool is_request)
@@ -111,10 +109,7 @@ oxc_mapihttp_nth_message(packet_info *pinfo, oxc_mapihttp_messages_t *messages, 
 oxc_mapihttp_messages_t *
 oxc_mapihttp_watched_messages(packet_info *pinfo)
 {
-    oxc_mapihttp_messages_t *messages =
-        (oxc_mapihttp_messages_t *)p_get_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
-
-    return messages && oxc_mapihttp_nth_message(pinfo, messages, 0) ? messages : NULL;
+    return current && oxc_mapihttp_nth_message(pinfo, current, 0) ? current : NULL;
 }
 
 oxc_http_message_t *
@@ -219,20 +214,19 @@ oxc_mapihttp_messages_begin(packet_info *pinfo, tvbuff_t *tvb)
 
     messages->tvb = tvb;
     messages->read = wmem_array_new(pinfo->pool, sizeof(oxc_http_message_t *));
-    p_set_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES, messages);
+    current = messages;
     return messages;
 }
 
 void
-oxc_mapihttp_messages_end(packet_info *pinfo)
+oxc_mapihttp_messages_end(void)
 {
-    p_remove_proto_data(pinfo->pool, pinfo, proto_mapihttp, FRAME_MESSAGES);
+    current = NULL;
 }
 
 void
-oxc_register_mapihttp_owner(int proto, int connection)
+oxc_register_mapihttp_owner(int connection)
 {
-    proto_mapihttp = proto;
     proto_connection = connection;
 }
 

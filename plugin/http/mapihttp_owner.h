@@ -14,7 +14,7 @@ typedef struct oxc_mapihttp_messages oxc_mapihttp_messages_t;
 
 /* Around the http dissector, on a connection that is watched. */
 oxc_mapihttp_messages_t *oxc_mapihttp_messages_begin(packet_info *pinfo, tvbuff_t *tvb);
-void oxc_mapihttp_messages_end(packet_info *pinfo);
+void oxc_mapihttp_messages_end(void);
 
 /* The message of that number in the tvb; NULL if there are not so many. */
 oxc_http_message_t *oxc_mapihttp_nth_message(packet_info *pinfo, oxc_mapihttp_messages_t *messages, unsigned number);
@@ -41,7 +41,7 @@ oxc_http_message_t *oxc_mapihttp_recall_message(packet_info *pinfo, const media_
  */
 void oxc_mapihttp_watch(packet_info *pinfo);
 
-void oxc_register_mapihttp_owner(int proto, int connection);
+void oxc_register_mapihttp_owner(int connection);
 void oxc_mapihttp_owner_handoff(dissector_handle_t over_tcp, dissector_handle_t over_tls);
 
 #endif /* OXCNOTIF_MAPIHTTP_OWNER_H */
