@@ -88,7 +88,17 @@ static const struct {
 static bool
 is_name(const char *name, const char *known, size_t length)
 {
-    for (size_t i = 0; i < length; i++)
+    const uint64_t lower_case = UINT64_C(0x2020202020202020);
+    uint64_t these, those;
+    size_t i = 0;
+
+    for (; i + sizeof these <= length; i += sizeof these) {
+        memcpy(&these, name + i, sizeof these);
+        memcpy(&those, known + i, sizeof those);
+        if ((these | lower_case) != those)
+            return false;
+    }
+    for (; i < length; i++)
         if ((name[i] | 0x20) != known[i])
             return false;
     return true;

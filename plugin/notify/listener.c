@@ -7,6 +7,7 @@
 #include "notify/notify.h"
 #include "notify/push_inference.h"
 #include "notify/session_inference.h"
+#include "notify/tap.h"
 #include "notify/tls_note.h"
 #include "registration.h"
 #include "session/event.h"
@@ -215,6 +216,7 @@ proto_register_oxc_listener(void)
         .push_expected = oxc_inference_expect_push,
         .push_shared = oxc_channel_share,
         .datagram_sent = oxc_push_inference_sent,
+        .has_statistics = oxc_tap_has_listeners,
         .is_push = is_push,
         .push_channel = push_channel,
         .are_peers = oxc_inference_are_peers,

@@ -10,10 +10,16 @@
 
 static int tap_oxcnotif = -1;
 
+bool
+oxc_tap_has_listeners(void)
+{
+    return have_tap_listener(tap_oxcnotif);
+}
+
 void
 oxc_tap_tell(packet_info *pinfo, const oxc_tap_t *event)
 {
-    if (have_tap_listener(tap_oxcnotif))
+    if (oxc_tap_has_listeners())
         tap_queue_packet(tap_oxcnotif, pinfo, wmem_memdup(pinfo->pool, event, sizeof *event));
 }
 

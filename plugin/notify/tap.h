@@ -41,6 +41,8 @@ typedef struct {
 /* Tells the listeners, if there are any. */
 void oxc_tap_tell(packet_info *pinfo, const oxc_tap_t *event);
 
+bool oxc_tap_has_listeners(void);
+
 void oxc_tap_register(void);
 
 #endif /* OXCNOTIF_TAP_H */

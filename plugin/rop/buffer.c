@@ -133,8 +133,9 @@ show_notification(oxc_read_t *r, proto_tree *tree, proto_tree *events, int offse
         if (lacks_message(r->rop, object))
             oxc_deviation(r, tree, offset, "A row of a contents table without M: its message is not named");
     }
-    oxc_listener->notification(r->tvb, r->pinfo, events, r->pdu, r->rop,
-                            oxc_folder_text(r, oxc_logon_of(r), r->rop ? r->rop->folder_id : 0));
+    oxc_listener->notification(
+        r->tvb, r->pinfo, events, r->pdu, r->rop,
+        oxc_listener->has_statistics() ? oxc_folder_text(r, oxc_logon_of(r), r->rop ? r->rop->folder_id : 0) : NULL);
 }
 
 static void

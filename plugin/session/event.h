@@ -76,7 +76,7 @@ typedef struct {
     void (*table)(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_session_t *session,
                   const oxc_object_t *object);
 
-    /* A RopNotify was read; folder is its folder as text. rop may be NULL on a later visit. */
+    /* A RopNotify was read; folder is its folder as text, if has_statistics(). rop may be NULL on a later visit. */
     void (*notification)(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu, const oxc_rop_t *rop,
                          const char *folder);
 
@@ -124,6 +124,9 @@ typedef struct {
     void (*datagram_sent)(packet_info *pinfo);
 
     /* ---- questions, on any visit unless said otherwise ---- */
+
+    /* Does a statistic listen? If not, nobody reads what is made for them alone. */
+    bool (*has_statistics)(void);
 
     /* Is this datagram, which no registration explains, one of notifications, as far as is known now? First visit. */
     bool (*is_push)(packet_info *pinfo, const uint8_t *bytes, size_t len);
