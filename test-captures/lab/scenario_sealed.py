@@ -295,7 +295,7 @@ def kerberos_scenario(kind, spnego, enctype):
                                  'keytab': capture.name + '.keytab', 'enctype': enctype,
                                  'tshark': ['-o', 'kerberos.decrypt:TRUE', '-o', f'kerberos.file:{capture.name}.keytab']}
         capture.extra['sealed'] = True
-        capture.notes.append(f'Kerberos ({enctype}), MIT KDC, service {SERVICE}: tshark -K {capture.name}.keytab. '
+        capture.notes.append(f'Kerberos ({enctype}), MIT KDC, service {SERVICE}: tshark -o kerberos.decrypt:TRUE -K {capture.name}.keytab. '
                              'Without the keytab the sealed stubs cannot be read.')
     return make
 
