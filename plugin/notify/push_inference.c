@@ -51,13 +51,17 @@ typedef struct datagram {
 
 /* A client, by its address. */
 typedef struct {
+    double began;   /* when it was seen first, seconds */
     unsigned looks; /* at ports that may be for push datagrams */
     unsigned sessions;
     datagram_t *recent[RECENT]; /* the oldest first */
     unsigned recent_count;
 } client_t;
 
-/* How often a session makes calls of the kind that follow datagrams. */
+/*
+ * How often a session makes calls of the kind that follow datagrams. Sessions that began before the capture are as old as
+ * their client is in it: until their first call they made none.
+ */
 typedef struct {
     double began;
     unsigned calls;
@@ -114,7 +118,7 @@ port_same(const void *a, const void *b)
 }
 
 static client_t *
-get_client(const address *addr)
+get_client(const packet_info *pinfo, const address *addr)
 {
     client_t *client = (client_t *)wmem_map_lookup(clients, addr);
 
@@ -123,13 +127,14 @@ get_client(const address *addr)
 
         copy_address_wmem(wmem_file_scope(), key, addr);
         client = wmem_new0(wmem_file_scope(), client_t);
+        client->began = nstime_to_sec(&pinfo->abs_ts);
         wmem_map_insert(clients, key, client);
     }
     return client;
 }
 
 static port_t *
-get_port(const address *addr, uint16_t number, port_kind_t kind)
+get_port(const packet_info *pinfo, const address *addr, uint16_t number, port_kind_t kind)
 {
     port_key_t key = {ADDRESS_INIT_NONE, number};
     port_t *port;
@@ -147,7 +152,7 @@ get_port(const address *addr, uint16_t number, port_kind_t kind)
         wmem_map_insert(ports, kept, port);
     }
     if (kind == PORT_OPEN && !port->client)
-        port->client = get_client(addr);
+        port->client = get_client(pinfo, addr);
     return port;
 }
 
@@ -185,7 +190,7 @@ settle(port_t *port, port_kind_t kind)
 void
 oxc_push_inference_sent(packet_info *pinfo)
 {
-    settle(get_port(&pinfo->src, (uint16_t)pinfo->srcport, PORT_OTHER), PORT_OTHER);
+    settle(get_port(pinfo, &pinfo->src, (uint16_t)pinfo->srcport, PORT_OTHER), PORT_OTHER);
 }
 
 static bool
@@ -224,7 +229,7 @@ oxc_push_inference_received(packet_info *pinfo, const uint8_t *bytes, size_t len
 
     if (len == 0 || len > CONTEXT_MAX || is_multicast(&pinfo->dst))
         return false;
-    port = get_port(&pinfo->dst, (uint16_t)pinfo->destport, PORT_OPEN);
+    port = get_port(pinfo, &pinfo->dst, (uint16_t)pinfo->destport, PORT_OPEN);
     if (port->kind != PORT_OPEN)
         return port->kind == PORT_PUSH;
     if (port->kept == KEPT && !port->hit && port->first->calls) {
@@ -247,13 +252,13 @@ oxc_push_inference_received(packet_info *pinfo, const uint8_t *bytes, size_t len
 /* ---- evidence ---- */
 
 static habit_t *
-habit_of(const oxc_session_t *session, client_t *client, double now)
+habit_of(const oxc_session_t *session, client_t *client)
 {
     habit_t *habit = (habit_t *)wmem_map_lookup(habits, session);
 
     if (!habit) {
         habit = wmem_new0(wmem_file_scope(), habit_t);
-        habit->began = now;
+        habit->began = client->began;
         wmem_map_insert(habits, session, habit);
         client->sessions++;
     }
@@ -333,7 +338,8 @@ chance_of_product(double product, unsigned count)
 }
 
 /*
- * How often what the session did is expected to look as good as this by chance, in all looks at ports of the client so far.
+ * How often what the session did is expected to look as good as this by chance, in all looks at ports of the client so far:
+ * each is at one port, for the session that has just made a call.
  */
 static double
 expected_by_chance(const port_t *port, const oxc_session_t *session, double now)
@@ -355,7 +361,7 @@ expected_by_chance(const port_t *port, const oxc_session_t *session, double now)
     }
     if (!from_server)
         return 1.0;
-    return chance_of_product(product, hit) * choices * port->client->looks * port->client->sessions;
+    return chance_of_product(product, hit) * choices * port->client->looks;
 }
 
 wmem_array_t *
@@ -527,10 +533,10 @@ oxc_push_inference_call(packet_info *pinfo, const oxc_pdu_t *request)
     if (PINFO_FD_VISITED(pinfo) || request->call->failure || !request->call->session ||
         !request->call->session->inference)
         return;
-    client = get_client(&pinfo->src);
+    client = get_client(pinfo, &pinfo->src);
     for (unsigned i = 0; i < client->recent_count; i++)
         add_call(client->recent[i], request);
-    habit = habit_of(request->call->session, client, nstime_to_sec(&pinfo->abs_ts));
+    habit = habit_of(request->call->session, client);
     habit->calls++;
     habit->fetching += bare;
     if (bare)
