@@ -20,6 +20,7 @@
 #define RATE_PRIOR 10.0 /* seconds with one such call, before anything is known of the client; less with each call */
 
 #define NO_HIT 0.1      /* doubt about a datagram that no call of its session came after at once */
+#define SAME_SOURCE 10.0 /* so much less is needed of what comes from where push datagrams of that length come from */
 #define BELIEVED 0.7    /* share from which on a session is the one that some bytes wake */
 
 #define CONTEXT_MAX 16 /* bytes (MS-OXCRPC 3.1.4.5) */
@@ -51,21 +52,20 @@ typedef struct datagram {
 
 /* A client, by its address. */
 typedef struct {
-    double began;   /* when it was seen first, seconds */
     unsigned looks; /* at ports that may be for push datagrams */
     unsigned sessions;
     datagram_t *recent[RECENT]; /* the oldest first */
     unsigned recent_count;
+    address source;             /* of the datagrams that were believed last */
+    uint8_t source_len;         /* and how long they were; 0 for none */
 } client_t;
 
-/*
- * How often a session makes calls of the kind that follow datagrams. Sessions that began before the capture are as old as
- * their client is in it: until their first call they made none.
- */
+/* How often a session makes calls of the kind that follow datagrams. */
 typedef struct {
     double began;
     unsigned calls;
     unsigned fetching;
+    const port_t *woken_at; /* the port that was believed to wake it; NULL for none */
 } habit_t;
 
 typedef enum { PORT_OPEN, PORT_PUSH, PORT_OTHER } port_kind_t;
@@ -118,7 +118,7 @@ port_same(const void *a, const void *b)
 }
 
 static client_t *
-get_client(const packet_info *pinfo, const address *addr)
+get_client(const address *addr)
 {
     client_t *client = (client_t *)wmem_map_lookup(clients, addr);
 
@@ -127,14 +127,13 @@ get_client(const packet_info *pinfo, const address *addr)
 
         copy_address_wmem(wmem_file_scope(), key, addr);
         client = wmem_new0(wmem_file_scope(), client_t);
-        client->began = nstime_to_sec(&pinfo->abs_ts);
         wmem_map_insert(clients, key, client);
     }
     return client;
 }
 
 static port_t *
-get_port(const packet_info *pinfo, const address *addr, uint16_t number, port_kind_t kind)
+get_port(const address *addr, uint16_t number, port_kind_t kind)
 {
     port_key_t key = {ADDRESS_INIT_NONE, number};
     port_t *port;
@@ -152,7 +151,7 @@ get_port(const packet_info *pinfo, const address *addr, uint16_t number, port_ki
         wmem_map_insert(ports, kept, port);
     }
     if (kind == PORT_OPEN && !port->client)
-        port->client = get_client(pinfo, addr);
+        port->client = get_client(addr);
     return port;
 }
 
@@ -190,7 +189,7 @@ settle(port_t *port, port_kind_t kind)
 void
 oxc_push_inference_sent(packet_info *pinfo)
 {
-    settle(get_port(pinfo, &pinfo->src, (uint16_t)pinfo->srcport, PORT_OTHER), PORT_OTHER);
+    settle(get_port(&pinfo->src, (uint16_t)pinfo->srcport, PORT_OTHER), PORT_OTHER);
 }
 
 static bool
@@ -229,7 +228,7 @@ oxc_push_inference_received(packet_info *pinfo, const uint8_t *bytes, size_t len
 
     if (len == 0 || len > CONTEXT_MAX || is_multicast(&pinfo->dst))
         return false;
-    port = get_port(pinfo, &pinfo->dst, (uint16_t)pinfo->destport, PORT_OPEN);
+    port = get_port(&pinfo->dst, (uint16_t)pinfo->destport, PORT_OPEN);
     if (port->kind != PORT_OPEN)
         return port->kind == PORT_PUSH;
     if (port->kept == KEPT && !port->hit && port->first->calls) {
@@ -252,17 +251,29 @@ oxc_push_inference_received(packet_info *pinfo, const uint8_t *bytes, size_t len
 /* ---- evidence ---- */
 
 static habit_t *
-habit_of(const oxc_session_t *session, client_t *client)
+habit_of(const oxc_session_t *session, client_t *client, double now)
 {
     habit_t *habit = (habit_t *)wmem_map_lookup(habits, session);
 
     if (!habit) {
         habit = wmem_new0(wmem_file_scope(), habit_t);
-        habit->began = client->began;
+        habit->began = now;
         wmem_map_insert(habits, session, habit);
         client->sessions++;
     }
     return habit;
+}
+
+/*
+ * Can datagrams to the port, of which no registration is known, wake the session? A session has one registration in force
+ * (MS-OXCRPC 3.1.4.5).
+ */
+static bool
+may_wake(const port_t *port, const oxc_session_t *session)
+{
+    const habit_t *habit = (const habit_t *)wmem_map_lookup(habits, session);
+
+    return !oxc_inference_is_by_key(session, OXC_CHANNEL_PUSH) && (!habit || !habit->woken_at || habit->woken_at == port);
 }
 
 /* That the session makes a call that fetches within that time by chance. */
@@ -319,6 +330,13 @@ is_from_server(const port_t *port, const datagram_t *datagram, const oxc_session
     return false;
 }
 
+/* Another port of the client gets push datagrams from there, as long as this one. */
+static bool
+is_from_same_source(const client_t *client, const datagram_t *datagram)
+{
+    return datagram->len == client->source_len && addresses_equal(&datagram->source, &client->source);
+}
+
 /*
  * The probability that the product of so many numbers from 0 to 1, all of them by chance, is not larger (Fisher). Its
  * logarithm is rounded up to whole bits.
@@ -338,15 +356,14 @@ chance_of_product(double product, unsigned count)
 }
 
 /*
- * How often what the session did is expected to look as good as this by chance, in all looks at ports of the client so far:
- * each is at one port, for the session that has just made a call.
+ * How often what the session did is expected to look as good as this by chance, in all looks at ports of the client so far.
  */
 static double
 expected_by_chance(const port_t *port, const oxc_session_t *session, double now)
 {
     double product = 1, choices = 1;
     unsigned hit = 0;
-    bool from_server = false;
+    bool from_server = false, from_same_source = true;
 
     for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next) {
         double chance = chance_after(datagram, session, now);
@@ -358,10 +375,12 @@ expected_by_chance(const port_t *port, const oxc_session_t *session, double now)
         /* Which of all datagrams it came after does not matter: binomial coefficient, factor by factor. */
         choices *= (double)(port->kept - hit + 1) / hit;
         from_server = from_server || is_from_server(port, datagram, session, now);
+        from_same_source = from_same_source && is_from_same_source(port->client, datagram);
     }
     if (!from_server)
         return 1.0;
-    return chance_of_product(product, hit) * choices * port->client->looks;
+    return chance_of_product(product, hit) * choices * port->client->looks * port->client->sessions /
+           (from_same_source ? SAME_SOURCE : 1.0);
 }
 
 wmem_array_t *
@@ -401,7 +420,7 @@ find_session(const port_t *port, const datagram_t *datagram, double now)
             oxc_session_t *session = other->calls[i].request->call->session;
             double weight;
 
-            if (session == found || !other->calls[i].counts || oxc_inference_is_by_key(session, OXC_CHANNEL_PUSH))
+            if (session == found || !other->calls[i].counts || !may_wake(port, session))
                 continue;
             weight = weight_for(port, datagram, session, now);
             if (weight > most) {
@@ -450,10 +469,18 @@ believe_port(packet_info *pinfo, port_t *port, const address *client, const oxc_
         oxc_channel_t *channel = oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key),
                                                   wmem_array_get_count(key), client, &datagram->source);
 
-        if (chance < 1.0)
+        if (chance < 1.0) {
+            habit_t *habit = (habit_t *)wmem_map_lookup(habits, sessions[n]);
+
             oxc_channel_learn(channel, sessions[n]);
-        else
+            habit->woken_at = port;
+            if (port->client->source_len)
+                free_address_wmem(wmem_file_scope(), &port->client->source);
+            copy_address_wmem(wmem_file_scope(), &port->client->source, &datagram->source);
+            port->client->source_len = datagram->len;
+        } else {
             chance = NO_HIT;
+        }
         oxc_matcher_late(datagram->frame, &datagram->time, port->number, sessions[n],
                          calls_of(pinfo, datagram, &sessions[n], now), datagram->call_count == CALLS,
                          (uint8_t)CLAMP(100 * (1 - MAX(by_chance, chance)), 0, 99));
@@ -461,20 +488,49 @@ believe_port(packet_info *pinfo, port_t *port, const address *client, const oxc_
     settle(port, PORT_PUSH);
 }
 
-/* A call that fetches came after a datagram to the port: is it enough? */
+/* Is it enough, by what the session did? */
+static bool
+is_believed(packet_info *pinfo, port_t *port, const oxc_session_t *session, const address *client, const oxc_pdu_t *now)
+{
+    double by_chance;
+
+    if (!may_wake(port, session))
+        return false;
+    by_chance = expected_by_chance(port, session, nstime_to_sec(&pinfo->abs_ts));
+    if (by_chance >= EXPECTED_BY_CHANCE)
+        return false;
+    believe_port(pinfo, port, client, now, by_chance);
+    return true;
+}
+
+/* A port of the client that is believed now that it is known from where push datagrams come; false for none. */
+static bool
+believe_another(packet_info *pinfo, const client_t *of, const address *client, const oxc_pdu_t *now)
+{
+    for (unsigned i = 0; i < of->recent_count; i++) {
+        const datagram_t *datagram = of->recent[i];
+
+        for (unsigned n = 0; n < datagram->call_count && is_from_same_source(of, datagram); n++)
+            if (datagram->calls[n].counts && is_fetching(datagram->calls[n].request) &&
+                is_believed(pinfo, datagram->port, datagram->calls[n].request->call->session, client, now))
+                return true;
+    }
+    return false;
+}
+
+/* A call that fetches came after a datagram to the port. */
 static void
 weigh_port(packet_info *pinfo, port_t *port, const address *client, const oxc_pdu_t *request, const oxc_pdu_t *now)
 {
     const oxc_session_t *session = request->call->session;
-    double by_chance;
 
     port->hit = true;
-    if (oxc_inference_is_by_key(session, OXC_CHANNEL_PUSH))
+    port->client->looks += may_wake(port, session);
+    if (!is_believed(pinfo, port, session, client, now))
         return;
-    port->client->looks++;
-    by_chance = expected_by_chance(port, session, nstime_to_sec(&pinfo->abs_ts));
-    if (by_chance < EXPECTED_BY_CHANCE)
-        believe_port(pinfo, port, client, now, by_chance);
+    /* Each time the client has a port less that is in doubt. */
+    while (believe_another(pinfo, port->client, client, now))
+        ;
 }
 
 /* Keeps the call with the datagram, unless there are too many; counts: no later one to the port is between. */
@@ -533,10 +589,10 @@ oxc_push_inference_call(packet_info *pinfo, const oxc_pdu_t *request)
     if (PINFO_FD_VISITED(pinfo) || request->call->failure || !request->call->session ||
         !request->call->session->inference)
         return;
-    client = get_client(pinfo, &pinfo->src);
+    client = get_client(&pinfo->src);
     for (unsigned i = 0; i < client->recent_count; i++)
         add_call(client->recent[i], request);
-    habit = habit_of(request->call->session, client);
+    habit = habit_of(request->call->session, client, nstime_to_sec(&pinfo->abs_ts));
     habit->calls++;
     habit->fetching += bare;
     if (bare)
