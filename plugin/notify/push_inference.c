@@ -11,6 +11,7 @@
 #include <epan/epan.h>
 
 #include "notify/followup.h"
+#include "notify/push_port.h"
 #include "notify/session_inference.h"
 #include "session/rop_state.h"
 
@@ -23,173 +24,20 @@
 #define SAME_SOURCE 10.0 /* so much less is needed of what comes from where push datagrams of that length come from */
 #define BELIEVED 0.7    /* share from which on a session is the one that some bytes wake */
 
-#define CONTEXT_MAX 16 /* bytes (MS-OXCRPC 3.1.4.5) */
-#define KEPT 16        /* datagrams to a port that may become wake-ups */
-#define RECENT 16      /* datagrams to a client, of which the next calls are kept */
-#define CALLS 12       /* of the client, after each of those */
-
-typedef struct port port_t;
-
-/* A call of the client after a datagram. */
-typedef struct {
-    const oxc_pdu_t *request;
-    double elapsed; /* seconds */
-    bool counts;    /* no later datagram to the port came before it: a call is caused by one of them at most */
-} later_call_t;
-
-/* A datagram that may be one. */
-typedef struct datagram {
-    struct datagram *next; /* to the same port, later */
-    port_t *port;
-    uint32_t frame;
-    nstime_t time;
-    address source;
-    later_call_t *calls; /* CALLS of them; NULL before the first one */
-    unsigned call_count;
-    uint8_t len;
-    uint8_t bytes[CONTEXT_MAX];
-} datagram_t;
-
-/* A client, by its address. */
-typedef struct {
-    unsigned looks; /* at ports that may be for push datagrams */
-    unsigned sessions;
-    datagram_t *recent[RECENT]; /* the oldest first */
-    unsigned recent_count;
-    address source;             /* of the datagrams that were believed last */
-    uint8_t source_len;         /* and how long they were; 0 for none */
-} client_t;
-
 /* How often a session makes calls of the kind that follow datagrams. */
 typedef struct {
     double began;
     unsigned calls;
     unsigned fetching;
-    const port_t *woken_at; /* the port that was believed to wake it; NULL for none */
+    const oxc_push_port_t *woken_at; /* the port that was believed to wake it; NULL for none */
 } habit_t;
 
-typedef enum { PORT_OPEN, PORT_PUSH, PORT_OTHER } port_kind_t;
-
-struct port {
-    client_t *client;
-    uint16_t number;
-    uint8_t kind; /* port_kind_t */
-    bool hit;     /* a call that fetches came after one of its datagrams */
-    datagram_t *first, *last;
-    unsigned kept;
-};
-
 static wmem_map_t *habits;  /* oxc_session_t -> habit_t */
-static wmem_map_t *clients; /* address -> client_t */
-static wmem_map_t *ports;   /* address and port -> port_t */
-
-static unsigned
-address_hash(const void *key)
-{
-    return add_address_to_hash(0, (const address *)key);
-}
-
-static gboolean
-address_same(const void *a, const void *b)
-{
-    return addresses_equal((const address *)a, (const address *)b);
-}
-
-typedef struct {
-    address addr;
-    uint16_t port;
-} port_key_t;
-
-static unsigned
-port_hash(const void *key)
-{
-    const port_key_t *k = (const port_key_t *)key;
-
-    return add_address_to_hash(k->port, &k->addr);
-}
-
-static gboolean
-port_same(const void *a, const void *b)
-{
-    const port_key_t *x = (const port_key_t *)a;
-    const port_key_t *y = (const port_key_t *)b;
-
-    return x->port == y->port && addresses_equal(&x->addr, &y->addr);
-}
-
-static client_t *
-get_client(const address *addr)
-{
-    client_t *client = (client_t *)wmem_map_lookup(clients, addr);
-
-    if (!client) {
-        address *key = wmem_new(wmem_file_scope(), address);
-
-        copy_address_wmem(wmem_file_scope(), key, addr);
-        client = wmem_new0(wmem_file_scope(), client_t);
-        wmem_map_insert(clients, key, client);
-    }
-    return client;
-}
-
-static port_t *
-get_port(const address *addr, uint16_t number, port_kind_t kind)
-{
-    port_key_t key = {ADDRESS_INIT_NONE, number};
-    port_t *port;
-
-    copy_address_shallow(&key.addr, addr);
-    port = (port_t *)wmem_map_lookup(ports, &key);
-    if (!port) {
-        port_key_t *kept = wmem_new(wmem_file_scope(), port_key_t);
-
-        kept->port = number;
-        copy_address_wmem(wmem_file_scope(), &kept->addr, addr);
-        port = wmem_new0(wmem_file_scope(), port_t);
-        port->number = number;
-        port->kind = (uint8_t)kind;
-        wmem_map_insert(ports, kept, port);
-    }
-    if (kind == PORT_OPEN && !port->client)
-        port->client = get_client(addr);
-    return port;
-}
-
-/* The oldest datagram to the port, of which the client's next calls are not kept any more either. */
-static void
-forget_oldest(port_t *port)
-{
-    datagram_t *oldest = port->first;
-    client_t *client = port->client;
-    unsigned kept = 0;
-
-    for (unsigned i = 0; i < client->recent_count; i++)
-        if (client->recent[i] != oldest)
-            client->recent[kept++] = client->recent[i];
-    client->recent_count = kept;
-    port->first = oldest->next;
-    if (!port->first)
-        port->last = NULL;
-    port->kept--;
-    free_address_wmem(wmem_file_scope(), &oldest->source);
-    wmem_free(wmem_file_scope(), oldest->calls);
-    wmem_free(wmem_file_scope(), oldest);
-}
-
-static void
-settle(port_t *port, port_kind_t kind)
-{
-    if (port->kind != PORT_OPEN)
-        return;
-    port->kind = (uint8_t)kind;
-    while (port->first)
-        forget_oldest(port);
-}
 
 void
 oxc_push_inference_sent(packet_info *pinfo)
 {
-    settle(get_port(&pinfo->src, (uint16_t)pinfo->srcport, PORT_OTHER), PORT_OTHER);
+    oxc_push_settle(oxc_push_port(&pinfo->src, (uint16_t)pinfo->srcport, OXC_PUSH_PORT_OTHER), OXC_PUSH_PORT_OTHER);
 }
 
 static bool
@@ -202,56 +50,38 @@ is_multicast(const address *addr)
     return addr->type != AT_IPv6 || bytes[0] == 0xFF;
 }
 
-static void
-append(port_t *port, datagram_t *datagram)
-{
-    client_t *client = port->client;
-
-    if (port->last)
-        port->last->next = datagram;
-    else
-        port->first = datagram;
-    port->last = datagram;
-    port->kept++;
-    if (client->recent_count == RECENT) {
-        client->recent_count--;
-        memmove(&client->recent[0], &client->recent[1], client->recent_count * sizeof client->recent[0]);
-    }
-    client->recent[client->recent_count++] = datagram;
-}
-
 bool
 oxc_push_inference_received(packet_info *pinfo, const uint8_t *bytes, size_t len)
 {
-    datagram_t *datagram;
-    port_t *port;
+    oxc_push_datagram_t *datagram;
+    oxc_push_port_t *port;
 
-    if (len == 0 || len > CONTEXT_MAX || is_multicast(&pinfo->dst))
+    if (len == 0 || len > OXC_PUSH_CONTEXT_MAX || is_multicast(&pinfo->dst))
         return false;
-    port = get_port(&pinfo->dst, (uint16_t)pinfo->destport, PORT_OPEN);
-    if (port->kind != PORT_OPEN)
-        return port->kind == PORT_PUSH;
-    if (port->kept == KEPT && !port->hit && port->first->calls) {
-        settle(port, PORT_OTHER);
+    port = oxc_push_port(&pinfo->dst, (uint16_t)pinfo->destport, OXC_PUSH_PORT_OPEN);
+    if (port->kind != OXC_PUSH_PORT_OPEN)
+        return port->kind == OXC_PUSH_PORT_PUSH;
+    if (port->kept == OXC_PUSH_KEPT && !port->hit && port->first->calls) {
+        oxc_push_settle(port, OXC_PUSH_PORT_OTHER);
         return false;
     }
-    if (port->kept == KEPT)
-        forget_oldest(port);
-    datagram = wmem_new0(wmem_file_scope(), datagram_t);
+    if (port->kept == OXC_PUSH_KEPT)
+        oxc_push_forget_oldest(port);
+    datagram = wmem_new0(wmem_file_scope(), oxc_push_datagram_t);
     datagram->port = port;
     datagram->frame = pinfo->num;
     datagram->time = pinfo->abs_ts;
     copy_address_wmem(wmem_file_scope(), &datagram->source, &pinfo->src);
     datagram->len = (uint8_t)len;
     memcpy(datagram->bytes, bytes, len);
-    append(port, datagram);
+    oxc_push_append(port, datagram);
     return false;
 }
 
 /* ---- evidence ---- */
 
 static habit_t *
-habit_of(const oxc_session_t *session, client_t *client, double now)
+habit_of(const oxc_session_t *session, oxc_push_client_t *client, double now)
 {
     habit_t *habit = (habit_t *)wmem_map_lookup(habits, session);
 
@@ -269,11 +99,12 @@ habit_of(const oxc_session_t *session, client_t *client, double now)
  * (MS-OXCRPC 3.1.4.5).
  */
 static bool
-may_wake(const port_t *port, const oxc_session_t *session)
+may_wake(const oxc_push_port_t *port, const oxc_session_t *session)
 {
     const habit_t *habit = (const habit_t *)wmem_map_lookup(habits, session);
 
-    return !oxc_inference_is_by_key(session, OXC_CHANNEL_PUSH) && (!habit || !habit->woken_at || habit->woken_at == port);
+    return !oxc_inference_is_by_key(session, OXC_CHANNEL_PUSH) &&
+           (!habit || !habit->woken_at || habit->woken_at == port);
 }
 
 /* That the session makes a call that fetches within that time by chance. */
@@ -298,10 +129,10 @@ is_fetching(const oxc_pdu_t *request)
 
 /* The probability that what the session did after the datagram is chance; 1 if it did nothing that speaks for it. */
 static double
-chance_after(const datagram_t *datagram, const oxc_session_t *session, double now)
+chance_after(const oxc_push_datagram_t *datagram, const oxc_session_t *session, double now)
 {
     for (unsigned i = 0; i < datagram->call_count; i++) {
-        const later_call_t *call = &datagram->calls[i];
+        const oxc_push_later_call_t *call = &datagram->calls[i];
         double chance;
 
         if (!call->counts || call->request->call->session != session || !is_fetching(call->request))
@@ -313,18 +144,19 @@ chance_after(const datagram_t *datagram, const oxc_session_t *session, double no
 }
 
 static bool
-same_bytes(const datagram_t *a, const datagram_t *b)
+same_bytes(const oxc_push_datagram_t *a, const oxc_push_datagram_t *b)
 {
     return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
 /* A server of this capture sent it, or the same bytes came twice with the same effect. */
 static bool
-is_from_server(const port_t *port, const datagram_t *datagram, const oxc_session_t *session, double now)
+is_from_server(const oxc_push_port_t *port, const oxc_push_datagram_t *datagram, const oxc_session_t *session,
+               double now)
 {
     if (oxc_inference_is_server(&datagram->source))
         return true;
-    for (const datagram_t *other = port->first; other; other = other->next)
+    for (const oxc_push_datagram_t *other = port->first; other; other = other->next)
         if (other != datagram && same_bytes(other, datagram) && chance_after(other, session, now) < 1.0)
             return true;
     return false;
@@ -332,7 +164,7 @@ is_from_server(const port_t *port, const datagram_t *datagram, const oxc_session
 
 /* Another port of the client gets push datagrams from there, as long as this one. */
 static bool
-is_from_same_source(const client_t *client, const datagram_t *datagram)
+is_from_same_source(const oxc_push_client_t *client, const oxc_push_datagram_t *datagram)
 {
     return datagram->len == client->source_len && addresses_equal(&datagram->source, &client->source);
 }
@@ -359,13 +191,13 @@ chance_of_product(double product, unsigned count)
  * How often what the session did is expected to look as good as this by chance, in all looks at ports of the client so far.
  */
 static double
-expected_by_chance(const port_t *port, const oxc_session_t *session, double now)
+expected_by_chance(const oxc_push_port_t *port, const oxc_session_t *session, double now)
 {
     double product = 1, choices = 1;
     unsigned hit = 0;
     bool from_server = false, from_same_source = true;
 
-    for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next) {
+    for (const oxc_push_datagram_t *datagram = port->first; datagram; datagram = datagram->next) {
         double chance = chance_after(datagram, session, now);
 
         if (chance >= 1.0)
@@ -398,11 +230,11 @@ oxc_push_channel_key(wmem_allocator_t *scope, const address *client, uint16_t po
 
 /* How much speaks for the session being woken by datagrams with these bytes. */
 static double
-weight_for(const port_t *port, const datagram_t *datagram, const oxc_session_t *session, double now)
+weight_for(const oxc_push_port_t *port, const oxc_push_datagram_t *datagram, const oxc_session_t *session, double now)
 {
     double weight = 1.0;
 
-    for (const datagram_t *other = port->first; other; other = other->next)
+    for (const oxc_push_datagram_t *other = port->first; other; other = other->next)
         if (same_bytes(other, datagram))
             weight /= chance_after(other, session, now);
     return weight;
@@ -410,12 +242,12 @@ weight_for(const port_t *port, const datagram_t *datagram, const oxc_session_t *
 
 /* The session that datagrams with these bytes wake, by what came after them. NULL: not known. */
 static oxc_session_t *
-find_session(const port_t *port, const datagram_t *datagram, double now)
+find_session(const oxc_push_port_t *port, const oxc_push_datagram_t *datagram, double now)
 {
     oxc_session_t *found = NULL;
     double most = 0, total = port->client->sessions;
 
-    for (const datagram_t *other = port->first; other; other = other->next)
+    for (const oxc_push_datagram_t *other = port->first; other; other = other->next)
         for (unsigned i = 0; i < other->call_count && same_bytes(other, datagram); i++) {
             oxc_session_t *session = other->calls[i].request->call->session;
             double weight;
@@ -434,13 +266,13 @@ find_session(const port_t *port, const datagram_t *datagram, double now)
 
 /* The calls of the session between the datagram and the next one that wakes it, which the matcher has seen. */
 static wmem_array_t *
-calls_of(packet_info *pinfo, const datagram_t *datagram, oxc_session_t *const sessions[], const oxc_pdu_t *now)
+calls_of(packet_info *pinfo, const oxc_push_datagram_t *datagram, oxc_session_t *const sessions[], const oxc_pdu_t *now)
 {
     wmem_array_t *calls = wmem_array_new(pinfo->pool, sizeof(const oxc_pdu_t *));
     uint32_t end = UINT32_MAX;
     unsigned n = 1;
 
-    for (const datagram_t *later = datagram->next; later && end == UINT32_MAX; later = later->next, n++)
+    for (const oxc_push_datagram_t *later = datagram->next; later && end == UINT32_MAX; later = later->next, n++)
         if (sessions[n] == sessions[0])
             end = later->frame;
     for (unsigned i = 0; sessions[0] && i < datagram->call_count; i++) {
@@ -454,16 +286,16 @@ calls_of(packet_info *pinfo, const datagram_t *datagram, oxc_session_t *const se
 
 /* now: the request that is seen now; NULL for none. */
 static void
-believe_port(packet_info *pinfo, port_t *port, const address *client, const oxc_pdu_t *now, double by_chance)
+believe_port(packet_info *pinfo, oxc_push_port_t *port, const address *client, const oxc_pdu_t *now, double by_chance)
 {
     double when = nstime_to_sec(&pinfo->abs_ts);
-    oxc_session_t *sessions[KEPT];
+    oxc_session_t *sessions[OXC_PUSH_KEPT];
     unsigned n = 0;
 
-    for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next)
+    for (const oxc_push_datagram_t *datagram = port->first; datagram; datagram = datagram->next)
         sessions[n++] = find_session(port, datagram, when);
     n = 0;
-    for (const datagram_t *datagram = port->first; datagram; datagram = datagram->next, n++) {
+    for (const oxc_push_datagram_t *datagram = port->first; datagram; datagram = datagram->next, n++) {
         double chance = sessions[n] ? chance_after(datagram, sessions[n], when) : 1.0;
         wmem_array_t *key = oxc_push_channel_key(pinfo->pool, client, port->number, datagram->bytes, datagram->len);
         oxc_channel_t *channel = oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key),
@@ -482,15 +314,16 @@ believe_port(packet_info *pinfo, port_t *port, const address *client, const oxc_
             chance = NO_HIT;
         }
         oxc_matcher_late(datagram->frame, &datagram->time, port->number, sessions[n],
-                         calls_of(pinfo, datagram, &sessions[n], now), datagram->call_count == CALLS,
+                         calls_of(pinfo, datagram, &sessions[n], now), datagram->call_count == OXC_PUSH_CALLS,
                          (uint8_t)CLAMP(100 * (1 - MAX(by_chance, chance)), 0, 99));
     }
-    settle(port, PORT_PUSH);
+    oxc_push_settle(port, OXC_PUSH_PORT_PUSH);
 }
 
 /* Is it enough, by what the session did? */
 static bool
-is_believed(packet_info *pinfo, port_t *port, const oxc_session_t *session, const address *client, const oxc_pdu_t *now)
+is_believed(packet_info *pinfo, oxc_push_port_t *port, const oxc_session_t *session, const address *client,
+            const oxc_pdu_t *now)
 {
     double by_chance;
 
@@ -505,10 +338,10 @@ is_believed(packet_info *pinfo, port_t *port, const oxc_session_t *session, cons
 
 /* A port of the client that is believed now that it is known from where push datagrams come; false for none. */
 static bool
-believe_another(packet_info *pinfo, const client_t *of, const address *client, const oxc_pdu_t *now)
+believe_another(packet_info *pinfo, const oxc_push_client_t *of, const address *client, const oxc_pdu_t *now)
 {
     for (unsigned i = 0; i < of->recent_count; i++) {
-        const datagram_t *datagram = of->recent[i];
+        const oxc_push_datagram_t *datagram = of->recent[i];
 
         for (unsigned n = 0; n < datagram->call_count && is_from_same_source(of, datagram); n++)
             if (datagram->calls[n].counts && is_fetching(datagram->calls[n].request) &&
@@ -520,7 +353,8 @@ believe_another(packet_info *pinfo, const client_t *of, const address *client, c
 
 /* A call that fetches came after a datagram to the port. */
 static void
-weigh_port(packet_info *pinfo, port_t *port, const address *client, const oxc_pdu_t *request, const oxc_pdu_t *now)
+weigh_port(packet_info *pinfo, oxc_push_port_t *port, const address *client, const oxc_pdu_t *request,
+           const oxc_pdu_t *now)
 {
     const oxc_session_t *session = request->call->session;
 
@@ -535,15 +369,15 @@ weigh_port(packet_info *pinfo, port_t *port, const address *client, const oxc_pd
 
 /* Keeps the call with the datagram, unless there are too many; counts: no later one to the port is between. */
 static void
-add_call(datagram_t *datagram, const oxc_pdu_t *request)
+add_call(oxc_push_datagram_t *datagram, const oxc_pdu_t *request)
 {
-    later_call_t *call;
+    oxc_push_later_call_t *call;
     nstime_t elapsed;
 
-    if (datagram->call_count == CALLS)
+    if (datagram->call_count == OXC_PUSH_CALLS)
         return;
     if (!datagram->calls)
-        datagram->calls = wmem_alloc_array(wmem_file_scope(), later_call_t, CALLS);
+        datagram->calls = wmem_alloc_array(wmem_file_scope(), oxc_push_later_call_t, OXC_PUSH_CALLS);
     nstime_delta(&elapsed, &request->time, &datagram->time);
     call = &datagram->calls[datagram->call_count++];
     call->request = request;
@@ -553,12 +387,12 @@ add_call(datagram_t *datagram, const oxc_pdu_t *request)
 
 /* The ports whose datagrams the call came after, each once; the latest first. */
 static unsigned
-ports_before(const client_t *client, const oxc_call_t *call, port_t *ports_hit[RECENT])
+ports_before(const oxc_push_client_t *client, const oxc_call_t *call, oxc_push_port_t *ports_hit[OXC_PUSH_RECENT])
 {
     unsigned count = 0;
 
     for (unsigned i = 0; i < client->recent_count; i++) {
-        const datagram_t *datagram = client->recent[i];
+        const oxc_push_datagram_t *datagram = client->recent[i];
 
         for (unsigned n = 0; n < datagram->call_count; n++)
             if (datagram->calls[n].request->call == call && datagram->calls[n].counts)
@@ -568,14 +402,14 @@ ports_before(const client_t *client, const oxc_call_t *call, port_t *ports_hit[R
 }
 
 static void
-weigh_ports(packet_info *pinfo, const client_t *client, const address *addr, const oxc_pdu_t *request,
+weigh_ports(packet_info *pinfo, const oxc_push_client_t *client, const address *addr, const oxc_pdu_t *request,
             const oxc_pdu_t *now)
 {
-    port_t *hit[RECENT];
+    oxc_push_port_t *hit[OXC_PUSH_RECENT];
     unsigned count = ports_before(client, request->call, hit);
 
     for (unsigned i = 0; i < count; i++)
-        if (hit[i]->kind == PORT_OPEN)
+        if (hit[i]->kind == OXC_PUSH_PORT_OPEN)
             weigh_port(pinfo, hit[i], addr, request, now);
 }
 
@@ -583,13 +417,13 @@ void
 oxc_push_inference_call(packet_info *pinfo, const oxc_pdu_t *request)
 {
     bool bare = oxc_followup_is_bare(request);
-    client_t *client;
+    oxc_push_client_t *client;
     habit_t *habit;
 
     if (PINFO_FD_VISITED(pinfo) || request->call->failure || !request->call->session ||
         !request->call->session->inference)
         return;
-    client = get_client(&pinfo->src);
+    client = oxc_push_client(&pinfo->src);
     for (unsigned i = 0; i < client->recent_count; i++)
         add_call(client->recent[i], request);
     habit = habit_of(request->call->session, client, nstime_to_sec(&pinfo->abs_ts));
@@ -603,13 +437,13 @@ void
 oxc_push_inference_answer(packet_info *pinfo, const oxc_pdu_t *response)
 {
     const oxc_pdu_t *request = response->call->request;
-    const client_t *client;
+    const oxc_push_client_t *client;
     habit_t *habit;
 
     if (PINFO_FD_VISITED(pinfo) || !request || !request->call->session || response->call->failure ||
         oxc_followup_is_bare(request) || oxc_pdu_notifications(response) == 0)
         return;
-    client = (const client_t *)wmem_map_lookup(clients, &pinfo->dst);
+    client = oxc_push_known_client(&pinfo->dst);
     habit = (habit_t *)wmem_map_lookup(habits, request->call->session);
     if (!client || !habit)
         return;
@@ -620,7 +454,6 @@ oxc_push_inference_answer(packet_info *pinfo, const oxc_pdu_t *response)
 void
 oxc_push_inference_register(void)
 {
-    clients = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), address_hash, address_same);
+    oxc_push_ports_register();
     habits = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
-    ports = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), port_hash, port_same);
 }

@@ -1,0 +1,147 @@
+/* push_port.c
+ * Ports of clients that receive small datagrams, and these
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "notify/push_port.h"
+
+#include <string.h>
+
+#include <epan/epan.h>
+
+static wmem_map_t *clients; /* address -> oxc_push_client_t */
+static wmem_map_t *ports;   /* address and port -> oxc_push_port_t */
+
+static unsigned
+address_hash(const void *key)
+{
+    return add_address_to_hash(0, (const address *)key);
+}
+
+static gboolean
+address_same(const void *a, const void *b)
+{
+    return addresses_equal((const address *)a, (const address *)b);
+}
+
+typedef struct {
+    address addr;
+    uint16_t port;
+} port_key_t;
+
+static unsigned
+port_hash(const void *key)
+{
+    const port_key_t *k = (const port_key_t *)key;
+
+    return add_address_to_hash(k->port, &k->addr);
+}
+
+static gboolean
+port_same(const void *a, const void *b)
+{
+    const port_key_t *x = (const port_key_t *)a;
+    const port_key_t *y = (const port_key_t *)b;
+
+    return x->port == y->port && addresses_equal(&x->addr, &y->addr);
+}
+
+oxc_push_client_t *
+oxc_push_client(const address *addr)
+{
+    oxc_push_client_t *client = (oxc_push_client_t *)wmem_map_lookup(clients, addr);
+
+    if (!client) {
+        address *key = wmem_new(wmem_file_scope(), address);
+
+        copy_address_wmem(wmem_file_scope(), key, addr);
+        client = wmem_new0(wmem_file_scope(), oxc_push_client_t);
+        wmem_map_insert(clients, key, client);
+    }
+    return client;
+}
+
+oxc_push_port_t *
+oxc_push_port(const address *addr, uint16_t number, oxc_push_port_kind_t kind)
+{
+    port_key_t key = {ADDRESS_INIT_NONE, number};
+    oxc_push_port_t *port;
+
+    copy_address_shallow(&key.addr, addr);
+    port = (oxc_push_port_t *)wmem_map_lookup(ports, &key);
+    if (!port) {
+        port_key_t *kept = wmem_new(wmem_file_scope(), port_key_t);
+
+        kept->port = number;
+        copy_address_wmem(wmem_file_scope(), &kept->addr, addr);
+        port = wmem_new0(wmem_file_scope(), oxc_push_port_t);
+        port->number = number;
+        port->kind = (uint8_t)kind;
+        wmem_map_insert(ports, kept, port);
+    }
+    if (kind == OXC_PUSH_PORT_OPEN && !port->client)
+        port->client = oxc_push_client(addr);
+    return port;
+}
+
+void
+oxc_push_forget_oldest(oxc_push_port_t *port)
+{
+    oxc_push_datagram_t *oldest = port->first;
+    oxc_push_client_t *client = port->client;
+    unsigned kept = 0;
+
+    for (unsigned i = 0; i < client->recent_count; i++)
+        if (client->recent[i] != oldest)
+            client->recent[kept++] = client->recent[i];
+    client->recent_count = kept;
+    port->first = oldest->next;
+    if (!port->first)
+        port->last = NULL;
+    port->kept--;
+    free_address_wmem(wmem_file_scope(), &oldest->source);
+    wmem_free(wmem_file_scope(), oldest->calls);
+    wmem_free(wmem_file_scope(), oldest);
+}
+
+void
+oxc_push_settle(oxc_push_port_t *port, oxc_push_port_kind_t kind)
+{
+    if (port->kind != OXC_PUSH_PORT_OPEN)
+        return;
+    port->kind = (uint8_t)kind;
+    while (port->first)
+        oxc_push_forget_oldest(port);
+}
+
+void
+oxc_push_append(oxc_push_port_t *port, oxc_push_datagram_t *datagram)
+{
+    oxc_push_client_t *client = port->client;
+
+    if (port->last)
+        port->last->next = datagram;
+    else
+        port->first = datagram;
+    port->last = datagram;
+    port->kept++;
+    if (client->recent_count == OXC_PUSH_RECENT) {
+        client->recent_count--;
+        memmove(&client->recent[0], &client->recent[1], client->recent_count * sizeof client->recent[0]);
+    }
+    client->recent[client->recent_count++] = datagram;
+}
+
+const oxc_push_client_t *
+oxc_push_known_client(const address *addr)
+{
+    return (const oxc_push_client_t *)wmem_map_lookup(clients, addr);
+}
+
+void
+oxc_push_ports_register(void)
+{
+    clients = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), address_hash, address_same);
+    ports = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), port_hash, port_same);
+}
