@@ -11,6 +11,7 @@
 #include <epan/conversation.h>
 #include <epan/proto_data.h>
 
+#include "http/mapihttp_transaction.h"
 #include "tcp/connection.h"
 #include "tcp/tcp_payload.h"
 
@@ -135,13 +136,6 @@ next_header_list(packet_info *pinfo, visit_t *visit)
 }
 
 static bool
-is_mapi(const oxc_http_message_t *message)
-{
-    return oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE) || oxc_http_value(message, OXC_HEADER_X_RESPONSECODE) ||
-           oxc_http_is_type(message, "application/mapi-http");
-}
-
-static bool
 is_from_client(packet_info *pinfo)
 {
     return oxc_connection_sender(pinfo) == OXC_CLOSED_BY_CLIENT;
@@ -157,7 +151,7 @@ note_headers(packet_info *pinfo, connection_t *connection, uint32_t id, const ox
     if (message->is_request)
         oxc_connection_request(pinfo);
     way = is_from_client(pinfo);
-    if (message->status / 100 == 1 || (stream ? stream->message[way] != NULL : !is_mapi(message)))
+    if (message->status / 100 == 1 || (stream ? stream->message[way] != NULL : !oxc_mapihttp_is_response(message)))
         return;
     if (!stream) {
         stream = wmem_new0(wmem_file_scope(), stream_t);

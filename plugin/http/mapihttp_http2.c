@@ -9,6 +9,7 @@
 #include <epan/conversation.h>
 
 #include "http/http2_stream.h"
+#include "http/mapihttp_owner.h"
 #include "http/mapihttp_transaction.h"
 #include "tcp/segment.h"
 
@@ -17,9 +18,6 @@
  * messages of which that made nothing: those without a body, and what proxies answer. It comes in with the frame behind
  * the first one; that is looked at by a post-dissector.
  */
-
-/* packet-tls-utils.h declares it, see mapihttp.c. */
-WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info *pinfo, dissector_handle_t app);
 
 static oxc_show_message_t show_message;
 static int proto_connection = -1;

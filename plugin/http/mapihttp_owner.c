@@ -15,12 +15,6 @@
 #include <epan/proto_data.h>
 #include <wsutil/str_util.h>
 
-/*
- * packet-tls-utils.h declares it, and wants headers of libgcrypt that Wireshark's development packages do not bring
- * along.
- */
-WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info *pinfo, dissector_handle_t app);
-
 static int proto_connection = -1;
 
 static dissector_handle_t tls_handle;

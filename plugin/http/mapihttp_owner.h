@@ -9,6 +9,12 @@
 
 #include "http/http_message.h"
 
+/*
+ * packet-tls-utils.h declares it, and wants headers of libgcrypt that Wireshark's development packages do not bring
+ * along.
+ */
+WS_DLL_PUBLIC void tls_set_appdata_dissector(dissector_handle_t tls, packet_info *pinfo, dissector_handle_t app);
+
 /* The messages of a tvb that the http dissector works on, read when they are asked for; in pinfo->pool. */
 typedef struct oxc_mapihttp_messages oxc_mapihttp_messages_t;
 

@@ -9,7 +9,10 @@
 
 #include "http/mapihttp_exchange.h"
 
-/* Is it a request, or a response, of the protocol, by its own headers? */
+/*
+ * Is it a request, or a response, of the protocol, by its own headers? Those that tell it of a response may stand in a
+ * request, too.
+ */
 bool oxc_mapihttp_is_request(const oxc_http_message_t *message);
 bool oxc_mapihttp_is_response(const oxc_http_message_t *message);
 
