@@ -18,6 +18,7 @@
 #include "notify/wakeup_outcome.h"
 #include "notify/matcher.h"
 #include "notify/subscription.h"
+#include "notify/tables.h"
 #include "notify/tap.h"
 #include "session/rop_state.h"
 #include "registration.h"
@@ -575,6 +576,7 @@ void
 proto_reg_handoff_oxc_notify(void)
 {
     oxc_outcomes_register();
+    oxc_tables_register();
     oxc_session_item_handoff();
     proto_reg_handoff_oxc_stats();
     proto_reg_handoff_oxc_table_wakeups();

@@ -93,7 +93,7 @@ row_of(const oxc_session_t *session)
 
     if (!session)
         return NULL;
-    r = (session_row_t *)oxc_rows_get(rows, sessions, session->number);
+    r = (session_row_t *)oxc_rows_get(rows, sessions, oxc_rows_session_key(session->number, 0));
     if (!r->shown) {
         r->shown = true;
         oxc_row_set_uint(&r->row, COL_SESSION, session->number);
@@ -146,7 +146,7 @@ count_wakeup(session_row_t *r, const oxc_wakeup_t *wakeup)
 static void
 count_tls(const packet_info *pinfo)
 {
-    session_row_t *r = (session_row_t *)oxc_rows_get(rows, sessions, NO_SESSION);
+    session_row_t *r = (session_row_t *)oxc_rows_get(rows, sessions, oxc_rows_session_key(NO_SESSION, 0));
     char text[80];
 
     if (!r->shown) {
@@ -194,7 +194,8 @@ sessions_packet(void *tapdata _U_, packet_info *pinfo, epan_dissect_t *edt _U_, 
         add(r, COL_ABANDONED, event->change);
     oxc_outcomes_event(outcomes, event);
     /* The session that ended because this one began has no event of its own for that. */
-    if (event->session && event->session->replaces && oxc_rows_find(rows, event->session->replaces->number))
+    if (event->session && event->session->replaces &&
+        oxc_rows_find(rows, oxc_rows_session_key(event->session->replaces->number, 0)))
         row_of(event->session->replaces);
     return TAP_PACKET_REDRAW;
 }

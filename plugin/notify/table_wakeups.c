@@ -25,6 +25,7 @@ typedef struct {
 } counts_t;
 
 static stat_tap_table_ui statistic;
+static const uint64_t ALL_SESSIONS = UINT64_C(1) << 63;     /* in the key of a row: no session has that */
 static oxc_rows_t *rows;
 static oxc_outcomes_t *outcomes;
 static stat_tap_table *all_sessions;
@@ -86,23 +87,22 @@ show(counts_t *counts)
 static counts_t *
 row_of_method(const oxc_wakeup_t *wakeup)
 {
-    counts_t *counts = (counts_t *)oxc_rows_get(rows, all_sessions, wakeup->method);
+    counts_t *counts = (counts_t *)oxc_rows_get(rows, all_sessions, ALL_SESSIONS | wakeup->method);
 
     oxc_row_set_text(&counts->row, COL_SESSION, "all");
     oxc_row_set_text(&counts->row, COL_METHOD, oxc_method_name(wakeup->method));
     return counts;
 }
 
-/* A session that is not known has the number 0 in the key, as no session has. */
 static counts_t *
 row_of_session(const oxc_session_t *session, unsigned method)
 {
-    uint64_t number = session ? session->number : 0;
-    counts_t *counts = (counts_t *)oxc_rows_get(rows, each_session, (number + 1) << 8 | method);
+    uint32_t number = session ? session->number : 0;
+    counts_t *counts = (counts_t *)oxc_rows_get(rows, each_session, oxc_rows_session_key(number, (uint8_t)method));
     char text[16] = "unknown";
 
     if (number)
-        snprintf(text, sizeof text, "%7" PRIu64, number);       /* sorted as text */
+        snprintf(text, sizeof text, "%7u", number);     /* sorted as text */
     oxc_row_set_text(&counts->row, COL_SESSION, text);
     oxc_row_set_text(&counts->row, COL_METHOD, oxc_method_name(method));
     return counts;

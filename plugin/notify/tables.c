@@ -6,6 +6,7 @@
 
 #include "notify/tables.h"
 
+#include <epan/packet.h>
 #include <string.h>
 
 struct oxc_rows {
@@ -15,6 +16,20 @@ struct oxc_rows {
     GHashTable *by_key;         /* key -> row; the key is in the row */
     GHashTable *used;           /* table -> rows in use */
 };
+
+static uint32_t dissections;     /* sessions of dissection that ended */
+
+static void
+count_dissection(void)
+{
+    dissections++;
+}
+
+uint64_t
+oxc_rows_session_key(uint32_t session, uint8_t part)
+{
+    return (uint64_t)dissections << 40 | (uint64_t)session << 8 | part;
+}
 
 static unsigned
 used_rows(const oxc_rows_t *rows, const stat_tap_table *table)
@@ -131,4 +146,10 @@ void
 oxc_rows_free_item(stat_tap_table *table _U_, unsigned row _U_, unsigned column _U_, stat_tap_table_item_type *item)
 {
     clear(item);
+}
+
+void
+oxc_tables_register(void)
+{
+    register_cleanup_routine(count_dissection);
 }

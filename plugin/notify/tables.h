@@ -27,6 +27,12 @@ typedef struct {
 /* A set of rows for a statistic; row_size is that of its own row, free_row (may be NULL) frees what the row owns. */
 oxc_rows_t *oxc_rows_new(stat_tap_table_ui *ui, size_t row_size, void (*free_row)(void *row));
 
+/*
+ * The key of a row of a session (0: none or not known), or of a part of it (below 256). Sessions are counted from 1 again when a session of
+ * dissection ends and the statistic goes on (tshark -M, ring buffers): then they are others, and so are their rows.
+ */
+uint64_t oxc_rows_session_key(uint32_t session, uint8_t part);
+
 /* The row with a key, which is unique in the statistic; NULL when there is none. */
 void *oxc_rows_find(oxc_rows_t *rows, uint64_t key);
 
@@ -41,5 +47,7 @@ void oxc_row_set_text(oxc_row_t *row, unsigned column, const char *text);
 /* For stat_tap_reset_table_cb and stat_tap_free_table_item_cb. */
 void oxc_rows_reset(oxc_rows_t *rows, stat_tap_table *table);
 void oxc_rows_free_item(stat_tap_table *table, unsigned row, unsigned column, stat_tap_table_item_type *item);
+
+void oxc_tables_register(void);
 
 #endif /* OXCNOTIF_TABLES_H */

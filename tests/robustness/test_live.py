@@ -5,10 +5,12 @@
 import json
 import os
 import pathlib
+import subprocess
 
 import pytest
 
 import live
+import printed
 import tshark as tools
 
 pytestmark = [pytest.mark.skipif(bool(os.environ.get("OXCNOTIF_SANITIZE")), reason="dumpcap hangs with a sanitizer in it"),
@@ -78,3 +80,27 @@ def test_events_go_on_in_the_next_session_of_dissection(tshark, how: str) -> Non
         assert named <= {event["session"] for event in part if event["event"] == "session"}
         assert sum("followup_in" in event for event in part) == sum(event["event"] == "followup" for event in part)
         part = []
+
+
+@pytest.mark.parametrize("statistic", ["sessions", "wakeups"])
+def test_sessions_of_the_next_session_of_dissection_have_rows_of_their_own(tshark, statistic: str) -> None:
+    feed, part = live.Feed(), 500
+    records = [feed.header(), feed.part(SESSIONS)]
+    whole = tools.folder() / "whole.pcap"
+    whole.write_bytes(b"".join(records))
+    whole.chmod(0o644)
+    wanted: list[list[str]] = []
+    for first in range(1, feed.frames + 1, part):
+        piece = whole.with_name(f"from{first}.pcap")
+        subprocess.run(["editcap", "-r", str(whole), str(piece), f"{first}-{first + part - 1}"], check=True)
+        piece.chmod(0o644)
+        wanted += rows(piece, statistic)
+    assert len(wanted) > SESSIONS
+    assert sorted(rows(whole, statistic, ["-M", str(part)])) == sorted(wanted)
+
+
+def rows(path: pathlib.Path, statistic: str, args: list[str] | None = None) -> list[list[str]]:
+    """What the rows of single sessions say."""
+    found = printed.tables(path, f"oxcnotif,{statistic}", args=args or [])
+    name = "Sessions" if statistic == "sessions" else "Each session"
+    return [list(row.values()) for row in found[name]]
