@@ -233,11 +233,21 @@ oxc_http_split_header(char *line, oxc_http_header_t *header)
     return true;
 }
 
+bool
+oxc_http_is_chunked(const oxc_http_message_t *message)
+{
+    const char *codings = oxc_http_value(message, OXC_HEADER_TRANSFER_ENCODING);
+    const char *last = codings ? strrchr(codings, ',') : NULL;
+
+    for (last = last ? last + 1 : codings; last && g_ascii_isspace(*last); last++)
+        ;
+    return last && g_ascii_strcasecmp(last, "chunked") == 0;
+}
+
 /* How long the body is (RFC 9112 6.3). */
 static void
 find_end(oxc_http_message_t *message)
 {
-    const char *encoding = oxc_http_value(message, OXC_HEADER_TRANSFER_ENCODING);
     const char *length_text = oxc_http_value(message, OXC_HEADER_CONTENT_LENGTH);
     int there = tvb_captured_length_remaining(message->tvb, message->body);
     uint64_t length;
@@ -246,7 +256,7 @@ find_end(oxc_http_message_t *message)
     if (!message->is_request && (message->status / 100 == 1 || message->status == 204 || message->status == 304)) {
         message->end = message->body;
         message->complete = true;
-    } else if (encoding && g_ascii_strcasecmp(encoding, "chunked") == 0) {
+    } else if (oxc_http_is_chunked(message)) {
         int end = oxc_http_chunked_end(message->tvb, message->body, NULL);
 
         if (end >= 0) {
@@ -529,12 +539,11 @@ tvb_of_chunks(tvbuff_t *parent, wmem_array_t *data)
 tvbuff_t *
 oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message)
 {
-    const char *encoding = oxc_http_value(message, OXC_HEADER_TRANSFER_ENCODING);
     wmem_array_t *data;
 
     if (!message->complete || message->end == message->body)
         return NULL;
-    if (!encoding || g_ascii_strcasecmp(encoding, "chunked") != 0)
+    if (!oxc_http_is_chunked(message))
         return tvb_new_subset_length(message->tvb, message->body, message->end - message->body);
     data = wmem_array_new(pinfo->pool, 1);
     oxc_http_chunked_end(message->tvb, message->body, data);

@@ -114,6 +114,9 @@ char *oxc_http_text(packet_info *pinfo, tvbuff_t *tvb, int offset, int length);
 /* Takes a header line apart, in place: name and value are parts of it. False if it has no colon. */
 bool oxc_http_split_header(char *line, oxc_http_header_t *header);
 
+/* Whether chunks frame its body: of several transfer codings "chunked" is the last (RFC 9112 6.1). */
+bool oxc_http_is_chunked(const oxc_http_message_t *message);
+
 /* Is the media type (case-insensitive, whatever its parameters) that of the message? */
 bool oxc_http_is_type(const oxc_http_message_t *message, const char *media_type);
 

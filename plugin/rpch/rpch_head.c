@@ -10,22 +10,12 @@
 
 #include <string.h>
 
-/* "chunked" is always the last coding (RFC 9112 6.1). */
-static bool
-is_chunked(const char *coding)
-{
-    static const char chunked[] = "chunked";
-    size_t length = strlen(coding);
-
-    return length >= sizeof chunked - 1 && g_ascii_strcasecmp(coding + length - (sizeof chunked - 1), chunked) == 0;
-}
-
 oxc_http_result_t
 rpch_get_head(tvbuff_t *tvb, packet_info *pinfo, int offset, uint32_t *scanned, rpch_head_t *head)
 {
     static const char in_data[] = "RPC_IN_DATA ", out_data[] = "RPC_OUT_DATA ";
     const oxc_http_message_t *message;
-    const char *length, *coding;
+    const char *length;
     int end;
     oxc_http_result_t result = oxc_http_head_end(tvb, offset, scanned, &end);
 
@@ -46,8 +36,7 @@ rpch_get_head(tvbuff_t *tvb, packet_info *pinfo, int offset, uint32_t *scanned, 
     length = oxc_http_value(message, OXC_HEADER_CONTENT_LENGTH);
     head->has_length = length != NULL;
     head->body = length ? g_ascii_strtoull(length, NULL, 10) : 0;
-    coding = oxc_http_value(message, OXC_HEADER_TRANSFER_ENCODING);
-    head->chunked = coding && is_chunked(coding);
+    head->chunked = oxc_http_is_chunked(message);
     head->rpc_type = oxc_http_is_type(message, "application/rpc");
     return OXC_HTTP_GO_ON;
 }

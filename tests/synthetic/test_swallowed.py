@@ -82,6 +82,21 @@ def test_http_request(tshark, two_pass, more):
         assert rows[response]["mapihttp.request_type"] == ["Execute"] and rows[response]["rop.request_in"] == [str(request)]
 
 
+@pytest.mark.parametrize("codings", ["chunked", "identity, Chunked", "identity,chunked"])
+def test_http_request_of_several_codings(tshark, codings):
+    """Chunks frame a body if they are the last coding (RFC 9112 6.1)."""
+    stream = Damaging()
+    stream.more = 100000
+    stream.execute()
+    body = mapihttp.execute(mapihttp.ext(carrier.rop_buffer(b"\x01\0\0", (7,))[8:]))
+    whole = mapihttp.message("POST /mapi/emsmdb/ HTTP/1.1", {
+        "Content-Type": "application/mapi-http", "X-RequestType": "Execute", "X-RequestId": f"{stream.client.guid}:9",
+        "Cookie": "MapiContext=c1", "Transfer-Encoding": codings}, wire.chunks(body, 5) + b"0\r\n\r\n")
+    asked = stream.send(TO_SERVER, whole)[-1][1]
+    row = by_frame(tshark, stream.capture.write("codings"), ["mapihttp.request_type", "rop.id"])[asked]
+    assert row["mapihttp.swallowed"] and row["mapihttp.request_type"] == ["Execute"] and row["rop.id"] == ["0x01"]
+
+
 @PASSES
 @pytest.mark.parametrize("more", [90, 130, 200])
 def test_up_to_the_middle_of_headers(tshark, two_pass, more):
