@@ -11,7 +11,7 @@ import ipaddress
 import pathlib
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 GENERATOR = pathlib.Path(__file__).resolve().parents[2] / "test-captures" / "generator"
 NAT, PROXY = (ipaddress.ip_address(text).packed for text in ("203.0.113.9", "198.51.100.200"))
@@ -135,8 +135,12 @@ def _write(path: pathlib.Path, packets: list[Packet]) -> None:
                          + packet.frame + bytes(-size % 4) + struct.pack("<I", length))
 
 
+# (clients, microseconds of the first and last packet) -> packets that these clients have in addition
+More = Callable[[list[bytes], int, int], Iterable[Packet]]
+
+
 def make(folder: pathlib.Path, sessions: int, files: int, seed: int = 1, events: int = 10,
-         conditions: tuple[str, ...] = ("complete",)) -> Traffic:
+         conditions: tuple[str, ...] = ("complete",), more: More | None = None) -> Traffic:
     """Writes the files of both points below the folder."""
     sys.path.insert(0, str(GENERATOR))
     try:
@@ -152,7 +156,7 @@ def make(folder: pathlib.Path, sessions: int, files: int, seed: int = 1, events:
     scene = _Scene(packets)
     start, end = packets[0].time, packets[-1].time + 1
     points: dict[str, list[Packet]] = {"front": [], "back": []}
-    for packet in packets:
+    for packet in sorted([*packets, *more(scene.clients, start, end)], key=lambda packet: packet.time) if more else packets:
         for point, one in scene.seen(packet, (start + end) // 2):
             points[point].append(one)
     made, each = [], files // 2

@@ -216,11 +216,27 @@ def named(*names: str) -> list[bytes]:
     return [bytes(12) + b"\x88\xb5" + name.encode() for name in names]
 
 
-def test_order_is_that_of_mergecap_where_times_are_equal_or_go_back():
+def converted(path: pathlib.Path, *forms: str) -> pathlib.Path:
+    """The capture, as editcap makes it in these forms, one after the other."""
+    for form in forms:
+        target = path.with_suffix(f".{form}")
+        subprocess.run(["editcap", "-F", form, str(path), str(target)], check=True, capture_output=True)
+        path = target
+    return path
+
+
+@pytest.mark.parametrize("forms", [
+    ((), (), ()),                                               # records stay as they are
+    ((), ("pcapng",), ()),                                      # records become blocks
+    (("pcapng",), ("pcapng",), ("pcapng",)),                    # blocks stay as they are
+    (("pcapng",), ("nsecpcap", "pcapng"), ("pcapng",)),         # blocks get other interfaces
+])
+def test_order_is_that_of_mergecap_where_times_are_equal_or_go_back(forms):
     folder = tools.folder()
     files = [pcap(folder / "a.pcap", list(zip((1, 5, 5, 4, 6), named("a1", "a2", "a3", "a4", "a5")))),
              pcap(folder / "b.pcap", list(zip((5, 3, 5, 6), named("b1", "b2", "b3", "b4")))),
              pcap(folder / "c.pcap", list(zip((5, 6), named("c1", "c2"))))]
+    files = [converted(path, *form) for path, form in zip(files, forms)]
     merged, cut = folder / "merged.pcapng", folder / "cut.pcapng"
     subprocess.run(["mergecap", "-w", str(merged), *map(str, files)], check=True, capture_output=True)
     indexes = [packets.scan(path) for path in files]
@@ -237,8 +253,8 @@ def test_order_is_that_of_mergecap_where_times_are_equal_or_go_back():
 
 def data(path: pathlib.Path, index: packets.Index, number: int) -> bytes:
     content = path.read_bytes()
-    at = int(index.offset[number])
-    return content[at + 28:at + 44]
+    at = int(index.offset[number]) + (16 if index.is_pcap else 28)
+    return content[at:at + 16]
 
 
 def ip4(source: str, target: str, protocol: int, payload: bytes) -> bytes:

@@ -9,19 +9,17 @@ import json
 import os
 import pathlib
 import pwd
-import re
 import resource
 import subprocess
 import tempfile
-import threading
-from collections.abc import Callable
+from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy
 
 from ..output import whole_file
-from ..tshark import output_of, plugin_folder
-from . import headers, packets
+from ..tshark import plugin_folder
+from . import headers, lines, packets
 
 NO_PART = -1
 
@@ -60,7 +58,7 @@ class Tool:
             process = dataclasses.replace(self, memory=0).start(["-G", "plugins"], subprocess.DEVNULL, subprocess.PIPE, errors)
             return b"oxcnotif" in process.communicate()[0]
 
-    def start(self, words: list[str], stdin: int, stdout: int, stderr: IO[bytes]) -> subprocess.Popen[bytes]:
+    def start(self, words: list[str], stdin: int, stdout: int | IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
         process = subprocess.Popen([self.tshark, *words], stdin=stdin, stdout=stdout, stderr=stderr,
                                    env=dict(os.environ) | self.environment(), **self.identity())
         if self.memory:
@@ -76,53 +74,43 @@ def _complain(status: int, errors: IO[bytes]) -> None:
     raise Failed(f"tshark {how}: {' '.join(said[-3:]) or 'it printed no reason'}")
 
 
+@contextlib.contextmanager
+def _running(tool: Tool, words: list[str], stdin: int, output: IO[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """A tshark that has ended well when the block has: by force if the block fails."""
+    with tempfile.TemporaryFile() as errors:
+        process = tool.start(["-n", *tool.options, *words], stdin, output, errors)
+        try:
+            yield process
+            process.wait()
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+        if process.returncode:
+            _complain(process.returncode, errors)
+
+
 def _run_twice_over(tool: Tool, words: list[str], indexes: list[packets.Index], files: numpy.ndarray,
-                    chosen: numpy.ndarray, take: Callable[[bytes], None]) -> None:
-    """Gives the packets to tshark in a temporary file, which it reads twice, and each line that it prints to `take`."""
-    with tempfile.NamedTemporaryFile(suffix=".pcapng") as part, tempfile.TemporaryFile() as errors:
+                    chosen: numpy.ndarray, output: IO[bytes]) -> None:
+    """Gives the packets to tshark in a temporary file, which it reads twice."""
+    with tempfile.NamedTemporaryFile(suffix=".pcapng") as part:
         packets.Cutter(indexes).write(files, chosen, part)
         part.flush()
         os.chmod(part.name, 0o644 if os.geteuid() == 0 else 0o600)
-        process = tool.start(["-n", *tool.options, "-2", "-r", part.name, *words], subprocess.DEVNULL, subprocess.PIPE, errors)
-        with output_of(process) as output:
-            for line in output:
-                take(line)
-        if process.returncode:
-            _complain(process.returncode, errors)
+        with _running(tool, ["-2", "-r", part.name, *words], subprocess.DEVNULL, output):
+            pass
 
 
 def _run_over(tool: Tool, words: list[str], indexes: list[packets.Index], files: numpy.ndarray, chosen: numpy.ndarray,
-              take: Callable[[bytes], None]) -> None:
-    """Gives the packets to tshark through a pipe, and each line that it prints to `take`."""
-    with tempfile.TemporaryFile() as errors:
-        process = tool.start(["-n", *tool.options, "-r", "-", *words], subprocess.PIPE, subprocess.PIPE, errors)
+              output: IO[bytes]) -> None:
+    """Gives the packets to tshark through a pipe."""
+    with _running(tool, ["-r", "-", *words], subprocess.PIPE, output) as process:
         assert process.stdin
-        broken: list[Exception] = []
-
-        def feed() -> None:
+        with contextlib.suppress(BrokenPipeError):      # the exit status says why it does not read on
             try:
                 packets.Cutter(indexes).write(files, chosen, process.stdin)
-            except BrokenPipeError:
-                pass            # its exit status says why it does not read on
-            except Exception as error:
-                broken.append(error)
-                process.kill()
             finally:
-                with contextlib.suppress(OSError):
-                    process.stdin.close()
-
-        feeder = threading.Thread(target=feed)
-        feeder.start()
-        try:
-            with output_of(process) as output:
-                for line in output:
-                    take(line)
-        finally:
-            feeder.join()
-        if broken:
-            raise Failed(f"the packets cannot be read: {broken[0]}") from broken[0]
-        if process.returncode:
-            _complain(process.returncode, errors)
+                process.stdin.close()
 
 
 _ASKED = ("frame.number", "ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "ip.proto", "ipv6.nxt", "tcp.srcport", "tcp.dstport",
@@ -151,7 +139,11 @@ def _uncover(tool: Tool, index: packets.Index) -> None:
         found[int(row["frame.number"]) - 1] = numbers.setdefault(key, len(numbers))
 
     words = ["-T", "fields", "-E", "occurrence=l", *(word for name in _ASKED for word in ("-e", name))]
-    _run_over(tool, words, [index], numpy.zeros(len(chosen), dtype=numpy.int64), chosen, take)
+    with tempfile.TemporaryFile() as output:
+        _run_over(tool, words, [index], numpy.zeros(len(chosen), dtype=numpy.int64), chosen, output)
+        output.seek(0)
+        for line in output:
+            take(line)
     index.flow[chosen] = found
     index.keys = list(numbers)
 
@@ -182,78 +174,31 @@ class Part:
     indexes: tuple[str, ...]
     places: tuple[str, ...]     # of each file: the number of each packet in the merged capture
     parts: tuple[str, ...]      # of each file: the part of each flow
-    names: tuple[str, ...]      # of each file, as events name it
     until: str                  # the last time of the merged capture
     result: str
 
 
-_FRAMES = re.compile(rb'("(?:frame|[a-z_]+_in)":)(\d+)')
-_TEXT = re.compile(rb'("(?:text|explanation)":")((?:[^"\\]|\\.)*)')
-_IN_TEXT = re.compile(rb"\b(frame|frames) (\d+)")
-_FRAME = re.compile(rb'"frame":(\d+)')
-
-
-class _Lines:
-    """Puts the numbers of the merged capture into lines, and the file and its frame."""
-
-    def __init__(self, merged: numpy.ndarray, names: list[bytes], files: numpy.ndarray, chosen: numpy.ndarray) -> None:
-        self.merged: list[int] = merged.tolist()
-        self.names: list[bytes] = names
-        self.files: list[int] = files.tolist()
-        self.chosen: list[int] = chosen.tolist()
-
-    def _number(self, match: re.Match[bytes]) -> bytes:
-        return b"%s%d" % (match[1], self.merged[int(match[2]) - 1])
-
-    def _in_text(self, match: re.Match[bytes]) -> bytes:
-        number = int(match[2])
-        return b"%s %d" % (match[1], self.merged[number - 1] if 0 < number <= len(self.merged) else number)
-
-    def translate(self, line: bytes) -> bytes:
-        line = _FRAMES.sub(self._number, line)
-        if b'"text":"' in line:
-            line = _TEXT.sub(lambda match: match[1] + _IN_TEXT.sub(self._in_text, match[2]), line)
-        return line
-
-    def place(self, line: bytes) -> tuple[int, bytes]:
-        """The frame in the merged capture, and the line with the file and the frame in it added."""
-        found = _FRAME.search(line)
-        assert found, line
-        at = int(found[1]) - 1
-        name, frame = self.names[self.files[at]], self.chosen[at] + 1
-        return self.merged[at], b'%s,"file":%s,"file_frame":%d}' % (self.translate(line)[:-1], name, frame)
-
-
 def decode_part(tool: Tool, part: Part) -> tuple[int, int]:
-    """Writes the events and links of a part; how many frames and events."""
+    """Writes what tshark prints of a part; its links; and where its frames are: see lines.Places. How many frames and events."""
     indexes = [packets.load(path) for path in part.indexes]
     files, chosen, merged = [], [], []
     for number, (index, places, flows) in enumerate(zip(indexes, part.places, part.parts)):
         mine = numpy.flatnonzero(numpy.load(flows)[index.flow] == part.number)
-        files.append(numpy.full(len(mine), number, dtype=numpy.int64))
-        chosen.append(mine)
+        files.append(numpy.full(len(mine), number, dtype=numpy.uint32))
+        chosen.append(mine.astype(numpy.uint32))
         merged.append(numpy.load(places, mmap_mode="r")[mine])
+        index.time = index.flow = index.time[:0]        # the cutter does not need them
     order = numpy.argsort(all_merged := numpy.concatenate(merged), kind="stable")
-    file_of, packet_of = numpy.concatenate(files)[order], numpy.concatenate(chosen)[order]
-    lines = _Lines(all_merged[order], [json.dumps(name).encode() for name in part.names], file_of, packet_of)
-    for index in indexes:       # what the cutter does not need
-        index.time = index.flow = index.time[:0]
-    events: list[tuple[int, bytes]] = []
+    where = lines.Places(all_merged[order], numpy.concatenate(files)[order], numpy.concatenate(chosen)[order])
     target = pathlib.Path(part.result)
-    links: list[bytes] = []
-
-    def take(line: bytes) -> None:
-        line = line.rstrip(b"\n")
-        if line.startswith(b'{"link":'):
-            links.append(lines.translate(line) + b"\n")
-        elif line.startswith(b"{") and b'"event":"capture"' not in line:
-            events.append(lines.place(line))
-
     words = ["-q", "-z", "oxcnotif,events", "-z", f"oxcnotif,links,{part.until}"]
-    (_run_over if tool.one_pass else _run_twice_over)(tool, words, indexes, file_of, packet_of, take)
-    with whole_file(target.with_suffix(".links")) as stream:
-        stream.writelines(links)
-    events.sort(key=lambda event: event[0])
     with whole_file(target) as stream:
-        stream.writelines(b"%d\t%s\n" % event for event in events)
-    return len(file_of), len(events)
+        (_run_over if tool.one_pass else _run_twice_over)(tool, words, indexes, where.file, where.packet, stream)
+        with open(os.dup(stream.fileno()), "rb") as printed:
+            printed.seek(0)
+            count, links = lines.links(printed, where)
+        with whole_file(target.with_suffix(".links")) as found:
+            found.writelines(links)
+        with whole_file(target.with_suffix(".places")) as found:
+            where.save(found)
+    return len(where.merged), count

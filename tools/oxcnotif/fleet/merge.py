@@ -17,11 +17,8 @@ from typing import IO, Any
 
 import numpy
 
+from . import lines
 from .links import Link
-
-_SESSION = re.compile(rb'"session":(\d+)')
-_TEXT = re.compile(rb'"(?:text|explanation)":"((?:[^"\\]|\\.)*)"')
-_IN_TEXT = re.compile(rb"\bsession (\d+)")
 
 
 @dataclasses.dataclass
@@ -77,24 +74,21 @@ class Counts:
         self.inferred += other.inferred
 
 
-_EVENT = re.compile(rb'"event":"([a-z]+)"')
 _OUTCOME = re.compile(rb'"outcome":"([a-z_]+)"')
 _FOLLOWUP = re.compile(rb'"followup":"([a-z]+)"')
 _NAME = re.compile(rb'"name":"([^"]+)"')
+_COUNTED = frozenset((b"wakeup", b"diagnosis", b"followup"))
 
 
-def _count(counts: Counts, line: bytes) -> None:
-    kind = _EVENT.search(line)
-    assert kind
-    counts.events[kind[1].decode()] += 1
-    if kind[1] == b"wakeup":
+def _count(counts: Counts, kind: bytes, line: bytes) -> None:
+    if kind == b"wakeup":
         for counter, pattern in ((counts.outcomes, _OUTCOME), (counts.followups, _FOLLOWUP)):
             found = pattern.search(line)
             if found:
                 counter[found[1].decode()] += 1
-    elif kind[1] == b"diagnosis" and (found := _NAME.search(line)):
+    elif kind == b"diagnosis" and (found := _NAME.search(line)):
         counts.diagnoses[found[1].decode()] += 1
-    elif kind[1] == b"followup" and b'"match":3' in line:
+    elif kind == b"followup" and b'"match":3' in line:
         counts.inferred += 1
 
 
@@ -118,39 +112,30 @@ class Finish:
 
     number: int
     events: str
+    names: tuple[str, ...]      # of each file, as events name it
     sessions: dict[int, int]
     owners: str
     result: str
 
 
 def finish(part: Finish) -> Counts:
-    """Writes the events of a part with the numbers of the merged capture, without those of clients that were decoded again
-    in another part; and beside them their frames and lengths."""
+    """Writes the events of a part as the merged capture has them, without those of clients that were decoded again in another
+    part; and beside them their frames and lengths."""
     counts = Counts()
-    owners = numpy.load(part.owners, mmap_mode="r")
-    mine = {int(frame) for frame in numpy.flatnonzero(owners == part.number) + 1}
+    places = lines.Places.load(str(pathlib.Path(part.events).with_suffix(".places")))
+    mine = numpy.load(part.owners, mmap_mode="r")[places.merged - 1] == part.number
+    translator = lines.Translator(places, [json.dumps(name).encode() for name in part.names], part.sessions, mine)
     frames, lengths = array.array("I"), array.array("I")
-
-    def session(match: re.Match[bytes]) -> bytes:
-        return b'"session":%d' % part.sessions.get(int(match[1]), 0)
-
-    def in_text(match: re.Match[bytes]) -> bytes:
-        number = int(match[1])
-        return b"session %d" % part.sessions.get(number, number)
-
     with open(part.events, "rb") as source, open(part.result, "wb") as stream:
-        for stored in source:
-            number, _, line = stored.partition(b"\t")
-            frame = int(number)
-            if frame not in mine:
-                continue
-            line = _SESSION.sub(session, line, count=1)
-            if b'"text":"' in line:
-                line = _TEXT.sub(lambda match: _IN_TEXT.sub(in_text, match[0]), line)
-            stream.write(line)
-            frames.append(frame)
-            lengths.append(len(line))
-            _count(counts, line)
+        for found, kinds, events in translator.events(source):
+            stream.write(b"".join(events))
+            frames.extend(found)
+            lengths.extend(map(len, events))
+            for kind, number in collections.Counter(kinds).items():
+                counts.events[kind.decode()] += number
+            for kind, line in zip(kinds, events):
+                if kind in _COUNTED:
+                    _count(counts, kind, line)
     numpy.save(f"{part.result}.npy", numpy.array([frames, lengths], dtype=numpy.uint32))
     return counts
 

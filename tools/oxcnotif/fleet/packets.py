@@ -10,6 +10,7 @@ import array
 import dataclasses
 import json
 import mmap
+import operator
 import pathlib
 import struct
 from collections.abc import Iterator
@@ -21,6 +22,8 @@ from . import headers
 
 SECTION, INTERFACE, SECRETS, ENHANCED, PACKET, SIMPLE = 0x0A0D0D0A, 1, 10, 6, 2, 3
 ORDER = 0x1A2B3C4D
+PCAP_HEAD = 24          # bytes
+BATCH = 8192            # packets that are copied in one go
 _PCAP = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}       # magic -> nanoseconds of a tick
 
 
@@ -157,7 +160,7 @@ def _scan_pcap(buffer: mmap.mmap, scan: _Scan) -> bool:
     scan.interfaces.append(Interface(block, link_type & 0xFFFF, 1_000_000_000 // tick))
     read, numbers = headers.reader(link_type & 0xFFFF), scan.numbers
     record = struct.Struct("<IIII")
-    at, end = 24, len(buffer)
+    at, end = PCAP_HEAD, len(buffer)
     while at + 16 <= end:
         seconds, ticks, captured, sent = record.unpack_from(buffer, at)
         if at + 16 + captured > end:
@@ -180,8 +183,8 @@ def scan(path: pathlib.Path) -> Index:
     """The index of a capture file; NeedsConversion if it is in another form."""
     found = _Scan()
     with open(path, "rb") as stream:
-        start = stream.read(24)
-        if len(start) < 24:
+        start = stream.read(PCAP_HEAD)
+        if len(start) < PCAP_HEAD:
             raise NeedsConversion
         magic = struct.unpack_from("<I", start)[0]
         if magic != SECTION and magic not in _PCAP:
@@ -215,21 +218,26 @@ def load(path: str | pathlib.Path) -> Index:
 
 
 class Cutter:
-    """Writes chosen packets of several files as one pcapng."""
+    """Writes chosen packets of several files as one pcapng; as one pcap, if all of them are pcaps of one kind."""
 
     def __init__(self, indexes: list[Index]) -> None:
         self.indexes = indexes
-        self.bases: list[int] = []
-        count = 0
-        for index in indexes:
-            self.bases.append(count)
-            count += len(index.interfaces)
+        numbers: dict[bytes, int] = {}
+        # Of each file: the numbers that its interfaces have in the pcapng. Equal ones are one.
+        self.interfaces = [numpy.array([numbers.setdefault(one.block, len(numbers)) for one in index.interfaces],
+                                       dtype=numpy.uint32) for index in indexes]
+        self.blocks = list(numbers)
+        self.records = any(index.is_pcap for index in indexes)
+        # Packets can stay as they are.
+        self.alike = len(self.blocks) == 1 and all(len(one) <= 1 for one in self.interfaces) and \
+            len({index.is_pcap for index in indexes}) == 1
 
     def _head(self) -> bytes:
-        blocks = [struct.pack("<IIIHHqI", SECTION, 28, ORDER, 1, 0, -1, 28)]
-        blocks += [one.block for index in self.indexes for one in index.interfaces]
-        seen = dict.fromkeys(block for index in self.indexes for block in index.secrets)
-        return b"".join([*blocks, *seen])
+        if self.alike and self.records:
+            with open(self.indexes[0].path, "rb") as source:
+                return source.read(PCAP_HEAD)
+        secrets = dict.fromkeys(block for index in self.indexes for block in index.secrets)
+        return b"".join([struct.pack("<IIIHHqI", SECTION, 28, ORDER, 1, 0, -1, 28), *self.blocks, *secrets])
 
     def write(self, files: numpy.ndarray, packets: numpy.ndarray, stream: IO[bytes]) -> None:
         """The packets, by file and number in it, in the order of the arrays."""
@@ -239,31 +247,53 @@ class Cutter:
             with open(index.path, "rb") as source:
                 maps.append(mmap.mmap(source.fileno(), 0, access=mmap.ACCESS_READ))
         try:
-            batch = 8192
-            for start in range(0, len(files), batch):
-                stream.write(self._blocks(maps, files[start:start + batch], packets[start:start + batch]))
+            for start in range(0, len(files), BATCH):
+                stream.write(self._batch(maps, files[start:start + BATCH], packets[start:start + BATCH]))
         finally:
             for one in maps:
                 one.close()
 
-    def _blocks(self, maps: list[mmap.mmap], files: numpy.ndarray, packets: numpy.ndarray) -> bytes:
+    def _batch(self, maps: list[mmap.mmap], files: numpy.ndarray, packets: numpy.ndarray) -> bytes | bytearray:
+        offsets, sizes = (numpy.empty(len(files), dtype=numpy.int64) for _ in range(2))
+        interfaces = numpy.zeros(len(files), dtype=numpy.uint32)
+        for number in numpy.unique(files).tolist():
+            mask, index = files == number, self.indexes[number]
+            chosen = packets[mask]
+            offsets[mask], sizes[mask] = index.offset[chosen], index.size[chosen]
+            if not self.alike:
+                interfaces[mask] = self.interfaces[number][index.interface[chosen]]
+        if self.alike:
+            return _pieces(maps, files, offsets, sizes)
+        if self.records:
+            return self._converted(maps, files, offsets, sizes, interfaces)
+        blocks = bytearray(_pieces(maps, files, offsets, sizes))
+        numpy.frombuffer(blocks, dtype="<u4")[(numpy.cumsum(sizes) - sizes) // 4 + 2] = interfaces
+        return blocks
+
+    def _converted(self, maps: list[mmap.mmap], files: numpy.ndarray, offsets: numpy.ndarray, sizes: numpy.ndarray,
+                   interfaces: numpy.ndarray) -> bytes:
+        """Blocks, also of the records of a pcap."""
         pieces: list[bytes] = []
         record, block = struct.Struct("<IIII"), struct.Struct("<IIIIIII")
-        offsets, sizes, interfaces = (numpy.empty(len(files), dtype=numpy.int64) for _ in range(3))
-        for number in numpy.unique(files):
-            mask, index = files == number, self.indexes[number]
-            offsets[mask], sizes[mask] = index.offset[packets[mask]], index.size[packets[mask]]
-            interfaces[mask] = index.interface[packets[mask]]
         for number, at, size, interface in zip(files.tolist(), offsets.tolist(), sizes.tolist(), interfaces.tolist()):
-            index, source, base = self.indexes[number], maps[number], self.bases[number]
+            index, source = self.indexes[number], maps[number]
             if not index.is_pcap:
-                pieces += (source[at:at + 8], (base + interface).to_bytes(4, "little"),
-                           source[at + 12:at + size])
+                pieces += (source[at:at + 8], interface.to_bytes(4, "little"), source[at + 12:at + size])
                 continue
             seconds, ticks, captured, original = record.unpack_from(source, at)
             stamp = seconds * index.interfaces[0].ticks + ticks
             padding = bytes(-captured % 4)
             length = 32 + captured + len(padding)
-            pieces += (block.pack(ENHANCED, length, base, stamp >> 32, stamp & 0xFFFFFFFF, captured, original),
+            pieces += (block.pack(ENHANCED, length, interface, stamp >> 32, stamp & 0xFFFFFFFF, captured, original),
                        source[at + 16:at + size], padding, length.to_bytes(4, "little"))
         return b"".join(pieces)
+
+
+def _pieces(maps: list[mmap.mmap], files: numpy.ndarray, offsets: numpy.ndarray, sizes: numpy.ndarray) -> bytes:
+    """These bytes of these files; neighbours are read in one go."""
+    ends = offsets + sizes
+    first = numpy.ones(len(files), dtype=bool)
+    first[1:] = (files[1:] != files[:-1]) | (offsets[1:] != ends[:-1])
+    last = numpy.append(first[1:], True)
+    return b"".join(map(operator.getitem, map(maps.__getitem__, files[first].tolist()),
+                        map(slice, offsets[first].tolist(), ends[last].tolist())))

@@ -22,6 +22,7 @@ from .clients import Union
 from .engine import Engine, Outcome, Task, engine
 
 CAPTURES = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar", ".snoop")
+FORM = 2                # of what is in OUT/work
 LEAST_FRAMES = 5000     # of a part: tshark takes as long to start as for so many
 COMPRESSED = (".gz", ".zst", ".lz4")
 
@@ -96,7 +97,7 @@ class Fleet:
     def prepare(self) -> None:
         """The output folder, which holds nothing or an earlier run over the same files."""
         facts: dict[str, Any] = {
-            "files": [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self.files],
+            "form": FORM, "files": [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in self.files],
             "options": list(self.wanted.tool.options), "one_pass": self.wanted.tool.one_pass}
         facts = json.loads(json.dumps(facts))
         state = self.work / "state.json"
@@ -159,7 +160,7 @@ class Fleet:
         targets = [self.work / "parts" / f"{group.name}.events" for group in groups]
         tasks = [Task(str(number), decode.decode_part,
                       (self.wanted.tool, decode.Part(first + number, tuple(self.index_paths), self.places, flows,
-                                                     tuple(self.names), traffic.until, str(target))), group.frames)
+                                                     traffic.until, str(target))), group.frames)
                  for number, (group, target) in enumerate(zip(groups, targets)) if not target.exists()]
         events, done, total = 0, 0, sum(task.weight for task in tasks) or 1
         count = len(groups) - len(tasks)
@@ -276,8 +277,8 @@ class Fleet:
             return bool(owners[frame - 1] == part)
 
         sessions = merge.session_numbers(decoded, owns)
-        jobs = [merge.Finish(part.number, str(part.events), sessions.get(part.number, {}), str(path),
-                             str(part.events.with_suffix(".final"))) for part in decoded]
+        jobs = [merge.Finish(part.number, str(part.events), tuple(self.names), sessions.get(part.number, {}),
+                             str(path), str(part.events.with_suffix(".final"))) for part in decoded]
         counts = merge.Counts()
         finished = set()
         for outcome in workers.run([Task(str(job.number), merge.finish, (job,)) for job in jobs]):
