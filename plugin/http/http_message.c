@@ -550,22 +550,37 @@ oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message)
     return wmem_array_get_count(data) > 0 ? tvb_of_chunks(message->tvb, data) : NULL;
 }
 
-oxc_http_message_t *
-oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body)
+/* may_be_open: the last chunk that is there need not be the empty one. */
+static oxc_http_message_t *
+read_rest(packet_info *pinfo, tvbuff_t *tvb, bool may_be_open, tvbuff_t **body)
 {
-    int length = (int)tvb_captured_length(tvb);
+    int length = (int)tvb_captured_length(tvb), end;
     oxc_http_message_t *message;
     wmem_array_t *data;
 
     if (length == 0 || !g_ascii_isxdigit(tvb_get_uint8(tvb, 0)))
         return NULL;
     data = wmem_array_new(pinfo->pool, 1);
-    if (oxc_http_chunked_end(tvb, 0, data) != length || wmem_array_get_count(data) == 0)
+    end = oxc_http_chunked_end(tvb, 0, data);
+    if ((end != length && !(may_be_open && end < 0)) || wmem_array_get_count(data) == 0)
         return NULL;
     *body = tvb_of_chunks(tvb, data);
     message = message_new(pinfo, false);
     message->is_rest = true;
+    message->is_old = may_be_open;
     return message;
+}
+
+oxc_http_message_t *
+oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body)
+{
+    return read_rest(pinfo, tvb, false, body);
+}
+
+oxc_http_message_t *
+oxc_http_end(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body)
+{
+    return tvb ? read_rest(pinfo, tvb, true, body) : NULL;
 }
 
 bool

@@ -51,6 +51,7 @@ typedef struct {
     const char *target;         /* of a request; NULL when not known */
     bool no_headers;            /* nothing is known of the headers (HTTP/2) */
     bool is_rest;               /* of a response whose beginning was not captured */
+    bool is_old;                /* because it lies before the capture, as the request does */
     bool body_unread;           /* it has a body that cannot be read */
     uint32_t stream;            /* of HTTP/2; 0 for HTTP/1.1 */
     tvbuff_t *tvb;              /* where the headers are; NULL when they came from the http dissector */
@@ -100,6 +101,12 @@ tvbuff_t *oxc_http_body(packet_info *pinfo, const oxc_http_message_t *message);
  * has no headers; body becomes what the chunks hold, a data source of the frame. NULL if it is anything else.
  */
 oxc_http_message_t *oxc_http_rest(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body);
+
+/*
+ * The same of a response that began before the capture. The empty chunk behind all others, which servers may send apart,
+ * may be missing. NULL also for a tvb that is NULL.
+ */
+oxc_http_message_t *oxc_http_end(packet_info *pinfo, tvbuff_t *tvb, tvbuff_t **body);
 
 /* The value of the first header of that name, NULL when there is none. */
 static inline const char *

@@ -286,15 +286,65 @@ show_overrun(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
     }
 }
 
+/* A chunk of DONE on a line of its own, the empty line behind the headers, and the body of a NotificationWait response. */
+#define LEAST_END_OF_POLL (4 + 6 + 2 + 16 + 2)
+#define LEAST_HEADERS (20 + 20)         /* IPv4 and TCP */
+
+/*
+ * Data of which no dissector makes anything, and that begin like the line before a chunk. The http dissector takes all
+ * data of its ports, and shows a layer of them or not.
+ */
 static bool
-wants(tvbuff_t *frame _U_, packet_info *pinfo)
+may_be_end_of_poll(tvbuff_t *frame, packet_info *pinfo)
 {
-    return oxc_postdissector_expected() || oxc_segment_layers(pinfo) & (OXC_LAYER_HTTP | OXC_LAYER_HTTP2);
+    uint32_t seq, length;
+    int start;
+
+    if (tvb_captured_length(frame) < LEAST_HEADERS + LEAST_END_OF_POLL ||
+        oxc_segment_layers(pinfo) & (OXC_LAYER_TLS | OXC_LAYER_HTTP2 | OXC_LAYER_DCERPC) ||
+        oxc_mapihttp_watched_from(pinfo) != (PINFO_FD_VISITED(pinfo) ? pinfo->num + 1 : 0))
+        return false;
+    start = oxc_segment_extent(frame, pinfo, &seq, &length);
+    return start >= 0 && tvb_bytes_exist(frame, start, LEAST_END_OF_POLL) && g_ascii_isxdigit(tvb_get_uint8(frame, start));
+}
+
+/*
+ * A capture that begins while a long poll is open has the end of its response only, which neither the http dissector nor
+ * another one makes anything of: chunks, the last with DONE, headers, and a body that fits NotificationWait to the last
+ * byte (MS-OXCMAPIHTTP 2.2.2.2, 2.2.4.4).
+ */
+static void
+show_end_of_poll(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    uint32_t seq;
+    const oxc_request_type_t *type;
+    oxc_http_message_t *message;
+    tvbuff_t *body;
+    int size;
+
+    if (!may_be_end_of_poll(frame, pinfo))
+        return;
+    message = oxc_http_end(pinfo, oxc_segment_payload(frame, pinfo, &seq), &body);
+    size = message ? oxc_mapihttp_preamble_size(body) : 0;
+    type = size ? oxc_mapihttp_guess_type(tvb_new_subset_remaining(body, size), false) : NULL;
+    if (!type || type->kind != OXC_CALL_WAIT)
+        return;
+    add_new_data_source(pinfo, body, "Chunks of the response");
+    oxc_mapihttp_watch(pinfo);
+    oxc_mapihttp_show_message(pinfo, tree, message, body);
+}
+
+static bool
+wants(tvbuff_t *frame, packet_info *pinfo)
+{
+    return oxc_postdissector_expected() || oxc_segment_layers(pinfo) & (OXC_LAYER_HTTP | OXC_LAYER_HTTP2) ||
+           may_be_end_of_poll(frame, pinfo);
 }
 
 static void
 look(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
+    show_end_of_poll(tvb, pinfo, tree);
     oxc_mapihttp_http2_postdissect(tvb, pinfo, tree);
     show_first_message(pinfo, tree);
     show_overrun(tvb, pinfo, tree);

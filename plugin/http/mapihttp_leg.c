@@ -18,6 +18,7 @@
  */
 #define AT_ONCE 0.5     /* seconds */
 
+static wmem_map_t *ends;        /* end_t -> itself */
 static wmem_map_t *exchanges;   /* X-RequestId -> the latest mapihttp_exchange_t with it, as it was seen first */
 
 static bool
@@ -141,8 +142,59 @@ oxc_leg_is_answered_by_device(const mapihttp_exchange_t *leg)
     return whole && whole->other && whole->ended_on && is_front(whole->ended_on);
 }
 
+/* What is left of a response that began before the capture, at the device that it came to. */
+typedef struct {
+    address to;
+    uint32_t hash;
+    mapihttp_record_t *record;
+} end_t;
+
+static unsigned
+end_hash(const void *key)
+{
+    const end_t *end = (const end_t *)key;
+
+    return add_address_to_hash(end->hash, &end->to);
+}
+
+static gboolean
+end_equal(const void *a, const void *b)
+{
+    const end_t *x = (const end_t *)a;
+    const end_t *y = (const end_t *)b;
+
+    return x->hash == y->hash && addresses_equal(&x->to, &y->to);
+}
+
+static bool
+is_at_once(const packet_info *pinfo, const mapihttp_record_t *first)
+{
+    nstime_t passed;
+
+    nstime_delta(&passed, &pinfo->abs_ts, &first->pdu->time);
+    return nstime_to_sec(&passed) < AT_ONCE;
+}
+
+bool
+oxc_leg_old_response(packet_info *pinfo, mapihttp_record_t *record, tvbuff_t *body)
+{
+    unsigned length = tvb_captured_length(body);
+    end_t probe = { pinfo->src, wmem_strong_hash(tvb_get_ptr(body, 0, (int)length), length), record };
+    end_t *first = (end_t *)wmem_map_remove(ends, &probe), *end;
+
+    if (first && is_at_once(pinfo, first->record)) {
+        link_records(pinfo, first->record, record);
+        return false;
+    }
+    end = (end_t *)wmem_memdup(wmem_file_scope(), &probe, sizeof probe);
+    copy_address_wmem(wmem_file_scope(), &end->to, &pinfo->dst);
+    wmem_map_insert(ends, end, end);
+    return true;
+}
+
 void
 oxc_register_mapihttp_leg(void)
 {
+    ends = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), end_hash, end_equal);
     exchanges = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
 }

@@ -24,6 +24,12 @@ void oxc_leg_request(packet_info *pinfo, mapihttp_exchange_t *exchange, mapihttp
 /* A response comes on a leg: false if the exchange has ended on the other one, so that it is the same answer again. */
 bool oxc_leg_response(packet_info *pinfo, mapihttp_exchange_t *leg, mapihttp_record_t *record);
 
+/*
+ * The same of a response that began before the capture, of which only the end of its body is there: a device sends on at
+ * once what comes to it.
+ */
+bool oxc_leg_old_response(packet_info *pinfo, mapihttp_record_t *record, tvbuff_t *body);
+
 /* A leg is cut off: false if the exchange has ended on the other one. Notes in the leg who ended it. */
 bool oxc_leg_cut_off(mapihttp_exchange_t *leg, oxc_closed_by_t sender);
 

@@ -165,6 +165,8 @@ show_wait_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const mapihtt
 
     if (outcome == OXC_OUTCOME_CUT_OFF && record->exchange && oxc_leg_is_answered_by_device(record->exchange))
         oxc_listener->wait_cut_off(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT, wait, OXC_CLOSED_BY_DEVICE);
+    else if (wait->channel)
+        oxc_listener->wakeup_through(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT, outcome, wait->channel, NULL);
     else
         oxc_listener->wakeup(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT, outcome, record->session, wait->bound,
                              wait->request);
@@ -233,7 +235,7 @@ oxc_mapihttp_show_message(packet_info *pinfo, proto_tree *tree, const oxc_http_m
     type_text = oxc_mapihttp_type_text(record->type_name);
     col_set_str(pinfo->cinfo, COL_PROTOCOL, "MAPIHTTP");
     /* The http dissector fences what it says of each message: one behind others is appended, the first one replaced. */
-    if (!body_tvb && ordinal == 0)
+    if ((!body_tvb || message->is_old) && ordinal == 0)
         col_clear_fence(pinfo->cinfo, COL_INFO);
     col_clear(pinfo->cinfo, COL_INFO);
     col_append_sep_fstr(pinfo->cinfo, COL_INFO, NULL, "%s %s", type_text, kind);

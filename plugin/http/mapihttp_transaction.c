@@ -17,6 +17,7 @@
 #include "http/mapihttp_keepalive.h"
 #include "http/mapihttp_leg.h"
 #include "http/mapihttp_session.h"
+#include "session/event.h"
 #include "session/links.h"
 #include "tcp/segment.h"
 #include "tcp/connection.h"
@@ -333,6 +334,8 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
     else if (!message->no_headers && (!exchange->type || !exchange->type->address_book))
         exchange->told_session = oxc_mapihttp_bind_request(pinfo, exchange->call, message,
                                                            needs_session(exchange->type));
+    if (exchange->call->session)
+        oxc_listener->session_met(pinfo, exchange->call->session, true, &pinfo->src, &pinfo->dst);
 }
 
 /* The latest request: a client does not send another one before it has the whole answer to the one before. */
@@ -420,18 +423,32 @@ match_by_type(packet_info *pinfo, const oxc_request_type_t *type)
     return NULL;
 }
 
+/* A message that has been seen on the other leg. */
+static void
+record_again(packet_info *pinfo, mapihttp_record_t *record, uint32_t ordinal)
+{
+    record->pdu = oxc_pdu_response(pinfo, ordinal, OXC_CALL_OTHER, NULL);
+    record->pdu->call->name = record->type_name;
+}
+
 /* The answer of the other leg, which has been seen. */
 static void
 record_answer_again(packet_info *pinfo, mapihttp_record_t *record, uint32_t ordinal)
 {
     const oxc_call_t *call = record->exchange->whole->call;
 
-    record->pdu = oxc_pdu_response(pinfo, ordinal, OXC_CALL_OTHER, NULL);
-    record->pdu->call->name = record->type_name;
+    record_again(pinfo, record, ordinal);
     oxc_call_bind(pinfo, record->pdu->call, call->session, call->bound);
     record->session = call->session;
     if (call->kind == OXC_CALL_WAIT)
         oxc_keepalive_wait_ends(pinfo);
+}
+
+/* The type that the body behind the preamble fits; NULL for none. */
+static const oxc_request_type_t *
+guess_response(tvbuff_t *body)
+{
+    return body ? oxc_mapihttp_guess_type(tvb_new_subset_remaining(body, oxc_mapihttp_preamble_size(body)), false) : NULL;
 }
 
 static bool
@@ -443,9 +460,11 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
     bool is_across;
 
     if (message->no_headers) {
-        if (body)
-            type = oxc_mapihttp_guess_type(tvb_new_subset_remaining(body, oxc_mapihttp_preamble_size(body)), false);
+        type = guess_response(body);
         exchange = match_by_type(pinfo, type);
+    } else if (message->is_old) {
+        type = guess_response(body);
+        exchange = NULL;
     } else if (message->is_rest) {
         exchange = match_rest(pinfo);
         if (!exchange)
@@ -468,6 +487,10 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
         record->type = exchange->type;
         record->type_inferred = true;
     }
+    if (message->is_old && !oxc_leg_old_response(pinfo, record, body)) {
+        record_again(pinfo, record, ordinal);
+        return true;
+    }
     if (exchange && !oxc_leg_response(pinfo, exchange, record)) {
         record_answer_again(pinfo, record, ordinal);
         return true;
@@ -481,7 +504,9 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
     record->pdu->is_across = is_across;
     if (!record->pdu->call->name)
         record->pdu->call->name = record->type_name;
-    if (!exchange && needs_session(record->type))
+    if (message->is_old)
+        oxc_listener->old_wait_ended_on(oxc_segment_conversation(pinfo), record->pdu->call, true, &pinfo->dst, &pinfo->src);
+    else if (!exchange && needs_session(record->type))
         oxc_mapihttp_bind_response(pinfo, record->pdu->call, message);
     return true;
 }

@@ -17,6 +17,7 @@
 #define STRONGEST_WEIGHT 1e6 /* all of them together */
 
 static const char BY_KEY[] = "shown by a key";
+static const char WAITS[] = "of a connection: waits of the session begin in the capture";
 
 typedef struct {
     uint8_t kind;
@@ -73,10 +74,10 @@ add_address(uint8_t *to, const address *from)
 }
 
 peers_t *
-oxc_peers_find(const address *client, const address *server, bool create)
+oxc_peers_find(const address *client, const address *server, bool over_http, bool create)
 {
     uint8_t bytes[PEERS_KEY_SIZE];
-    bytes_t key = {0, 0, bytes};
+    bytes_t key = {over_http, 0, bytes};
     peers_t *peers;
 
     key.len = (uint32_t)add_address(bytes, client);
@@ -84,6 +85,7 @@ oxc_peers_find(const address *client, const address *server, bool create)
     peers = (peers_t *)wmem_map_lookup(peers_map, &key);
     if (!peers && create) {
         peers = wmem_new0(wmem_file_scope(), peers_t);
+        peers->over_http = over_http;
         wmem_map_insert(peers_map, key_keep(&key), peers);
     }
     return peers;
@@ -92,7 +94,7 @@ oxc_peers_find(const address *client, const address *server, bool create)
 bool
 oxc_inference_are_peers(const address *client, const address *server)
 {
-    const peers_t *peers = oxc_peers_find(client, server, false);
+    const peers_t *peers = oxc_peers_find(client, server, false, false);
 
     return peers && peers->sessions > 0;
 }
@@ -138,7 +140,8 @@ to_front(peers_t *peers, oxc_session_t *session)
 }
 
 void
-oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, const address *client, const address *server)
+oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, bool over_http, const address *client,
+                   const address *server)
 {
     inference_t *inference;
     peers_t *peers;
@@ -148,10 +151,11 @@ oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, const address *cl
     inference = oxc_inference_of(session);
     inference->seen = nstime_to_sec(&pinfo->abs_ts);
     session->latest_frame = pinfo->num;
-    peers = oxc_peers_find(client, server, true);
+    peers = oxc_peers_find(client, server, over_http, true);
     if (peers->sessions == 0) {
         peers->began = inference->seen;
-        note_server(server, peers);
+        if (!over_http)
+            note_server(server, peers);
     }
     if (!inference->peers) {
         inference->peers = peers;
@@ -196,7 +200,7 @@ oxc_channel_find(oxc_channel_kind_t kind, const void *bytes, size_t len, const a
     if (!channel) {
         channel = wmem_new0(wmem_file_scope(), oxc_channel_t);
         channel->kind = kind;
-        channel->peers = oxc_peers_find(client, server, true);
+        channel->peers = oxc_peers_find(client, server, kind == OXC_CHANNEL_HTTP, true);
         wmem_map_insert(channels, key_keep(&key), channel);
     }
     return channel;
@@ -261,8 +265,8 @@ has_another(const oxc_session_t *session, const oxc_channel_t *channel)
 {
     const void *own = session->inference->channels[channel->kind];
 
-    if (channel->kind == OXC_CHANNEL_CONNECTION)
-        return false;
+    if (oxc_channel_is_connection(channel))
+        return channel->is_old && own;
     return (own && own != channel) || (channel->kind == OXC_CHANNEL_INDEX && session->index_known);
 }
 
@@ -306,6 +310,25 @@ oxc_channel_wait_ended(oxc_channel_t *channel, oxc_session_t *session)
     oxc_channel_wait_begins(channel, session);
     memmove(&channel->idle[1], &channel->idle[0], (IDLE - 1) * sizeof channel->idle[0]);
     channel->idle[0] = session;
+}
+
+void
+oxc_channel_wait_is_old(oxc_channel_t *channel, bool is_old)
+{
+    channel->is_old = is_old;
+}
+
+void
+oxc_inference_waits(oxc_session_t *session)
+{
+    oxc_channel_take(session, OXC_CHANNEL_CONNECTION, WAITS);
+    oxc_channel_take(session, OXC_CHANNEL_HTTP, WAITS);
+}
+
+bool
+oxc_inference_is_rpc(const oxc_session_t *session)
+{
+    return session->inference && session->inference->peers && !session->inference->peers->over_http;
 }
 
 void

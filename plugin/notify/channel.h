@@ -21,7 +21,7 @@
 
 typedef struct near near_t;
 
-/* A client and a server. */
+/* A client and a server; its sessions over MAPI/HTTP are apart from those over RPC. */
 typedef struct {
     double began; /* seconds; the first session was met */
     unsigned fetches;
@@ -31,6 +31,7 @@ typedef struct {
     near_t *oldest, *newest;           /* wake-ups of the last seconds */
     unsigned near_count;
     bool expects_push; /* a registration was not captured, or is encrypted */
+    bool over_http;
 } peers_t;
 
 /* What is known of a session. */
@@ -54,10 +55,18 @@ struct oxc_channel {
     oxc_session_t *believed;
     oxc_session_t *idle[IDLE]; /* of a connection: sessions whose wait has ended, the latest first */
     near_t *near;              /* its latest wake-up, while that is near */
+    bool is_old;               /* of a connection: the wait that ended last began before the capture */
 };
 
+/* Does any session use it that waits on it? */
+static inline bool
+oxc_channel_is_connection(const oxc_channel_t *channel)
+{
+    return channel->kind == OXC_CHANNEL_CONNECTION || channel->kind == OXC_CHANNEL_HTTP;
+}
+
 /* The client and server; NULL if they are not known and are not to be created. */
-peers_t *oxc_peers_find(const address *client, const address *server, bool create);
+peers_t *oxc_peers_find(const address *client, const address *server, bool over_http, bool create);
 
 /* What is known of the session, made if there is nothing. */
 inference_t *oxc_inference_of(oxc_session_t *session);

@@ -135,16 +135,16 @@ on_wait_by_unknown_handle(oxc_call_t *wait, const uint8_t *handle, size_t len, c
 }
 
 static oxc_channel_t *
-channel_of(const conversation_t *connection, const address *client, const address *server)
+channel_of(const conversation_t *connection, oxc_channel_kind_t kind, const address *client, const address *server)
 {
-    return oxc_channel_find(OXC_CHANNEL_CONNECTION, &connection, sizeof connection, client, server);
+    return oxc_channel_find(kind, &connection, sizeof connection, client, server);
 }
 
 static void
 on_wait_began_on(const conversation_t *connection, const oxc_call_t *wait, const address *client, const address *server)
 {
     if (wait->session)
-        oxc_channel_wait_begins(channel_of(connection, client, server), wait->session);
+        oxc_channel_wait_begins(channel_of(connection, OXC_CHANNEL_CONNECTION, client, server), wait->session);
 }
 
 static void
@@ -152,10 +152,20 @@ on_wait_ended_on(const conversation_t *connection, oxc_call_t *wait, bool refuse
                  const address *server)
 {
     if (wait->session && !refused)
-        oxc_channel_wait_ended(channel_of(connection, client, server), wait->session);
+        oxc_channel_wait_ended(channel_of(connection, OXC_CHANNEL_CONNECTION, client, server), wait->session);
     /* The response has no handle: without its request only the connection tells whose wait this was. */
     if (!wait->session && !wait->channel)
-        wait->channel = channel_of(connection, client, server);
+        wait->channel = channel_of(connection, OXC_CHANNEL_CONNECTION, client, server);
+    if (wait->channel)
+        oxc_channel_wait_is_old(wait->channel, false);
+}
+
+static void
+on_old_wait_ended_on(const conversation_t *connection, oxc_call_t *wait, bool over_http, const address *client,
+                     const address *server)
+{
+    wait->channel = channel_of(connection, over_http ? OXC_CHANNEL_HTTP : OXC_CHANNEL_CONNECTION, client, server);
+    oxc_channel_wait_is_old(wait->channel, true);
 }
 
 static void
@@ -212,6 +222,7 @@ proto_register_oxc_listener(void)
         .wait_by_unknown_handle = on_wait_by_unknown_handle,
         .wait_began_on = on_wait_began_on,
         .wait_ended_on = on_wait_ended_on,
+        .old_wait_ended_on = on_old_wait_ended_on,
         .push_registered = on_push_registered,
         .push_expected = oxc_inference_expect_push,
         .push_shared = oxc_channel_share,

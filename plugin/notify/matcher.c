@@ -235,8 +235,10 @@ oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request)
         return;
     if (!session && request->call->channel)
         session = oxc_channel_session(request->call->channel);
-    if (session)
-        follow_wait(state_of(session), request->call);
+    if (!session)
+        return;
+    follow_wait(state_of(session), request->call);
+    oxc_inference_waits(session);
 }
 
 const oxc_call_t *

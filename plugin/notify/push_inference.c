@@ -421,7 +421,7 @@ oxc_push_inference_call(packet_info *pinfo, const oxc_pdu_t *request)
     habit_t *habit;
 
     if (PINFO_FD_VISITED(pinfo) || request->call->failure || !request->call->session ||
-        !request->call->session->inference)
+        !oxc_inference_is_rpc(request->call->session))
         return;
     client = oxc_push_client(&pinfo->src);
     for (unsigned i = 0; i < client->recent_count; i++)

@@ -6,6 +6,7 @@
 
 #include "notify/session_index.h"
 
+#include "notify/session_inference.h"
 #include "session/rop_state.h"
 
 #include <epan/epan.h>
@@ -176,13 +177,13 @@ oxc_index_meaning(packet_info *pinfo, const oxc_pdu_t *response, uint16_t index,
     named = oxc_session_find(pinfo, OXC_KEY_INDEX, key, len, false);
     if (named && !named->index_known)
         named = NULL;
-    if (!own || !own->inference) /* MAPI/HTTP gives no indexes out */
+    if (!own || !oxc_inference_is_rpc(own))
         is_own = true;
     else if (!named && !own->index_known)
         is_own = learn_own(pinfo, response, index);
     else
         is_own = named == own;
-    if (own && (!own->inference || named || own->index_known))
+    if (own && (!oxc_inference_is_rpc(own) || named || own->index_known))
         server_of(pinfo)->pending += with_notifications;
     if (is_own)
         return is_full(pinfo, response) ? OXC_INDEX_OWN_FULL : OXC_INDEX_OWN;

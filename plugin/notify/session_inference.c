@@ -113,7 +113,7 @@ weigh(oxc_channel_t *channel, const near_t *near, const oxc_session_t *wanted, d
     }
     /* Sessions that nothing is known of, and those that have not been seen yet: they will be, within a minute or so. */
     others = peers->sessions > known ? peers->sessions - known : 0;
-    if (channel->kind != OXC_CHANNEL_CONNECTION)
+    if (!oxc_channel_is_connection(channel) || channel->is_old)
         others = MAX(0.0, others - peers->taken[channel->kind]);
     others += UNSEEN_LATE + UNSEEN / (1 + (now - peers->began) * (now - peers->began) / (UNSEEN_TIME * UNSEEN_TIME));
     shares.total += others * ratio_of(near, NULL, now);
@@ -129,7 +129,7 @@ believe(oxc_channel_t *channel, double now, double *share)
     *share = shares.total > 0 ? shares.weight / shares.total : 0;
     if (channel->shared > 1 || *share < BELIEVED)
         shares.best = NULL;
-    if (channel->believed != shares.best && channel->kind != OXC_CHANNEL_CONNECTION) {
+    if (channel->believed != shares.best && !oxc_channel_is_connection(channel)) {
         if (channel->believed && oxc_inference_of(channel->believed)->channels[channel->kind] == channel)
             oxc_channel_take(channel->believed, channel->kind, NULL);
         channel->believed = shares.best;
@@ -225,7 +225,7 @@ oxc_inference_woken(oxc_channel_t *channel, oxc_wakeup_t *wakeup, uint8_t *confi
     retire(channel->peers, now);
     session = believe(channel, now, &share);
     share = sober(share);
-    if (channel->idle[0] && !channel->idle[1]) {
+    if (channel->idle[0] && !channel->idle[1] && !channel->is_old) {
         session = channel->idle[0];
         share = IDLE_TRUST;
     }

@@ -31,6 +31,7 @@ typedef enum {
     OXC_CHANNEL_PUSH,       /* address, port and context bytes */
     OXC_CHANNEL_INDEX,      /* SessionIndex of a RopPending */
     OXC_CHANNEL_CONNECTION, /* connection of waits whose requests were not captured; several sessions may use it */
+    OXC_CHANNEL_HTTP,       /* the same over MAPI/HTTP */
     OXC_CHANNEL_KINDS
 } oxc_channel_kind_t;
 
@@ -51,8 +52,21 @@ oxc_session_t *oxc_channel_session(const oxc_channel_t *channel);
 void oxc_channel_wait_begins(oxc_channel_t *channel, const oxc_session_t *session);
 void oxc_channel_wait_ended(oxc_channel_t *channel, oxc_session_t *session);
 
-/* The session was met between client and server. First visit only. */
-void oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, const address *client, const address *server);
+/*
+ * Did the wait that ends now begin before the capture? Then it is not one of a session of which a wait was captured from
+ * its request on: a session has one at a time. First visit only.
+ */
+void oxc_channel_wait_is_old(oxc_channel_t *channel, bool is_old);
+
+/* A wait of the session began. First visit only. */
+void oxc_inference_waits(oxc_session_t *session);
+
+/* The session was met between client and server, over MAPI/HTTP or over RPC. First visit only. */
+void oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, bool over_http, const address *client,
+                        const address *server);
+
+/* Was it met over RPC? MAPI/HTTP has no datagrams, and gives no session index out. First visit only. */
+bool oxc_inference_is_rpc(const oxc_session_t *session);
 
 /* The session has registered for datagrams, and what it registered was not captured. First visit only. */
 void oxc_inference_expect_push(oxc_session_t *session);

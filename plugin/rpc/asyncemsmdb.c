@@ -40,10 +40,15 @@ note_begin(const oxc_rpc_t *rpc)
 static void
 note_end(const oxc_rpc_t *rpc, uint32_t result)
 {
-    oxc_async_wait_ends(rpc->pinfo, rpc->pdu->call);
-    if (!PINFO_FD_VISITED(rpc->pinfo))
-        oxc_listener->wait_ended_on(rpc->conversation, rpc->pdu->call, result != 0, oxc_rpc_client(rpc),
-                                    oxc_rpc_server(rpc));
+    oxc_call_t *wait = rpc->pdu->call;
+
+    oxc_async_wait_ends(rpc->pinfo, wait);
+    if (PINFO_FD_VISITED(rpc->pinfo))
+        return;
+    if (rpc->began_before && !wait->session && !wait->channel)
+        oxc_listener->old_wait_ended_on(rpc->conversation, wait, false, oxc_rpc_client(rpc), oxc_rpc_server(rpc));
+    else
+        oxc_listener->wait_ended_on(rpc->conversation, wait, result != 0, oxc_rpc_client(rpc), oxc_rpc_server(rpc));
 }
 
 static int

@@ -25,6 +25,7 @@ static wmem_map_t *servers;             /* address with port -> itself */
 static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH, with the server -> oxc_session_t */
 static wmem_map_t *servers_of;          /* conversation -> address of its server */
 static wmem_map_t *births;              /* session -> conversation of its connect call */
+static wmem_map_t *first_calls;         /* conversation -> id of the first call whose request was captured */
 
 /* ---- maps ---- */
 
@@ -101,6 +102,7 @@ oxc_rpc_register(int parent)
     sessions_by_uuid = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), uuid_hash, uuid_equal);
     servers_of = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    first_calls = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_ndr_register(parent);
     oxc_rpc_fragments_register(parent);
     expert_register_field_array(expert_register_protocol(parent), ei, array_length(ei));
@@ -117,7 +119,7 @@ remember_ends(packet_info *pinfo, bool is_response, oxc_session_t *session)
     if (PINFO_FD_VISITED(pinfo))
         return;
     if (session)
-        oxc_listener->session_met(pinfo, session, client, &probe.addr);
+        oxc_listener->session_met(pinfo, session, false, client, &probe.addr);
     if (!wmem_map_contains(servers, &probe)) {
         endpoint_t *server = endpoint_copy(&probe.addr, probe.port);
 
@@ -158,6 +160,24 @@ oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id)
     return call_id + (conversation ? conversation->conv_index : 0) * UINT32_C(2654435761);
 }
 
+/*
+ * Clients count the calls of a connection up (C706 12.6.3.1): a response without its request is of a time before the
+ * capture if its call id is smaller than all that were captured; otherwise its request was lost.
+ */
+static bool
+began_before(const conversation_t *conversation, bool is_response, uint32_t call_id)
+{
+    void *first;
+
+    if (!conversation)
+        return false;
+    if (wmem_map_lookup_extended(first_calls, conversation, NULL, &first))
+        return is_response && call_id < GPOINTER_TO_UINT(first);
+    if (!is_response)
+        wmem_map_insert(first_calls, conversation, GUINT_TO_POINTER(call_id));
+    return is_response;
+}
+
 void
 oxc_rpc_watch_stubs(void (*fn)(uint32_t call_id, oxc_rpc_state_t *state))
 {
@@ -190,6 +210,8 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
                               : oxc_pdu_request(pinfo, rpc.discriminator, kind);
     if (!rpc.state->call)
         rpc.state->call = rpc.pdu->call;
+    if (!PINFO_FD_VISITED(pinfo))
+        rpc.began_before = began_before(di->conv, rpc.is_response, di->call_id) && !rpc.pdu->call->request;
     if (watch_stub)
         watch_stub(di->call_id, rpc.state);
     oxc_show_call_links(tvb, pinfo, tree, rpc.pdu);

@@ -38,6 +38,7 @@ typedef struct {
     oxc_pdu_t *pdu;
     const conversation_t *conversation;
     uint32_t discriminator;     /* tells the PDUs of a frame apart */
+    bool began_before;          /* of a response: its request was sent before the capture began; first visit */
 } oxc_rpc_t;
 
 /* Registers what is shared; parent is the protocol that it is listed under. */

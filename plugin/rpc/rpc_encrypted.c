@@ -108,7 +108,7 @@ oxc_rpc_encrypted_request(packet_info *pinfo, conversation_t *conversation, oxc_
     call = sealed->pdu->call;
     call->name = interface == OXC_RPC_EMSMDB ? oxc_emsmdb_call_name(pdu->opnum) : "EcDoAsyncWaitEx";
     oxc_call_bind(pinfo, call, association->session, OXC_BOUND_BY_ORDER);
-    oxc_listener->session_met(pinfo, association->session, &pinfo->src, &pinfo->dst);
+    oxc_listener->session_met(pinfo, association->session, false, &pinfo->src, &pinfo->dst);
     if (call->kind == OXC_CALL_FETCH)
         association->latest_fetch = nstime_to_sec(&pinfo->abs_ts);
     if (call->kind == OXC_CALL_DISCONNECT)

@@ -94,8 +94,9 @@ typedef struct {
      */
     void (*call_failed)(packet_info *pinfo, oxc_call_t *call, oxc_failure_t how);
 
-    /* A session was met between these addresses. */
-    void (*session_met)(packet_info *pinfo, oxc_session_t *session, const address *client, const address *server);
+    /* A session was met between these addresses, over MAPI/HTTP or over RPC. */
+    void (*session_met)(packet_info *pinfo, oxc_session_t *session, bool over_http, const address *client,
+                        const address *server);
 
     /* An asynchronous context handle was given out to the session, which has no other (MS-OXCRPC 3.1.1). */
     void (*has_async_handle)(oxc_session_t *session);
@@ -112,6 +113,10 @@ typedef struct {
                           const address *server);
     void (*wait_ended_on)(const conversation_t *connection, oxc_call_t *wait, bool refused, const address *client,
                           const address *server);
+
+    /* The same for a wait that began before the capture: nothing but its connection tells whose it is. */
+    void (*old_wait_ended_on)(const conversation_t *connection, oxc_call_t *wait, bool over_http, const address *client,
+                              const address *server);
 
     /* A session registered for datagrams; or it did, but what it registered is not known. */
     void (*push_registered)(oxc_session_t *session);

@@ -454,6 +454,66 @@ def test_an_answer_behind_the_end_of_the_request(tshark):
     assert outcome(rows[response]) == [PENDING]
 
 
+DONE = PREAMBLE.removeprefix(b"PROCESSING\r\n")
+LAST_CHUNK = b"0\r\n\r\n"
+END = chunks(DONE + waited(1), 1000)
+
+
+@pytest.mark.parametrize("before,end,behind,expected", [
+    pytest.param([], END + LAST_CHUNK, [], PENDING, id="event"),
+    pytest.param([], chunks(DONE + waited(0), 1000) + LAST_CHUNK, [], TIMEOUT, id="no-event"),
+    pytest.param([], chunks(DONE + waited(0, 0x7EE), 1000) + LAST_CHUNK, [], REJECTED, id="refused"),
+    pytest.param([chunks(b"PENDING\r\n", 1000)], END + LAST_CHUNK, [], PENDING, id="behind-PENDING"),
+    pytest.param([], chunks(b"PENDING\r\n", 1000) + END + LAST_CHUNK, [], PENDING, id="with-PENDING"),
+    pytest.param([], END, [LAST_CHUNK], PENDING, id="last-chunk-apart"),
+])
+def test_a_wait_that_began_before_the_capture(tshark, before, end, behind, expected):
+    """Of its response only the end is there: the session that fetches then was woken."""
+    http = Http()
+    wait = http.client()
+    for data in before:
+        wait.link.send(TO_CLIENT, data)
+    ended = wait.link.send(TO_CLIENT, end)[-1][1]
+    for data in behind:
+        wait.link.send(TO_CLIENT, data)
+    fetch, fetched = http.client().call("Execute", execute(), executed(), "MapiContext=x")
+    again, answer = wait.call("NotificationWait", WAIT, waited(0), "MapiContext=x")
+    rows = rows_of(http, "end-of-poll")
+    assert rows[ended]["mapihttp.request_type"] == ["NotificationWait"] and rows[ended]["mapihttp.request_not_captured"]
+    assert outcome(rows[ended]) == [expected] and not rows[ended]["mapihttp.cut_off"]
+    assert [frame for frame, row in rows.items() if row["oxcnotif.wakeup.method"]] == [ended, answer]
+    assert_call(rows, again, answer, "NotificationWait")
+    links = shown(http.write("linked"), ["oxcnotif.followup_in", "oxcnotif.wakeup_in", "oxcnotif.match"], True)
+    linked = expected == PENDING
+    assert ints(links[ended]["oxcnotif.followup_in"]) == [fetch] * linked
+    assert ints(links[fetch]["oxcnotif.wakeup_in"]) == ints(links[fetched]["oxcnotif.wakeup_in"]) == [ended] * linked
+    assert ints(links[fetch]["oxcnotif.match"]) == [3] * linked
+
+
+@pytest.mark.parametrize("end", [
+    pytest.param(chunks(DONE + executed(), 1000) + LAST_CHUNK, id="of-Execute"),
+    pytest.param(chunks(DONE + waited(1) + b"\0", 1000) + LAST_CHUNK, id="another-byte"),
+    pytest.param(chunks(waited(1), 1000) + LAST_CHUNK, id="without-DONE"),
+    pytest.param(END[:-5], id="cut-short"),
+])
+def test_the_end_of_another_response_is_no_wait(tshark, end):
+    http = Http()
+    client = http.client()
+    client.link.send(TO_CLIENT, end)
+    client.call("Execute", execute(), executed(), "MapiContext=x")
+    assert not [row for row in rows_of(http, "no-poll").values() if row["oxcnotif.wakeup.method"]]
+
+
+def test_a_wait_that_began_before_the_capture_ends_on_both_sides_of_a_proxy(tshark):
+    http = Http()
+    back, front = http.client(server=1, host=2), http.client(server=2, host=100)
+    first = back.link.send(TO_CLIENT, END + LAST_CHUNK)[-1][1]
+    second = front.link.send(TO_CLIENT, END + LAST_CHUNK)[-1][1]
+    rows = shown(http.write("old-legs"), ["oxcnotif.wakeup.method", "oxcnotif.other_leg"], True)
+    assert [frame for frame, row in rows.items() if row["oxcnotif.wakeup.method"]] == [first]
+    assert ints(rows[first]["oxcnotif.other_leg"]) == [second] and ints(rows[second]["oxcnotif.other_leg"]) == [first]
+
+
 def test_an_execute_that_is_cut_off(tshark):
     http = Http()
     client = http.client()
