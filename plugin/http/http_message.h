@@ -45,7 +45,7 @@ typedef struct {
     int length;
 } oxc_http_header_t;
 
-typedef struct {
+typedef struct oxc_http_message {
     bool is_request;
     unsigned status;            /* of a response; 0 when not known */
     const char *target;         /* of a request; NULL when not known */
@@ -63,7 +63,10 @@ typedef struct {
     unsigned header_count;
     unsigned header_room;
     const char *values[OXC_HEADER_NAMES];   /* of the first header of each known name; NULL for none */
-    bool dissected;             /* for the user of the message */
+    /* For the user of the message. */
+    bool dissected;
+    bool met;                   /* with its body, on the first visit */
+    struct oxc_http_message *kept;      /* a copy in file scope; NULL when the message can be read again */
 } oxc_http_message_t;
 
 /*

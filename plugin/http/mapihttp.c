@@ -429,7 +429,6 @@ proto_register_mapihttp(void)
     expert_register_field_array(expert_register_protocol(proto_mapihttp), ei, array_length(ei));
     oxc_register_mapihttp_headers(proto_mapihttp);
     oxc_register_mapihttp_message(proto_mapihttp);
-    oxc_register_mapihttp_owner(proto_connection);
     oxc_register_mapihttp_preamble(proto_mapihttp);
     oxc_register_mapihttp_body(proto_mapihttp);
     oxc_register_mapihttp_transaction(proto_mapihttp);

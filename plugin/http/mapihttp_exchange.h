@@ -14,23 +14,28 @@
 
 struct mapihttp_record;
 
+/* Between whom, as the request was sent. */
+typedef struct {
+    address client, server;
+    uint32_t server_port;
+} mapihttp_ends_t;
+
 /* One request and what is known of its answer. */
 typedef struct mapihttp_exchange {
-    bool ours;                  /* MAPI/HTTP; others share the connection */
     const char *type_name;      /* X-RequestType; NULL when there was none */
     const oxc_request_type_t *type;     /* NULL for an unknown one */
     const char *request_id;
     const char *user_dn;        /* of a Connect request */
-    uint32_t code_page;         /* its DefaultCodePage */
     oxc_call_t *call;           /* NULL if not ours */
     oxc_session_t *replaces;    /* session whose cookies a Connect request brought */
+    uint32_t code_page;         /* DefaultCodePage of a Connect request */
+    uint32_t stream;            /* of HTTP/2; 0 for HTTP/1.1 */
+    bool ours;                  /* MAPI/HTTP; others share the connection */
     bool told_session;          /* the request named its session context, in a cookie or by its connection */
     bool given_up;              /* the connection, or the stream, has ended without an answer */
-    uint32_t stream;            /* of HTTP/2; 0 for HTTP/1.1 */
     uint8_t closed_by;          /* oxc_closed_by_t, if it was given up */
     /* See mapihttp_leg.h. */
-    address client, server;
-    uint32_t server_port;
+    const mapihttp_ends_t *ends;        /* NULL if not ours */
     uint32_t body_hash;
     uint32_t body_length;
     struct mapihttp_exchange *whole;    /* the leg that was seen first, where the exchange counts; itself if it is that */
@@ -44,10 +49,12 @@ typedef struct mapihttp_exchange {
 typedef struct mapihttp_record {
     mapihttp_exchange_t *exchange;      /* of a response: NULL when the request was not captured */
     const char *type_name;
-    bool type_inferred;         /* from the request, or from the body if no headers are known */
     const oxc_request_type_t *type;
-    oxc_pdu_t *pdu;
+    oxc_pdu_t *pdu;             /* NULL if it has nothing to do with the protocol */
     oxc_session_t *session;     /* NULL when not known then */
+    oxc_http_message_t *headers;        /* in file scope; NULL when the message can be read again */
+    int offset;                 /* of the message in its tvb, then; -1 if the http dissector did not hand it over */
+    bool type_inferred;         /* from the request, or from the body if no headers are known */
     uint8_t failure;            /* oxc_failure_t of a response */
     bool credentials_refused;   /* this response shows it first */
     bool settled;               /* nothing of this changes any more */

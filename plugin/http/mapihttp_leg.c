@@ -31,8 +31,8 @@ same_bytes(const mapihttp_exchange_t *a, const mapihttp_exchange_t *b)
 static bool
 is_other_leg(const mapihttp_exchange_t *whole, const mapihttp_exchange_t *leg, const packet_info *pinfo)
 {
-    bool client_differs = !addresses_equal(&whole->client, &leg->client);
-    bool server_differs = !addresses_equal(&whole->server, &leg->server);
+    bool client_differs = !addresses_equal(&whole->ends->client, &leg->ends->client);
+    bool server_differs = !addresses_equal(&whole->ends->server, &leg->ends->server);
     nstime_t passed;
 
     if (whole->ended_on || !same_bytes(whole, leg))
@@ -40,7 +40,7 @@ is_other_leg(const mapihttp_exchange_t *whole, const mapihttp_exchange_t *leg, c
     if (client_differs && server_differs)
         return true;
     nstime_delta(&passed, &pinfo->abs_ts, &whole->call->request->time);
-    return (client_differs || server_differs || whole->server_port != leg->server_port) &&
+    return (client_differs || server_differs || whole->ends->server_port != leg->ends->server_port) &&
            nstime_to_sec(&passed) < AT_ONCE;
 }
 
@@ -73,9 +73,6 @@ oxc_leg_request(packet_info *pinfo, mapihttp_exchange_t *exchange, mapihttp_reco
     mapihttp_exchange_t *whole = NULL;
 
     exchange->whole = exchange;
-    copy_address_wmem(wmem_file_scope(), &exchange->client, &pinfo->src);
-    copy_address_wmem(wmem_file_scope(), &exchange->server, &pinfo->dst);
-    exchange->server_port = pinfo->destport;
     if (!exchange->request_id)
         return;
     note_body(exchange, body);
@@ -113,7 +110,7 @@ is_front(const mapihttp_exchange_t *leg)
 {
     const mapihttp_exchange_t *whole = leg->whole, *other = whole->other;
 
-    if (!addresses_equal(&whole->server, &other->client) && addresses_equal(&other->server, &whole->client))
+    if (!addresses_equal(&whole->ends->server, &other->ends->client) && addresses_equal(&other->ends->server, &whole->ends->client))
         return leg != whole;
     return leg == whole;
 }

@@ -12,10 +12,7 @@
 
 #include <string.h>
 
-#include <epan/proto_data.h>
 #include <wsutil/str_util.h>
-
-static int proto_connection = -1;
 
 static dissector_handle_t tls_handle;
 static dissector_handle_t connection_tcp_handle;
@@ -155,21 +152,14 @@ oxc_mapihttp_watch(packet_info *pinfo)
 
 /*
  * Which message a body is of is told by the headers that come with it, on the first visit of the frame: not every
- * release of Wireshark has them on later ones. Kept by frame and ordinal of the message, as the records of
- * proto_mapihttp are.
+ * release of Wireshark has them on later ones. The record of the message keeps it.
  */
-typedef struct {
-    oxc_http_message_t *headers;    /* in file scope; NULL when the message can be read again */
-    int offset;                     /* of the message, then */
-} body_owner_t;
-
 oxc_http_message_t *
 oxc_mapihttp_meet_message(packet_info *pinfo, const media_content_info_t *content)
 {
-    body_owner_t *owner = wmem_new0(wmem_file_scope(), body_owner_t);
     bool is_request = content->type == MEDIA_CONTAINER_HTTP_REQUEST;
     wmem_map_t *headers = (wmem_map_t *)content->data;
-    oxc_http_message_t *hint = oxc_http_hint_from_map(pinfo, is_request, headers, OXC_HEADER_X_REQUESTID), *message = NULL;
+    oxc_http_message_t *hint = oxc_http_hint_from_map(pinfo, is_request, headers, OXC_HEADER_X_REQUESTID);
     oxc_http_message_t *known = oxc_mapihttp_watched_message(pinfo, hint);
 
     if (!known) {
@@ -178,26 +168,23 @@ oxc_mapihttp_meet_message(packet_info *pinfo, const media_content_info_t *conten
         if (known && !same_message(known, hint))
             known = NULL;
     }
-    if (known) {
-        owner->offset = known->offset;
-    } else {
-        message = oxc_http_from_map(pinfo, is_request, headers);
-        owner->headers = oxc_http_keep(message);
+    if (!known) {
+        known = oxc_http_from_map(pinfo, is_request, headers);
+        known->kept = oxc_http_keep(known);
     }
-    p_set_proto_data(wmem_file_scope(), pinfo, proto_connection, *oxc_mapihttp_next_ordinal(pinfo), owner);
-    return known ? known : message;
+    known->met = true;
+    return known;
 }
 
 oxc_http_message_t *
 oxc_mapihttp_recall_message(packet_info *pinfo, const media_content_info_t *content)
 {
     bool is_request = content->type == MEDIA_CONTAINER_HTTP_REQUEST;
-    const body_owner_t *owner = (const body_owner_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_connection,
-                                                                       *oxc_mapihttp_next_ordinal(pinfo));
+    const mapihttp_record_t *record = oxc_mapihttp_known_record(pinfo, *oxc_mapihttp_next_ordinal(pinfo));
     oxc_http_message_t *message = NULL;
 
-    if (owner)
-        message = owner->headers ? owner->headers : message_at(pinfo, is_request, owner->offset);
+    if (record)
+        message = record->headers ? record->headers : message_at(pinfo, is_request, record->offset);
     return message ? message : oxc_http_from_map(pinfo, is_request, (wmem_map_t *)content->data);
 }
 
@@ -216,12 +203,6 @@ void
 oxc_mapihttp_messages_end(void)
 {
     current = NULL;
-}
-
-void
-oxc_register_mapihttp_owner(int connection)
-{
-    proto_connection = connection;
 }
 
 void

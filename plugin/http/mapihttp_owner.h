@@ -47,7 +47,6 @@ oxc_http_message_t *oxc_mapihttp_recall_message(packet_info *pinfo, const media_
  */
 void oxc_mapihttp_watch(packet_info *pinfo);
 
-void oxc_register_mapihttp_owner(int connection);
 void oxc_mapihttp_owner_handoff(dissector_handle_t over_tcp, dissector_handle_t over_tls);
 
 #endif /* OXCNOTIF_MAPIHTTP_OWNER_H */

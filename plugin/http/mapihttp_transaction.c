@@ -36,6 +36,7 @@
 typedef struct {
     uint32_t watched_from;
     wmem_list_t *open;          /* mapihttp_exchange_t without a response, oldest first */
+    const mapihttp_ends_t *ends;        /* of its latest request */
     oxc_session_t *session;     /* of messages without headers: the latest that began here */
 } connection_t;
 
@@ -249,13 +250,16 @@ keep_header(const oxc_http_message_t *message, oxc_http_name_t name)
     return value ? wmem_strdup(wmem_file_scope(), value) : NULL;
 }
 
-/* For the Info column and statistics: the header itself keeps its value. */
+/* For the Info column and statistics: the header itself keeps its value. Names of types that are known need no copy. */
 static const char *
-keep_request_type(const oxc_http_message_t *message)
+keep_request_type(const oxc_http_message_t *message, const oxc_request_type_t **type)
 {
-    const char *value = keep_header(message, OXC_HEADER_X_REQUESTTYPE);
+    const char *value = oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE);
 
-    return value ? oxc_shown_text(wmem_file_scope(), value) : NULL;
+    *type = oxc_mapihttp_request_type(value);
+    if (*type && strcmp((*type)->name, value) == 0)
+        return (*type)->name;
+    return value ? oxc_shown_text(wmem_file_scope(), wmem_strdup(wmem_file_scope(), value)) : NULL;
 }
 
 bool
@@ -272,13 +276,34 @@ oxc_mapihttp_is_response(const oxc_http_message_t *message)
            oxc_http_is_type(message, "application/mapi-http");
 }
 
+/* The same for all requests of a connection. */
+static const mapihttp_ends_t *
+ends_of_request(const packet_info *pinfo, connection_t *connection)
+{
+    const mapihttp_ends_t *known = connection->ends;
+    mapihttp_ends_t *ends;
+
+    if (known && known->server_port == pinfo->destport && addresses_equal(&known->client, &pinfo->src) &&
+        addresses_equal(&known->server, &pinfo->dst))
+        return known;
+    ends = wmem_new(wmem_file_scope(), mapihttp_ends_t);
+    copy_address_wmem(wmem_file_scope(), &ends->client, &pinfo->src);
+    copy_address_wmem(wmem_file_scope(), &ends->server, &pinfo->dst);
+    ends->server_port = pinfo->destport;
+    connection->ends = ends;
+    return ends;
+}
+
 static mapihttp_exchange_t *
 exchange_new(packet_info *pinfo, bool ours)
 {
     mapihttp_exchange_t *exchange = wmem_new0(wmem_file_scope(), mapihttp_exchange_t);
-    wmem_list_t *open = connection_get(pinfo)->open;
+    connection_t *connection = connection_get(pinfo);
+    wmem_list_t *open = connection->open;
 
     exchange->ours = ours;
+    if (ours)
+        exchange->ends = ends_of_request(pinfo, connection);
     oxc_connection_request(pinfo);
     wmem_list_append(open, exchange);
     if (wmem_list_count(open) > MAX_OPEN)
@@ -310,16 +335,15 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
         exchange->type_name = type ? type->name : NULL;
         record->type_inferred = true;
     } else {
-        exchange->type_name = keep_request_type(message);
+        exchange->type_name = keep_request_type(message, &exchange->type);
         exchange->request_id = keep_header(message, OXC_HEADER_X_REQUESTID);
-        exchange->type = oxc_mapihttp_request_type(exchange->type_name);
     }
     record->exchange = exchange;
     record->type_name = exchange->type_name;
     record->type = exchange->type;
     oxc_leg_request(pinfo, exchange, record, body);
-    record->pdu = oxc_pdu_request(pinfo, ordinal,
-                                  exchange->type && !record->is_again ? exchange->type->kind : OXC_CALL_OTHER);
+    record->pdu = oxc_pdu_new_request(pinfo, ordinal,
+                                      exchange->type && !record->is_again ? exchange->type->kind : OXC_CALL_OTHER);
     record->pdu->call->name = record->type_name;
     exchange->call = record->pdu->call;
     if (record->is_again) {
@@ -427,7 +451,7 @@ match_by_type(packet_info *pinfo, const oxc_request_type_t *type)
 static void
 record_again(packet_info *pinfo, mapihttp_record_t *record, uint32_t ordinal)
 {
-    record->pdu = oxc_pdu_response(pinfo, ordinal, OXC_CALL_OTHER, NULL);
+    record->pdu = oxc_pdu_new_response(pinfo, ordinal, OXC_CALL_OTHER, NULL);
     record->pdu->call->name = record->type_name;
 }
 
@@ -451,7 +475,8 @@ guess_response(tvbuff_t *body)
     return body ? oxc_mapihttp_guess_type(tvb_new_subset_remaining(body, oxc_mapihttp_preamble_size(body)), false) : NULL;
 }
 
-static bool
+/* No PDU for a response that has nothing to do with the protocol. */
+static void
 record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, tvbuff_t *body,
                 uint32_t ordinal)
 {
@@ -468,39 +493,37 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
     } else if (message->is_rest) {
         exchange = match_rest(pinfo);
         if (!exchange)
-            return false;
+            return;
     } else {
         exchange = message->stream ? match_stream(pinfo, message->stream) : match_response(pinfo, message);
         if (exchange ? !exchange->ours : !oxc_mapihttp_is_response(message))
-            return false;
+            return;
     }
     record->exchange = exchange;
-    record->type_name = keep_request_type(message);
-    if (record->type_name) {
-        record->type = oxc_mapihttp_request_type(record->type_name);
-    } else if (type) {
+    record->type_name = keep_request_type(message, &record->type);
+    if (!record->type_name && type) {
         record->type_name = type->name;
         record->type = type;
         record->type_inferred = true;
-    } else if (exchange) {
+    } else if (!record->type_name && exchange) {
         record->type_name = exchange->type_name;
         record->type = exchange->type;
         record->type_inferred = true;
     }
     if (message->is_old && !oxc_leg_old_response(pinfo, record, body)) {
         record_again(pinfo, record, ordinal);
-        return true;
+        return;
     }
     if (exchange && !oxc_leg_response(pinfo, exchange, record)) {
         record_answer_again(pinfo, record, ordinal);
-        return true;
+        return;
     }
     /* The call is the one of the leg that was seen first. */
     is_across = exchange && exchange->whole && exchange->whole != exchange;
     if (is_across)
         record->exchange = exchange = exchange->whole;
-    record->pdu = oxc_pdu_response(pinfo, ordinal, record->type ? record->type->kind : OXC_CALL_OTHER,
-                                   exchange ? exchange->call : NULL);
+    record->pdu = oxc_pdu_new_response(pinfo, ordinal, record->type ? record->type->kind : OXC_CALL_OTHER,
+                                       exchange ? exchange->call : NULL);
     record->pdu->is_across = is_across;
     if (!record->pdu->call->name)
         record->pdu->call->name = record->type_name;
@@ -508,32 +531,35 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
         oxc_listener->old_wait_ended_on(oxc_segment_conversation(pinfo), record->pdu->call, true, &pinfo->dst, &pinfo->src);
     else if (!exchange && needs_session(record->type))
         oxc_mapihttp_bind_response(pinfo, record->pdu->call, message);
-    return true;
+}
+
+mapihttp_record_t *
+oxc_mapihttp_known_record(packet_info *pinfo, uint32_t ordinal)
+{
+    return (mapihttp_record_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, ordinal);
 }
 
 mapihttp_record_t *
 oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, tvbuff_t *body, uint32_t ordinal)
 {
-    mapihttp_record_t *record =
-        (mapihttp_record_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, ordinal);
+    mapihttp_record_t *record = oxc_mapihttp_known_record(pinfo, ordinal);
 
     if (record) {
-        /* Rewinds the PDU to its first ROP. */
+        if (record->pdu)
+            oxc_pdu_visit(record->pdu);
+    } else if (PINFO_FD_VISITED(pinfo)) {
+        return NULL;
+    } else {
+        record = wmem_new0(wmem_file_scope(), mapihttp_record_t);
+        record->headers = message->kept;
+        record->offset = message->met ? message->offset : -1;
         if (message->is_request)
-            oxc_pdu_request(pinfo, ordinal, record->pdu->call->kind);
+            record_request(pinfo, record, message, body, ordinal);
         else
-            oxc_pdu_response(pinfo, ordinal, record->pdu->call->kind, record->pdu->call);
-        return record;
+            record_response(pinfo, record, message, body, ordinal);
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, ordinal, record);
     }
-    if (PINFO_FD_VISITED(pinfo))
-        return NULL;
-    record = wmem_new0(wmem_file_scope(), mapihttp_record_t);
-    if (message->is_request)
-        record_request(pinfo, record, message, body, ordinal);
-    else if (!record_response(pinfo, record, message, body, ordinal))
-        return NULL;
-    p_add_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, ordinal, record);
-    return record;
+    return record->pdu ? record : NULL;
 }
 
 /* Legs of NTLM: no credentials, then the challenge. */

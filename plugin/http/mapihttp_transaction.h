@@ -24,6 +24,9 @@ bool oxc_mapihttp_is_response(const oxc_http_message_t *message);
 mapihttp_record_t *oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, tvbuff_t *body,
                                        uint32_t ordinal);
 
+/* The record that the first visit made for the message of that number in the frame; NULL for none. */
+mapihttp_record_t *oxc_mapihttp_known_record(packet_info *pinfo, uint32_t ordinal);
+
 /* A request on the connection that is not of the protocol: its response must not be taken for another's. */
 void oxc_mapihttp_foreign_request(packet_info *pinfo);
 

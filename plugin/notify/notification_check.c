@@ -29,6 +29,7 @@ enum {
 
 /* Subscriptions of one scope that are compared with one notification: the latest. Clients make one or two. */
 #define SUBSCRIPTIONS_MAX 16
+#define DUE_MAX (2 * SUBSCRIPTIONS_MAX)         /* of the folder, and of the whole store */
 
 /* A folder of a logon, or with folder 0 the whole store. */
 typedef struct {
@@ -59,8 +60,8 @@ typedef struct {
 typedef struct {
     bool exchanged;
     event_key_t event;          /* with the ids in their places; type 0: not compared */
-    unsigned due_count;
-    const oxc_object_t *due[2 * SUBSCRIPTIONS_MAX];
+    unsigned due_count;         /* no more than DUE_MAX */
+    const oxc_object_t **due;
 } check_t;
 
 static wmem_map_t *scopes;      /* scope_key_t -> scope_t */
@@ -169,32 +170,46 @@ add_due(const packet_info *pinfo, check_t *check, const oxc_session_t *session, 
     }
 }
 
+/* For as long as the file is open. */
+static check_t *
+keep_check(const check_t *check)
+{
+    check_t *kept = (check_t *)wmem_memdup(wmem_file_scope(), check, sizeof *check);
+
+    kept->due = NULL;
+    if (check->due_count > 0)
+        kept->due = (const oxc_object_t **)wmem_memdup(wmem_file_scope(), check->due, check->due_count * sizeof *check->due);
+    return kept;
+}
+
+/* NULL if nothing can be wrong with the notification, as of most. */
 static check_t *
 make_check(const packet_info *pinfo, const oxc_session_t *session, const oxc_rop_t *rop)
 {
     uint64_t type = rop->notification_flags & TYPE_MASK;
     bool is_message = (rop->notification_flags & (FLAG_MESSAGE | FLAG_SEARCH)) == FLAG_MESSAGE;
     const oxc_object_t *object = rop->object;
+    const oxc_object_t *due[DUE_MAX];
+    check_t check = { 0 };
     event_key_t *event;
-    check_t *check;
 
     if (!is_message || type != TYPE_NEW_MAIL)
         return NULL;
-    check = wmem_new0(wmem_file_scope(), check_t);
-    check->exchanged = is_folder(pinfo, session, rop->logon, rop->message_id) &&
-                       !is_folder(pinfo, session, rop->logon, rop->folder_id);
-    if (!object || !object->is_subscription || object->logon != rop->logon)
-        return check;
-    check->event.type = type;
-    check->event.folder_id = check->exchanged ? rop->message_id : rop->folder_id;
-    check->event.message_id = check->exchanged ? rop->folder_id : rop->message_id;
-    check->event.subscription = (uintptr_t)object;
-    event = (event_key_t *)wmem_memdup(wmem_file_scope(), &check->event, sizeof *event);
-    wmem_map_insert(delivered, event, event);
-    add_due(pinfo, check, session, object, find_scope(session, rop->logon, 0, false));
-    if (check->event.folder_id)
-        add_due(pinfo, check, session, object, find_scope(session, rop->logon, check->event.folder_id, false));
-    return check;
+    check.due = due;
+    check.exchanged = is_folder(pinfo, session, rop->logon, rop->message_id) &&
+                      !is_folder(pinfo, session, rop->logon, rop->folder_id);
+    if (object && object->is_subscription && object->logon == rop->logon) {
+        check.event.type = type;
+        check.event.folder_id = check.exchanged ? rop->message_id : rop->folder_id;
+        check.event.message_id = check.exchanged ? rop->folder_id : rop->message_id;
+        check.event.subscription = (uintptr_t)object;
+        event = (event_key_t *)wmem_memdup(wmem_file_scope(), &check.event, sizeof *event);
+        wmem_map_insert(delivered, event, event);
+        add_due(pinfo, &check, session, object, find_scope(session, rop->logon, 0, false));
+        if (check.event.folder_id)
+            add_due(pinfo, &check, session, object, find_scope(session, rop->logon, check.event.folder_id, false));
+    }
+    return check.exchanged || check.due_count > 0 ? keep_check(&check) : NULL;
 }
 
 static void

@@ -30,19 +30,19 @@ typedef enum {
 /* One direction of a call, as one frame completed it. */
 struct oxc_pdu {
     uint64_t key;
-    uint32_t frame;
     nstime_t time;
-    bool is_response;
-    bool is_across;             /* of a response: it came on the other side of a proxy than the request */
     oxc_call_t *call;           /* never NULL */
     wmem_array_t *rops;         /* oxc_rop_t * in wire order, over all payloads of the PDU; NULL when there is none */
+    wmem_map_t *recovered; /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
+    struct oxc_budget *budget;  /* of this visit; owned by rop/budget.c */
+    uint32_t frame;
     uint32_t max_out;           /* of a request: bytes that the client lets the server answer; 0 when not known */
     uint32_t rop_bytes;         /* of its last ROP buffer, with the handle table; first visit */
     uint32_t rop_bytes_before;  /* of the ROP buffers before that */
     uint32_t largest_notification;      /* bytes of the largest RopNotify so far; first visit */
-    wmem_map_t *recovered; /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
     unsigned next_rop;          /* ordinal of the next ROP of this visit; see oxc_pdu_next_rop() */
-    struct oxc_budget *budget;  /* of this visit; owned by rop/budget.c */
+    bool is_response;
+    bool is_across;             /* of a response: it came on the other side of a proxy than the request */
 };
 
 /* oxcnotif.wakeup.closed_by: which side ended a connection. */
@@ -86,6 +86,16 @@ struct oxc_call {
     unsigned last_answered;     /* first pass: number of the request ROP that was answered last, from 1 */
     unsigned next_answer;       /* first pass: request ROP that the next response ROP may answer */
 };
+
+/*
+ * A PDU and, unless it is the answer of one, its call, for a transport that keeps them itself and says so when it shows
+ * them once more. The discriminator tells several PDUs of one frame apart. First visit only; in file scope.
+ */
+oxc_pdu_t *oxc_pdu_new_request(const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind);
+oxc_pdu_t *oxc_pdu_new_response(const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call);
+
+/* Another visit of the PDU begins: with its first ROP. */
+void oxc_pdu_visit(oxc_pdu_t *pdu);
 
 /*
  * The PDU which the transport is showing now. The discriminator tells several PDUs of one frame apart (a DCE/RPC call

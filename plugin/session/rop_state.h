@@ -13,37 +13,37 @@
 #define OXC_NO_INDEX 0xFFFF
 #define OXC_NO_HANDLE 0xFFFFFFFF        /* never a real handle (MS-OXCROPS 2.2.1) */
 
-/* What the first pass found out about one ROP of a PDU. */
+/* What the first pass found out about one ROP of a PDU; in an order without gaps, as there are many. */
 struct oxc_rop {
-    uint8_t id;
-    uint8_t logon_id;
-    uint32_t logon;             /* see oxc_session_logon() */
-    bool answered;              /* a request whose response was seen */
-    bool is_notification;       /* a RopNotify */
-    int8_t store;               /* oxc_store_t of its logon */
-    uint16_t in_index;          /* OXC_NO_INDEX: the ROP has none */
-    uint16_t out_index;
     const oxc_rop_t *peer;      /* the request that a response answers, or the other way round */
     oxc_object_t *object;       /* what it works on; for RopNotify the subscription or table */
     oxc_object_t *created;      /* what it opened */
     const oxc_columns_t *columns;       /* that its rows are read by */
-    uint32_t handle;            /* input handle from the handle table, OXC_NO_HANDLE when there is none */
     const oxc_columns_t *kept_columns;  /* tags a request brought for later use */
-    uint64_t folder_id;         /* fields the session remembers; 0 when the ROP has none */
-    uint64_t message_id;
-    uint16_t notification_types;
-    uint16_t notification_flags;        /* of a RopNotify, with the table event it may have */
-    uint16_t table_event;
-    uint16_t session_index;             /* of a RopPending */
-    bool whole_store;
-    uint8_t logon_flags;
-    uint8_t table_flags;
     const char *display_name;
     wmem_array_t *names;        /* property names, as text (const char *), that belong to kept ids in order */
     wmem_array_t *ids;          /* property ids (uint16_t) */
-    int16_t next_expected;      /* RopId that the next answer should have; -1 when not known */
+    uint64_t folder_id;         /* fields the session remembers; 0 when the ROP has none */
+    uint64_t message_id;
+    uint32_t logon;             /* see oxc_session_logon() */
+    uint32_t handle;            /* input handle from the handle table, OXC_NO_HANDLE when there is none */
     uint32_t return_value;      /* of a response */
     uint32_t deviations;        /* of the server, that explain the response */
+    uint16_t in_index;          /* OXC_NO_INDEX: the ROP has none */
+    uint16_t out_index;
+    uint16_t notification_types;
+    uint16_t notification_flags;        /* of a RopNotify, with the table event it may have */
+    uint16_t table_event;
+    uint16_t session_index;     /* of a RopPending */
+    int16_t next_expected;      /* RopId that the next answer should have; -1 when not known */
+    uint8_t id;
+    uint8_t logon_id;
+    int8_t store;               /* oxc_store_t of its logon */
+    uint8_t logon_flags;
+    uint8_t table_flags;
+    bool answered;              /* a request whose response was seen */
+    bool is_notification;       /* a RopNotify */
+    bool whole_store;
 };
 
 /*

@@ -185,10 +185,13 @@ oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how)
 
 /* ---- names ---- */
 
+/* Most have one name for ever. */
 typedef struct {
     name_key_t key;
+    const char *first;
     const char *latest;
-    wmem_tree_t *by_frame;
+    uint32_t first_frame;
+    wmem_tree_t *by_frame;      /* of all but the first; NULL until there is another */
 } names_t;
 
 static void
@@ -200,12 +203,15 @@ names_add(packet_info *pinfo, wmem_map_t *map, uint32_t logon, uint64_t id, cons
     if (!names) {
         names = wmem_new0(wmem_file_scope(), names_t);
         names->key = key;
-        names->by_frame = wmem_tree_new(wmem_file_scope());
+        names->first = names->latest = wmem_strdup(wmem_file_scope(), name);
+        names->first_frame = pinfo->num;
         wmem_map_insert(map, &names->key, names);
     }
-    if (names->latest && strcmp(names->latest, name) == 0)
+    if (strcmp(names->latest, name) == 0)
         return;
     names->latest = wmem_strdup(wmem_file_scope(), name);
+    if (!names->by_frame)
+        names->by_frame = wmem_tree_new(wmem_file_scope());
     wmem_tree_insert32(names->by_frame, pinfo->num, (void *)names->latest);
 }
 
@@ -216,9 +222,12 @@ names_before(const packet_info *pinfo, wmem_map_t *map, uint32_t logon, uint64_t
     name_key_t key = { id, logon };
     const names_t *names = (const names_t *)wmem_map_lookup(map, &key);
 
-    if (!names || pinfo->num == 0)
+    const char *later;
+
+    if (!names || names->first_frame >= pinfo->num)
         return NULL;
-    return (const char *)wmem_tree_lookup32_le(names->by_frame, pinfo->num - 1);
+    later = names->by_frame ? (const char *)wmem_tree_lookup32_le(names->by_frame, pinfo->num - 1) : NULL;
+    return later ? later : names->first;
 }
 
 void
