@@ -135,7 +135,7 @@ search_trailers(oxc_rop_list_t *l, int offset)
         if (!def || !(def->does & ROPDEF_DOES_NOTIFY) || l->end - offset < 8)
             continue;
         /* RopNotify: handle, LogonId. One that this session opened, unless it may have done so before the capture. */
-        if (session && session->user && wmem_map_size(session->objects) > 0 &&
+        if (session && session->user && session->objects &&
             !oxc_object_latest(session, tvb_get_uint8(l->tvb, offset + 5), tvb_get_letohl(l->tvb, offset + 1)))
             continue;
         for (unsigned i = 0; i <= ROPDEF_DEVIATION_COUNT; i++) {

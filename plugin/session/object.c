@@ -27,12 +27,6 @@ oxc_columns_read(wmem_allocator_t *scope, const packet_info *pinfo, tvbuff_t *tv
 }
 
 
-static uint64_t
-object_key(uint8_t logon_id, uint32_t handle)
-{
-    return (uint64_t)logon_id << 32 | handle;
-}
-
 /* What a LogonId named between two of its ends. */
 static uint64_t
 logon_key(uint8_t logon_id, uint32_t generation)
@@ -41,17 +35,35 @@ logon_key(uint8_t logon_id, uint32_t generation)
 }
 
 oxc_object_t *
-oxc_object_latest(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
+oxc_object_any_logon(const oxc_session_t *session, uint32_t handle)
 {
-    uint64_t key = object_key(logon_id, handle);
-
-    return (oxc_object_t *)wmem_map_lookup(session->objects, &key);
+    return session->objects ? (oxc_object_t *)wmem_map_lookup(session->objects, GUINT_TO_POINTER(handle)) : NULL;
 }
 
 oxc_object_t *
-oxc_object_any_logon(const oxc_session_t *session, uint32_t handle)
+oxc_object_latest(const oxc_session_t *session, uint8_t logon_id, uint32_t handle)
 {
-    return (oxc_object_t *)wmem_map_lookup(session->by_handle, GUINT_TO_POINTER(handle));
+    oxc_object_t *object = oxc_object_any_logon(session, handle);
+
+    while (object && object->logon_id != logon_id)
+        object = object->other_logon;
+    return object;
+}
+
+/* The newest under its handle; one of the same LogonId is forgotten, so that no more hang together than there are LogonIds. */
+static void
+insert(oxc_session_t *session, oxc_object_t *object)
+{
+    void *key = GUINT_TO_POINTER(object->handle);
+    oxc_object_t **link = &object->other_logon;
+
+    if (!session->objects)
+        session->objects = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+    *link = (oxc_object_t *)wmem_map_insert(session->objects, key, object);
+    while (*link && (*link)->logon_id != object->logon_id)
+        link = &(*link)->other_logon;
+    if (*link)
+        *link = (*link)->other_logon;
 }
 
 oxc_object_t *
@@ -73,7 +85,6 @@ oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, ui
     if (PINFO_FD_VISITED(pinfo))
         return NULL;
     object = wmem_new0(wmem_file_scope(), oxc_object_t);
-    object->key = object_key(logon_id, handle);
     object->handle = handle;
     object->logon_id = logon_id;
     object->logon = oxc_session_logon(session, logon_id);
@@ -85,8 +96,7 @@ oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, ui
         object->folder_id = parent->folder_id;
         object->message_id = parent->message_id;
     }
-    wmem_map_insert(session->objects, &object->key, object);
-    wmem_map_insert(session->by_handle, GUINT_TO_POINTER(handle), object);
+    insert(session, object);
     return object;
 }
 
@@ -99,6 +109,8 @@ oxc_logon_release(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id)
         return;
     key = wmem_new(wmem_file_scope(), uint64_t);
     *key = logon_key(logon_id, oxc_session_change_logon_id(session, logon_id)->generation++);
+    if (!session->ended_logons)
+        session->ended_logons = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     wmem_map_insert(session->ended_logons, key, GUINT_TO_POINTER(pinfo->num));
 }
 
@@ -107,7 +119,7 @@ oxc_object_released_in(const oxc_session_t *session, const oxc_object_t *object)
 {
     uint64_t key = logon_key(object->logon_id, object->generation);
 
-    if (object->released_in)
+    if (object->released_in || !session->ended_logons)
         return object->released_in;
     return (uint32_t)GPOINTER_TO_UINT(wmem_map_lookup(session->ended_logons, &key));
 }

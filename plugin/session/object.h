@@ -22,25 +22,25 @@ const oxc_columns_t *oxc_columns_read(wmem_allocator_t *scope, const packet_info
 
 /* What a handle names (MS-OXCROPS 1.3.1); fields but columns never change once the object exists. */
 struct oxc_object {
-    uint64_t key;
+    oxc_object_t *other_logon;  /* the newest one of another LogonId that this handle names, too, if it was opened before */
+    oxc_object_t *parent;       /* the object it was opened from; NULL when not captured */
+    const char *kind;           /* as the definition names it: "Folder", "Contents table", "Subscription", ... */
+    uint64_t folder_id;         /* 0 when unknown */
+    uint64_t message_id;
+    const oxc_columns_t *columns;               /* of the latest RopSetColumns; first pass only */
+    const oxc_columns_t *recipient_columns;     /* first pass only */
     uint32_t handle;
-    uint8_t logon_id;
     uint32_t logon;             /* see oxc_session_logon() */
+    uint32_t opened_in;         /* frame of the request that opened it, else of the response */
+    uint32_t released_in;       /* 0 while open; first pass */
+    uint32_t generation;
+    uint16_t notification_types;                /* of a subscription */
+    uint8_t logon_id;
     bool is_logon;
     bool is_table;              /* its rows are notified of without a subscription (MS-OXCNOTIF 3.1.4.3) */
     bool lists_folders;         /* its rows are folders: a hierarchy table */
     bool shows_messages;        /* a table that each new, moved or deleted message of the folder changes */
     bool is_subscription;       /* opened by RopRegisterNotification; a table is subscribed implicitly */
-    const char *kind;           /* as the definition names it: "Folder", "Contents table", "Subscription", ... */
-    uint32_t opened_in;         /* frame of the request that opened it, else of the response */
-    uint32_t released_in;       /* 0 while open; first pass */
-    uint32_t generation;
-    oxc_object_t *parent;       /* the object it was opened from; NULL when not captured */
-    uint64_t folder_id;         /* 0 when unknown */
-    uint64_t message_id;
-    const oxc_columns_t *columns;               /* of the latest RopSetColumns; first pass only */
-    const oxc_columns_t *recipient_columns;     /* first pass only */
-    uint16_t notification_types;                /* of a subscription */
     bool whole_store;
     uint32_t notifications;     /* RopNotify seen for it; first pass */
     uint32_t state_property;    /* tag of the ICS state that it uploads now; 0 before it does; first pass */

@@ -102,12 +102,6 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     session->number = ++session_count;
     session->first_frame = pinfo->num;
     oxc_link_session(pinfo, session->number);
-    session->objects = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
-    session->by_handle = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-    session->changed_folders = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
-    session->ended_logons = wmem_map_new(wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
-    session->folder_names = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
-    session->named_props = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
     oxc_session_add_key(pinfo, session, kind, key, len);
     return session;
 }
@@ -164,13 +158,14 @@ oxc_session_set_code_page(packet_info *pinfo, oxc_session_t *session, uint32_t c
 static void
 count_lost(void *key _U_, void *value, void *user_data)
 {
-    const oxc_object_t *object = (const oxc_object_t *)value;
     oxc_session_t *session = (oxc_session_t *)user_data;
 
-    if (object->released_in || object->generation != oxc_session_logon_id(session, object->logon_id)->generation)
-        return;
-    session->lost_subscriptions += object->is_subscription;
-    session->lost_tables += object->is_table;
+    for (const oxc_object_t *object = (const oxc_object_t *)value; object; object = object->other_logon) {
+        if (object->released_in || object->generation != oxc_session_logon_id(session, object->logon_id)->generation)
+            continue;
+        session->lost_subscriptions += object->is_subscription;
+        session->lost_tables += object->is_table;
+    }
 }
 
 void
@@ -180,54 +175,73 @@ oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how)
         return;
     session->ended_in = pinfo->num;
     session->end = (uint8_t)how;
-    wmem_map_foreach(session->objects, count_lost, session);
+    if (session->objects)
+        wmem_map_foreach(session->objects, count_lost, session);
 }
 
 /* ---- names ---- */
 
-/* Most have one name for ever. */
+/* A folder or a named property. Most have one name for ever. */
 typedef struct {
     name_key_t key;
-    const char *first;
+    const char *first;          /* NULL while there is none */
     const char *latest;
-    uint32_t first_frame;
     wmem_tree_t *by_frame;      /* of all but the first; NULL until there is another */
-} names_t;
+    uint32_t first_frame;
+    uint32_t changed_in;        /* of a folder; see oxc_session_folder_changed() */
+} named_t;
 
-static void
-names_add(packet_info *pinfo, wmem_map_t *map, uint32_t logon, uint64_t id, const char *name)
+static const named_t *
+named_find(wmem_map_t *map, uint32_t logon, uint64_t id)
 {
     name_key_t key = { id, logon };
-    names_t *names = (names_t *)wmem_map_lookup(map, &key);
 
-    if (!names) {
-        names = wmem_new0(wmem_file_scope(), names_t);
-        names->key = key;
-        names->first = names->latest = wmem_strdup(wmem_file_scope(), name);
-        names->first_frame = pinfo->num;
-        wmem_map_insert(map, &names->key, names);
+    return map ? (const named_t *)wmem_map_lookup(map, &key) : NULL;
+}
+
+static named_t *
+named_get(wmem_map_t **map, uint32_t logon, uint64_t id)
+{
+    named_t *named;
+
+    if (!*map)
+        *map = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
+    named = (named_t *)named_find(*map, logon, id);
+    if (!named) {
+        named = wmem_new0(wmem_file_scope(), named_t);
+        named->key.id = id;
+        named->key.logon = logon;
+        wmem_map_insert(*map, &named->key, named);
     }
-    if (strcmp(names->latest, name) == 0)
+    return named;
+}
+
+static void
+add_name(const packet_info *pinfo, named_t *named, const char *name)
+{
+    if (named->latest && strcmp(named->latest, name) == 0)
         return;
-    names->latest = wmem_strdup(wmem_file_scope(), name);
-    if (!names->by_frame)
-        names->by_frame = wmem_tree_new(wmem_file_scope());
-    wmem_tree_insert32(names->by_frame, pinfo->num, (void *)names->latest);
+    named->latest = wmem_strdup(wmem_file_scope(), name);
+    if (!named->first) {
+        named->first = named->latest;
+        named->first_frame = pinfo->num;
+        return;
+    }
+    if (!named->by_frame)
+        named->by_frame = wmem_tree_new(wmem_file_scope());
+    wmem_tree_insert32(named->by_frame, pinfo->num, (void *)named->latest);
 }
 
 /* Names shown in the frame itself are left out: on the first visit they may come after the question. */
 static const char *
-names_before(const packet_info *pinfo, wmem_map_t *map, uint32_t logon, uint64_t id)
+name_before(const packet_info *pinfo, const named_t *named)
 {
-    name_key_t key = { id, logon };
-    const names_t *names = (const names_t *)wmem_map_lookup(map, &key);
-
     const char *later;
 
-    if (!names || names->first_frame >= pinfo->num)
+    if (!named || !named->first || named->first_frame >= pinfo->num)
         return NULL;
-    later = names->by_frame ? (const char *)wmem_tree_lookup32_le(names->by_frame, pinfo->num - 1) : NULL;
-    return later ? later : names->first;
+    later = named->by_frame ? (const char *)wmem_tree_lookup32_le(named->by_frame, pinfo->num - 1) : NULL;
+    return later ? later : named->first;
 }
 
 void
@@ -235,34 +249,28 @@ oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint32_t log
                         const char *name)
 {
     if (!PINFO_FD_VISITED(pinfo) && session && folder_id != 0 && name && *name)
-        names_add(pinfo, session->folder_names, logon, folder_id, name);
+        add_name(pinfo, named_get(&session->folders, logon, folder_id), name);
 }
 
 const char *
 oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon, uint64_t folder_id)
 {
-    return session ? names_before(pinfo, session->folder_names, logon, folder_id) : NULL;
+    return session ? name_before(pinfo, named_find(session->folders, logon, folder_id)) : NULL;
 }
 
 void
 oxc_session_folder_changed(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint64_t folder_id)
 {
-    name_key_t key = { folder_id, logon };
-    const void *known;
-
-    if (PINFO_FD_VISITED(pinfo) || !session)
-        return;
-    if (!wmem_map_lookup_extended(session->changed_folders, &key, &known, NULL))
-        known = wmem_memdup(wmem_file_scope(), &key, sizeof key);
-    wmem_map_insert(session->changed_folders, known, GUINT_TO_POINTER(pinfo->num));
+    if (!PINFO_FD_VISITED(pinfo) && session)
+        named_get(&session->folders, logon, folder_id)->changed_in = pinfo->num;
 }
 
 uint32_t
 oxc_session_folder_changed_in(const oxc_session_t *session, uint32_t logon, uint64_t folder_id)
 {
-    name_key_t key = { folder_id, logon };
+    const named_t *folder = named_find(session->folders, logon, folder_id);
 
-    return (uint32_t)GPOINTER_TO_UINT(wmem_map_lookup(session->changed_folders, &key));
+    return folder ? folder->changed_in : 0;
 }
 
 void
@@ -270,14 +278,14 @@ oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint32_t l
                           const char *name)
 {
     if (!PINFO_FD_VISITED(pinfo) && session && name && *name)
-        names_add(pinfo, session->named_props, logon, property_id, name);
+        add_name(pinfo, named_get(&session->named_props, logon, property_id), name);
 }
 
 const char *
 oxc_session_property_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon,
                           uint16_t property_id)
 {
-    return session ? names_before(pinfo, session->named_props, logon, property_id) : NULL;
+    return session ? name_before(pinfo, named_find(session->named_props, logon, property_id)) : NULL;
 }
 
 static void

@@ -91,13 +91,12 @@ struct oxc_session {
     bool index_known;           /* a Connect showed its piCxr */
     uint32_t code_page;         /* of 8-bit text, as the Connect call said; 0 when not captured */
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
-    wmem_map_t *objects;        /* (LogonId, handle) -> newest oxc_object_t */
-    wmem_map_t *changed_folders;        /* logon, folder id -> see oxc_session_folder_changed() */
+    /* Maps are NULL while nothing is in them. */
+    wmem_map_t *objects;        /* handle -> newest oxc_object_t, which leads to the newest ones of other LogonIds */
     wmem_map_t *ended_logons;   /* LogonId and generation -> frame in which that logon ended; first pass */
     oxc_logon_id_t *logon_ids[256 / OXC_LOGON_IDS];     /* see oxc_session_logon_id(); NULL where none is in use */
-    wmem_map_t *by_handle;      /* handle -> newest oxc_object_t, whatever its LogonId */
-    wmem_map_t *folder_names;   /* logon, folder id -> list of names, each with the frame that showed it */
-    wmem_map_t *named_props;    /* logon, property id -> list of names, each with the frame that showed it */
+    wmem_map_t *folders;        /* logon, folder id -> names, and see oxc_session_folder_changed() */
+    wmem_map_t *named_props;    /* logon, property id -> names */
     bool sealed;                /* known by its association only: the stubs of its calls are encrypted */
     unsigned sharers;           /* session contexts in a sealed association, as far as is known; first pass */
     struct oxc_notify_state *notify;    /* owned by the matcher */
