@@ -6,6 +6,7 @@
 
 #include "http/mapihttp_message.h"
 
+#include "http/mapihttp_authentication.h"
 #include "http/mapihttp_body.h"
 #include "http/mapihttp_leg.h"
 #include "http/mapihttp_transaction.h"

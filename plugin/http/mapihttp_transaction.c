@@ -10,15 +10,14 @@
 
 #include <epan/epan.h>
 #include <epan/proto_data.h>
-#include <wsutil/str_util.h>
 
 #include "foreign_text.h"
 #include "tcp/postdissector.h"
+#include "http/mapihttp_authentication.h"
 #include "http/mapihttp_keepalive.h"
 #include "http/mapihttp_leg.h"
 #include "http/mapihttp_session.h"
 #include "session/event.h"
-#include "session/links.h"
 #include "tcp/segment.h"
 #include "tcp/connection.h"
 
@@ -41,7 +40,6 @@ typedef struct {
 } connection_t;
 
 static int proto_mapihttp_track = -1;
-static wmem_map_t *authentications; /* X-RequestId -> number of responses with 401 or 407 in a row */
 static unsigned connections;
 
 /* ---- connections ---- */
@@ -562,31 +560,6 @@ oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, tvbuf
     return record->pdu ? record : NULL;
 }
 
-/* Legs of NTLM: no credentials, then the challenge. */
-#define AUTHENTICATION_LEGS 2
-
-void
-oxc_mapihttp_authenticate(packet_info *pinfo, mapihttp_record_t *record, unsigned status)
-{
-    const char *id = record->exchange ? record->exchange->request_id : NULL;
-    unsigned legs;
-
-    if (PINFO_FD_VISITED(pinfo) || record->settled)
-        return;
-    if (status != 401 && status != 407) {
-        if (id && status != 0)
-            wmem_map_remove(authentications, id);
-        return;
-    }
-    record->failure = OXC_FAILURE_AUTHENTICATION;
-    if (!id)
-        return;
-    oxc_link(pinfo, "authentication", id, strlen(id), true);
-    legs = GPOINTER_TO_UINT(wmem_map_lookup(authentications, id)) + 1;
-    wmem_map_insert(authentications, id, GUINT_TO_POINTER(legs));
-    record->credentials_refused = legs == AUTHENTICATION_LEGS + 1;
-}
-
 static void
 forget_connections(void)
 {
@@ -598,7 +571,7 @@ oxc_register_mapihttp_transaction(int proto)
 {
     oxc_keepalive_register(proto);
     proto_mapihttp_track = proto;
-    authentications = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
+    oxc_register_mapihttp_authentication();
     oxc_register_mapihttp_session();
     oxc_register_mapihttp_leg();
     register_init_routine(forget_connections);

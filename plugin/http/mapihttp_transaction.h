@@ -34,12 +34,6 @@ void oxc_mapihttp_foreign_request(packet_info *pinfo);
 void oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message,
                          const oxc_body_t *body, uint32_t response_code);
 
-/*
- * Notes on the first visit whether a response is a leg of HTTP authentication, and whether the client's credentials are
- * refused: its request has come back with 401 or 407 more often than any scheme needs.
- */
-void oxc_mapihttp_authenticate(packet_info *pinfo, mapihttp_record_t *record, unsigned status);
-
 /* ---- the connection ---- */
 
 /* Has the frame's connection carried messages of the protocol? */
