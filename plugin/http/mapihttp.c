@@ -335,9 +335,9 @@ show_end_of_poll(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 }
 
 static bool
-wants(tvbuff_t *frame, packet_info *pinfo)
+wants(tvbuff_t *frame, packet_info *pinfo, unsigned layers)
 {
-    return oxc_postdissector_expected() || oxc_segment_layers(pinfo) & (OXC_LAYER_HTTP | OXC_LAYER_HTTP2) ||
+    return oxc_postdissector_expected() || layers & (OXC_LAYER_HTTP | OXC_LAYER_HTTP2) ||
            may_be_end_of_poll(frame, pinfo);
 }
 

@@ -68,7 +68,9 @@ within_window(const nstime_t *from, const nstime_t *to)
 static void
 note_time(const packet_info *pinfo)
 {
-    if (pinfo->abs_ts.secs >= latest.secs && nstime_cmp(&pinfo->abs_ts, &latest) > 0)
+    const nstime_t *now = &pinfo->abs_ts;
+
+    if ((now->secs > latest.secs || (now->secs == latest.secs && now->nsecs > latest.nsecs)) && !nstime_is_unset(now))
         latest = pinfo->abs_ts;
 }
 

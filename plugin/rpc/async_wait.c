@@ -203,7 +203,7 @@ oxc_async_waits_lost(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_cl
 }
 
 static bool
-wants(tvbuff_t *frame _U_, packet_info *pinfo)
+wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers _U_)
 {
     return connections > 0 && !pinfo->flags.in_error_pkt;
 }

@@ -128,20 +128,18 @@ identifies_itself(packet_info *pinfo, tvbuff_t *data)
  * order: those calls were read already, or will be. What HTTP carries is RPC over HTTP's.
  */
 static bool
-has_owner(const packet_info *pinfo)
+has_owner(unsigned layers)
 {
-    unsigned layers = oxc_segment_layers(pinfo);
-
     return layers & OXC_LAYER_ANY && (layers & (OXC_LAYER_DCERPC | OXC_LAYER_HTTP)) == 0;
 }
 
 static bool
-wants(tvbuff_t *frame, packet_info *pinfo)
+wants(tvbuff_t *frame, packet_info *pinfo, unsigned layers)
 {
     uint32_t seq, length;
     int start;
 
-    if (PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt || !has_owner(pinfo))
+    if (PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt || !has_owner(layers))
         return false;
     start = oxc_segment_extent(frame, pinfo, &seq, &length);
     return start >= 0 && tvb_bytes_exist(frame, start, RPC_HEADER_SIZE) && tvb_get_ntohs(frame, start) == 0x0500;

@@ -57,7 +57,7 @@ whole_pdus(tvbuff_t *data, uint32_t size)
 }
 
 static bool
-wants(tvbuff_t *frame _U_, packet_info *pinfo)
+wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers _U_)
 {
     return oxc_postdissector_expected() && !pinfo->flags.in_error_pkt;
 }

@@ -283,10 +283,8 @@ begins_with_pdu(tvbuff_t *frame, packet_info *pinfo, const conversation_t *conve
 }
 
 static bool
-wants(tvbuff_t *frame _U_, packet_info *pinfo)
+wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers)
 {
-    unsigned layers = oxc_segment_layers(pinfo);
-
     return oxc_postdissector_expected() || layers & OXC_LAYER_HTTP || (layers == 0 && compat_layer_was_taken_away(pinfo));
 }
 

@@ -20,14 +20,24 @@ static struct {
     protocol_t *protocol;
 } watchers[MAX_WATCHERS];                       /* all */
 static unsigned watcher_count;
-static const oxc_watcher_t *active[MAX_WATCHERS];       /* those whose protocol is enabled */
-static unsigned active_count;
+
+/* Those whose protocol is enabled, of one kind of frames. */
+typedef struct {
+    const oxc_watcher_t *watchers[MAX_WATCHERS];
+    unsigned count;
+} active_t;
+
+static active_t active_tcp, active_udp;
 static void (*each)(const packet_info *pinfo);
 static protocol_t *each_protocol;
 static bool each_active;
-static protocol_t *called_by;                   /* in whose name Wireshark is to call; NULL before any file */
-static const char *called_name;                 /* as pinfo->current_proto has it */
-static protocol_t *known[MAX_WATCHERS + 1];     /* in whose names it was registered so far */
+static dissector_handle_t postdissector;
+static bool registered;
+static dissector_handle_t looking;              /* in the name of the first that is enabled; NULL if none is */
+static struct {
+    const protocol_t *protocol;
+    dissector_handle_t handle;
+} known[MAX_WATCHERS + 1];                      /* each that was such a name so far */
 static unsigned known_count;
 static bool expected;
 
@@ -58,91 +68,121 @@ oxc_postdissector_expected(void)
     return expected;
 }
 
+/* What is looked at, and by whom. */
+typedef struct {
+    const active_t *active;
+    unsigned first;             /* that wants it */
+    unsigned layers;
+} sight_t;
+
 /* The first from number i on that has something to do. Those before it may have changed that. */
 static unsigned
-next_wanting(unsigned i, tvbuff_t *frame, packet_info *pinfo)
+next_wanting(const active_t *active, unsigned i, tvbuff_t *frame, packet_info *pinfo, unsigned layers)
 {
-    while (i < active_count && (active[i]->of != pinfo->ptype || !active[i]->wants(frame, pinfo)))
+    while (i < active->count && !active->watchers[i]->wants(frame, pinfo, layers))
         i++;
     return i;
 }
 
 static void
-look_from(unsigned first, tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+look_from_first(const sight_t *sight, tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 {
-    for (unsigned i = first; i < active_count; i = next_wanting(i + 1, frame, pinfo))
-        active[i]->look(frame, pinfo, tree);
+    const active_t *active = sight->active;
+
+    for (unsigned i = sight->first; i < active->count; i = next_wanting(active, i + 1, frame, pinfo, sight->layers))
+        active->watchers[i]->look(frame, pinfo, tree);
 }
 
 /* Whatever happens, what is known of this frame is not taken for another one's. */
-static void
-look_safely(unsigned first, tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+static int
+look_safely(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     TRY {
-        look_from(first, frame, pinfo, tree);
+        look_from_first((const sight_t *)data, tvb, pinfo, tree);
     }
     FINALLY {
         oxc_segment_end();
     }
     ENDTRY;
-}
-
-static int
-postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
-{
-    unsigned first;
-
-    /* Another one of our names, in which it was called for an earlier file. */
-    if (pinfo->current_proto != called_name)
-        return 0;
-    if (each_active)
-        each(pinfo);
-    if (pinfo->ptype == PT_TCP)
-        oxc_segment_begin(pinfo);
-    first = next_wanting(0, tvb, pinfo);
-    if (first < active_count)
-        look_safely(first, tvb, pinfo, tree);
-    else
-        oxc_segment_end();
     return 1;                   /* it was there, which costs less than to be taken for one that was not */
 }
 
+/* A frame that nobody wants gets no layer, which would cost more than all questions. */
+static int
+postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
+{
+    sight_t sight = { &active_udp, 0, 0 };
+
+    if (each_active)
+        each(pinfo);
+    if (pinfo->ptype == PT_TCP) {
+        sight.active = &active_tcp;
+        sight.layers = oxc_segment_begin(pinfo);
+    } else if (pinfo->ptype != PT_UDP) {
+        return 1;
+    }
+    sight.first = next_wanting(sight.active, 0, tvb, pinfo, sight.layers);
+    if (sight.first < sight.active->count) {
+        pinfo->can_desegment = pinfo->saved_can_desegment;      /* as if Wireshark had called who looks */
+        call_dissector_only(looking, tvb, pinfo, tree, &sight);
+    } else {
+        oxc_segment_end();
+    }
+    return 1;
+}
+
+static dissector_handle_t
+handle_in_name_of(const protocol_t *protocol)
+{
+    for (unsigned i = 0; i < known_count; i++)
+        if (known[i].protocol == protocol)
+            return known[i].handle;
+    known[known_count].protocol = protocol;
+    known[known_count].handle = create_dissector_handle(look_safely, proto_get_id(protocol));
+    return known[known_count++].handle;
+}
+
 /*
- * Wireshark calls a post-dissector in the name of a protocol, and not when that is disabled. Who disables one of ours
- * means that one alone, so the name is oxcnotif's or that of the first that is enabled. Protocols change only between
- * two readings of a file. No release exports how a post-dissector is taken back.
+ * Who disables one of our protocols means that one alone, so what is found behind all dissectors is shown in the name of
+ * oxcnotif or, if that is disabled, of the first that is not. Protocols change only between two readings of a file. No
+ * release exports how a post-dissector is taken back.
  */
 static void
 begin_file(void)
 {
-    protocol_t *first = find_protocol_by_id(proto_get_id_by_filter_name("oxcnotif"));
+    const protocol_t *first = find_protocol_by_id(proto_get_id_by_filter_name("oxcnotif"));
 
     if (!proto_is_protocol_enabled(first))
         first = NULL;
     expected = false;
     each_active = each && proto_is_protocol_enabled(each_protocol);
-    active_count = 0;
+    active_tcp.count = active_udp.count = 0;
     for (unsigned i = 0; i < watcher_count; i++) {
+        active_t *active = watchers[i].watcher->of == PT_TCP ? &active_tcp : &active_udp;
+
         if (!proto_is_protocol_enabled(watchers[i].protocol))
             continue;
         if (!first)
             first = watchers[i].protocol;
-        active[active_count++] = watchers[i].watcher;
+        active->watchers[active->count++] = watchers[i].watcher;
     }
     if (!first)
         return;
-    called_by = first;
-    called_name = proto_get_protocol_short_name(first);
-    for (unsigned i = 0; i < known_count; i++)
-        if (known[i] == first)
-            return;
-    known[known_count++] = first;
-    register_postdissector(create_dissector_handle(postdissect, proto_get_id(first)));
+    looking = handle_in_name_of(first);
+    if (!registered)
+        register_postdissector(postdissector);
+    registered = true;
 }
 
 void
 proto_register_oxc_postdissector(void)
 {
+    /* A name of the frame's protocol, which calls post-dissectors and cannot be disabled. */
+    int proto = proto_register_protocol_in_name_only("Exchange connections behind all dissectors", "Exchange post-dissector",
+                                                     "oxcnotif.postdissector", proto_get_id_by_filter_name("frame"),
+                                                     FT_PROTOCOL);
+
+    postdissector = register_dissector("oxcnotif-postdissector", postdissect, proto);
     register_init_routine(begin_file);
     oxc_segment_register();
     oxc_connection_register();

@@ -12,8 +12,11 @@
 /* What one looks at, in the order of registration and unless its protocol is disabled. */
 typedef struct {
     port_type of;               /* PT_TCP or PT_UDP: frames of the other, or of neither, are none of its business */
-    /* Quickly, and without an exception: is there anything to do for the frame? Called for every frame of that kind. */
-    bool (*wants)(tvbuff_t *frame, packet_info *pinfo);
+    /*
+     * Quickly, and without an exception: is there anything to do for the frame? Called for every frame of that kind.
+     * layers: as oxc_segment_layers() has them, of TCP.
+     */
+    bool (*wants)(tvbuff_t *frame, packet_info *pinfo, unsigned layers);
     void (*look)(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree);
 } oxc_watcher_t;
 

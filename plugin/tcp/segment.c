@@ -6,6 +6,8 @@
 
 #include "tcp/segment.h"
 
+#include <string.h>
+
 #include "tcp/tcp_payload.h"
 
 static int proto_tcp = -1;
@@ -27,6 +29,23 @@ static struct {
     const struct tcp_analysis *tcp;     /* NULL until it was found */
 } latest;
 
+/*
+ * Connections as they were found last: Wireshark takes a thousand instructions to find one. Each has its place by ports
+ * and addresses, and loses it to the next one that comes there.
+ */
+#define PLACES 256              /* a power of two */
+#define MAX_ADDRESS 16          /* bytes, IPv6 */
+
+typedef struct {
+    uint32_t ports;                     /* the lower one first */
+    int size;                           /* of an address; 0: nothing is here */
+    uint8_t addresses[2][MAX_ADDRESS];  /* in the order of the ports */
+    uint32_t streams;                   /* TCP connections that there were in the capture */
+    conversation_t *conversation;
+} place_t;
+
+static place_t places[PLACES];
+
 /* Of the virtual connection whose PDU is dissected; NULL for none. */
 static struct {
     const conversation_element_t *elements;
@@ -37,22 +56,12 @@ static struct {
 static struct {
     const packet_info *pinfo;
     unsigned layers;
-    bool has_layers;                    /* they were looked at */
     bool has_extent;                    /* what follows is known */
     int start;                          /* of the data in the frame */
     uint32_t length;                    /* 0: none */
     uint32_t seq;
     tvbuff_t *data;                     /* NULL until it was asked for */
 } current;
-
-void
-oxc_segment_begin(packet_info *pinfo)
-{
-    current.pinfo = pinfo;
-    current.has_layers = false;
-    current.has_extent = false;
-    current.data = NULL;
-}
 
 void
 oxc_segment_end(void)
@@ -67,6 +76,62 @@ oxc_segment_name(const conversation_element_t *elements, conversation_t *convers
     named.conversation = conversation;
 }
 
+/* What a place holds of a connection between two ends. */
+static bool
+is_at(const place_t *place, uint32_t ports, const address *first, const address *second)
+{
+    return place->ports == ports && place->size == first->len &&
+           memcmp(place->addresses[0], first->data, (size_t)place->size) == 0 &&
+           memcmp(place->addresses[1], second->data, (size_t)place->size) == 0;
+}
+
+static void
+put_at(place_t *place, uint32_t ports, const address *first, const address *second)
+{
+    place->ports = ports;
+    place->size = first->len;
+    memcpy(place->addresses[0], first->data, (size_t)first->len);
+    memcpy(place->addresses[1], second->data, (size_t)first->len);
+}
+
+static bool
+has_place(const packet_info *pinfo)
+{
+    int type = pinfo->src.type, size = pinfo->src.len;
+
+    return pinfo->ptype == PT_TCP && !PINFO_FD_VISITED(pinfo) && !pinfo->use_conv_addr_port_endpoints &&
+           ((type == AT_IPv4 && size == 4) || (type == AT_IPv6 && size == MAX_ADDRESS)) && pinfo->dst.type == type &&
+           pinfo->dst.len == size && pinfo->srcport != pinfo->destport;
+}
+
+/*
+ * find_conversation_pinfo(). A connection with the ends of an earlier one is a new stream to the TCP dissector, so as long
+ * as there is none of those, ends have the conversation that they had. On later visits it depends on the frame.
+ */
+static conversation_t *
+find_conversation_of(packet_info *pinfo)
+{
+    bool down = pinfo->srcport > pinfo->destport;
+    const address *first = down ? &pinfo->dst : &pinfo->src, *second = down ? &pinfo->src : &pinfo->dst;
+    uint32_t ports = down ? pinfo->destport << 16 | pinfo->srcport : pinfo->srcport << 16 | pinfo->destport;
+    uint32_t streams;
+    place_t *place;
+
+    if (!has_place(pinfo))
+        return find_conversation_pinfo(pinfo, 0);
+    streams = get_tcp_stream_count();
+    place = &places[(ports ^ ports >> 16 ^ ((const uint8_t *)first->data)[first->len - 1] * 7U ^
+                     ((const uint8_t *)second->data)[first->len - 1] * 31U) % PLACES];
+    if (is_at(place, ports, first, second) && place->streams == streams)
+        return place->conversation;
+    put_at(place, ports, first, second);
+    place->streams = streams;
+    place->conversation = find_conversation_pinfo(pinfo, 0);
+    if (!place->conversation)
+        place->size = 0;
+    return place->conversation;
+}
+
 conversation_t *
 oxc_segment_conversation(packet_info *pinfo)
 {
@@ -78,7 +143,7 @@ oxc_segment_conversation(packet_info *pinfo)
         latest.srcport == pinfo->srcport && latest.destport == pinfo->destport && latest.src == pinfo->src.data &&
         latest.dst == pinfo->dst.data)
         return latest.conversation;
-    latest.conversation = find_conversation_pinfo(pinfo, 0);
+    latest.conversation = find_conversation_of(pinfo);
     latest.pinfo = latest.conversation ? pinfo : NULL;
     latest.num = pinfo->num;
     latest.ptype = pinfo->ptype;
@@ -122,20 +187,21 @@ look_at_layers(wmem_list_frame_t *last)
     return found;
 }
 
-/* The last layer is the post-dissector's own. */
+/* Before any of the post-dissector's own is there. */
+unsigned
+oxc_segment_begin(packet_info *pinfo)
+{
+    current.pinfo = pinfo;
+    current.layers = look_at_layers(wmem_list_tail(pinfo->layers));
+    current.has_extent = false;
+    current.data = NULL;
+    return current.layers;
+}
+
 unsigned
 oxc_segment_layers(const packet_info *pinfo)
 {
-    wmem_list_frame_t *last;
-
-    if (current.pinfo != pinfo)
-        return look_at_layers(wmem_list_tail(pinfo->layers));
-    if (!current.has_layers) {
-        last = wmem_list_tail(pinfo->layers);
-        current.layers = last ? look_at_layers(wmem_list_frame_prev(last)) : 0;
-        current.has_layers = true;
-    }
-    return current.layers;
+    return current.pinfo == pinfo ? current.layers : look_at_layers(wmem_list_tail(pinfo->layers));
 }
 
 int
@@ -171,6 +237,7 @@ forget(void)
 {
     latest.pinfo = NULL;
     latest.conversation = NULL;
+    memset(places, 0, sizeof places);
 }
 
 void

@@ -22,9 +22,9 @@ const struct tcp_analysis *oxc_segment_tcp(packet_info *pinfo);
 
 /*
  * Post-dissectors ask the same of a frame, so that what follows is found once: between these two calls, behind all
- * dissectors. Anywhere else it is found each time.
+ * dissectors. Anywhere else it is found each time. The first one returns the layers.
  */
-void oxc_segment_begin(packet_info *pinfo);
+unsigned oxc_segment_begin(packet_info *pinfo);
 void oxc_segment_end(void);
 
 typedef enum {

@@ -14,6 +14,13 @@
 #define MIN_TCP_HEADER 20
 #define IPV6_HEADER 40
 
+/* The frame's bytes. */
+typedef struct {
+    const uint8_t *bytes;
+    int captured;
+    int reported;
+} view_t;
+
 static unsigned
 be16(const uint8_t *bytes)
 {
@@ -28,38 +35,37 @@ enum { NO_DATA = -1, OTHER_HEADER = -2 };
  * that the TCP dissector saw.
  */
 static int
-data_of_segment(tvbuff_t *frame, const packet_info *pinfo, int tcp, int end, uint32_t *seq, uint32_t *length)
+data_of_segment(const view_t *frame, const packet_info *pinfo, int tcp, int end, uint32_t *seq, uint32_t *length)
 {
-    const uint8_t *header;
+    const uint8_t *header = frame->bytes + tcp;
     int start;
 
-    if (!tvb_bytes_exist(frame, tcp, MIN_TCP_HEADER))
+    if (tcp > frame->captured - MIN_TCP_HEADER)
         return OTHER_HEADER;
-    header = tvb_get_ptr(frame, tcp, MIN_TCP_HEADER);
     if (be16(header) != pinfo->srcport || be16(header + 2) != pinfo->destport)
         return OTHER_HEADER;
     start = tcp + (header[12] >> 4) * 4;
-    if (start < tcp + MIN_TCP_HEADER || start > end || end > (int)tvb_reported_length(frame))
+    if (start < tcp + MIN_TCP_HEADER || start > end || end > frame->reported)
         return OTHER_HEADER;
-    if (start == end || start >= (int)tvb_captured_length(frame))
+    if (start == end || start >= frame->captured)
         return NO_DATA;
-    *seq = tvb_get_ntohl(frame, tcp + 4);
+    *seq = (uint32_t)be16(header + 4) << 16 | be16(header + 6);
     *length = (uint32_t)(end - start);
     return start;
 }
 
 /* Of a packet that the sending host captured before it was cut into segments, the length may be 0: up to the end. */
 static int
-end_of_packet(tvbuff_t *frame, int from, int length)
+end_of_packet(const view_t *frame, int from, int length)
 {
-    return length ? from + length : (int)tvb_reported_length(frame);
+    return length ? from + length : frame->reported;
 }
 
 /* The addresses of an IPv4 header stand at 12, those of an IPv6 header at 8 (RFC 791 3.1, RFC 8200 3). */
 static int
-data_of_packet(tvbuff_t *frame, const packet_info *pinfo, const uint8_t *bytes, int ip, uint32_t *seq, uint32_t *length)
+data_of_packet(const view_t *frame, const packet_info *pinfo, int ip, uint32_t *seq, uint32_t *length)
 {
-    const uint8_t *header = bytes + ip;
+    const uint8_t *header = frame->bytes + ip;
     int size = (header[0] & 0x0F) * 4;
 
     if (pinfo->net_src.type == AT_IPv6) {
@@ -73,34 +79,48 @@ data_of_packet(tvbuff_t *frame, const packet_info *pinfo, const uint8_t *bytes, 
     return data_of_segment(frame, pinfo, ip + size, end_of_packet(frame, ip, (int)be16(header + 2)), seq, length);
 }
 
-/* No layer says where it began, but the IP header is where its two addresses stand one behind the other. */
-int
-oxc_tcp_extent(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq, uint32_t *length)
+/* The IP header is where its two addresses stand one behind the other. */
+static int
+search_data(const view_t *frame, const packet_info *pinfo, int before, uint32_t *seq, uint32_t *length)
 {
     const address *source = &pinfo->net_src, *destination = &pinfo->net_dst;
-    int size = source->len, before, there;
+    size_t size = (size_t)source->len;
+    int there = (int)MIN((unsigned)frame->captured, MAX_LINK_HEADER - 1 + 2 * (unsigned)size);
     uint8_t both[2 * 16];
-    const uint8_t *bytes;
+
+    memcpy(both, source->data, size);
+    memcpy(both + size, destination->data, size);
+    for (int from = before; from + 2 * (int)size <= there; from++) {
+        int start;
+
+        if (frame->bytes[from] != both[0] || memcmp(frame->bytes + from, both, 2 * size) != 0)
+            continue;
+        start = data_of_packet(frame, pinfo, from - before, seq, length);
+        if (start != OTHER_HEADER)
+            return start;
+    }
+    return NO_DATA;
+}
+
+/* No layer says where it began, but Wireshark's addresses are the bytes of the IP header, or copies of them. */
+int
+oxc_tcp_extent(tvbuff_t *tvb, const packet_info *pinfo, uint32_t *seq, uint32_t *length)
+{
+    const address *source = &pinfo->net_src, *destination = &pinfo->net_dst;
+    view_t frame = { NULL, (int)tvb_captured_length(tvb), (int)tvb_reported_length(tvb) };
+    int size = source->len, before = size == 4 ? 12 : 8, start = OTHER_HEADER;
+    uintptr_t from;
 
     if (pinfo->ptype != PT_TCP || source->type != destination->type ||
         !((source->type == AT_IPv4 && size == 4) || (source->type == AT_IPv6 && size == 16)) ||
         destination->len != size)
         return NO_DATA;
-    memcpy(both, source->data, (size_t)size);
-    memcpy(both + size, destination->data, (size_t)size);
-    before = size == 4 ? 12 : 8;
-    there = (int)MIN(tvb_captured_length(frame), MAX_LINK_HEADER - 1 + 2 * (unsigned)size);
-    bytes = tvb_get_ptr(frame, 0, there);
-    for (int from = before; from + 2 * size <= there; from++) {
-        int start;
-
-        if (bytes[from] != both[0] || memcmp(bytes + from, both, 2 * (size_t)size) != 0)
-            continue;
-        start = data_of_packet(frame, pinfo, bytes, from - before, seq, length);
-        if (start != OTHER_HEADER)
-            return start;
-    }
-    return NO_DATA;
+    frame.bytes = tvb_get_ptr(tvb, 0, frame.captured);
+    from = (uintptr_t)source->data - (uintptr_t)frame.bytes;
+    if (from >= (uintptr_t)before && from <= MAX_LINK_HEADER && (int)from + 2 * size <= frame.captured &&
+        (const uint8_t *)destination->data == (const uint8_t *)source->data + size)
+        start = data_of_packet(&frame, pinfo, (int)from - before, seq, length);
+    return start != OTHER_HEADER ? start : search_data(&frame, pinfo, before, seq, length);
 }
 
 tvbuff_t *

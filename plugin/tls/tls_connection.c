@@ -285,9 +285,9 @@ find_note(tvbuff_t *frame, packet_info *pinfo)
 }
 
 static bool
-wants(tvbuff_t *frame _U_, packet_info *pinfo)
+wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers)
 {
-    return oxc_segment_layers(pinfo) & OXC_LAYER_TLS && (notes > 0 || !PINFO_FD_VISITED(pinfo));
+    return layers & OXC_LAYER_TLS && (notes > 0 || !PINFO_FD_VISITED(pinfo));
 }
 
 static void

@@ -524,7 +524,7 @@ dissect_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_
  * a registration was seen.
  */
 static bool
-wants_empty(tvbuff_t *tvb _U_, packet_info *pinfo _U_)
+wants_empty(tvbuff_t *tvb _U_, packet_info *pinfo _U_, unsigned layers _U_)
 {
     return empty_contexts > 0;
 }
