@@ -37,7 +37,7 @@ static wmem_map_t *habits;  /* oxc_session_t -> habit_t */
 void
 oxc_push_inference_sent(packet_info *pinfo)
 {
-    oxc_push_settle(oxc_push_port(&pinfo->src, (uint16_t)pinfo->srcport, OXC_PUSH_PORT_OTHER), OXC_PUSH_PORT_OTHER);
+    oxc_push_port_sent(&pinfo->src, (uint16_t)pinfo->srcport);
 }
 
 static bool

@@ -25,6 +25,21 @@ address_same(const void *a, const void *b)
     return addresses_equal((const address *)a, (const address *)b);
 }
 
+/*
+ * Ports that sent, the latest at each place: nearly all datagrams are between ports that sent before, and those have nothing
+ * to be settled. 16 bytes are an IPv6 address.
+ */
+#define SENDERS 256             /* a power of two */
+
+typedef struct {
+    uint32_t port;
+    int type;                   /* of the address, and how many bytes it has; 0: nothing is here */
+    int size;
+    uint8_t addr[16];
+} sender_t;
+
+static sender_t senders[SENDERS];
+
 typedef struct {
     address addr;
     uint16_t port;
@@ -45,6 +60,26 @@ port_same(const void *a, const void *b)
     const port_key_t *y = (const port_key_t *)b;
 
     return x->port == y->port && addresses_equal(&x->addr, &y->addr);
+}
+
+void
+oxc_push_port_sent(const address *addr, uint16_t number)
+{
+    size_t size = addr->len > 0 ? (size_t)addr->len : 0;
+    const uint8_t *bytes = (const uint8_t *)addr->data;
+    bool fits = size > 0 && size <= sizeof senders[0].addr;
+    sender_t *sender = &senders[fits ? (number ^ bytes[size - 1] * 7U) % SENDERS : 0];
+
+    if (fits && sender->port == number && sender->type == addr->type && sender->size == addr->len &&
+        memcmp(sender->addr, bytes, size) == 0)
+        return;
+    oxc_push_settle(oxc_push_port(addr, number, OXC_PUSH_PORT_OTHER), OXC_PUSH_PORT_OTHER);
+    if (!fits)
+        return;
+    sender->port = number;
+    sender->type = addr->type;
+    sender->size = addr->len;
+    memcpy(sender->addr, bytes, size);
 }
 
 oxc_push_client_t *
@@ -139,9 +174,16 @@ oxc_push_known_client(const address *addr)
     return (const oxc_push_client_t *)wmem_map_lookup(clients, addr);
 }
 
+static void
+forget_senders(void)
+{
+    memset(senders, 0, sizeof senders);
+}
+
 void
 oxc_push_ports_register(void)
 {
+    register_init_routine(forget_senders);
     clients = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), address_hash, address_same);
     ports = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), port_hash, port_same);
 }

@@ -66,6 +66,9 @@ const oxc_push_client_t *oxc_push_known_client(const address *addr);
 /* The port, made of that kind if it is new. */
 oxc_push_port_t *oxc_push_port(const address *addr, uint16_t number, oxc_push_port_kind_t kind);
 
+/* The port sent a datagram, so it is none for push datagrams, unless it is known to be one. */
+void oxc_push_port_sent(const address *addr, uint16_t number);
+
 /* The datagram is the latest one to its port. */
 void oxc_push_append(oxc_push_port_t *port, oxc_push_datagram_t *datagram);
 

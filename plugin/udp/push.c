@@ -85,6 +85,7 @@ typedef struct {
 static wmem_map_t *by_key;      /* push_key_t -> newest registration */
 static wmem_map_t *by_session;  /* session -> newest registration */
 static unsigned empty_contexts; /* registrations with no bytes at all */
+static unsigned verdicts;       /* that are remembered of frames */
 
 static int proto_oxcnotif = -1;
 static int proto_udp = -1;
@@ -285,8 +286,6 @@ find_in_force(packet_info *pinfo, tvbuff_t *tvb, place_t place, unsigned *count,
     push_key_t key;
 
     *count = 0;
-    if (wmem_map_size(by_key) == 0)
-        return NULL;
     key = key_of(place, &pinfo->dst, (uint16_t)pinfo->destport, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
     push = (oxc_push_t *)wmem_map_lookup(by_key, &key);
     for (unsigned i = 0; push && i < LATEST; i++, push = push->older[place]) {
@@ -328,6 +327,8 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
     unsigned count;
     place_t place;
 
+    if (wmem_map_size(by_key) == 0 && !oxc_links_recorded())
+        return;
     for (place = BY_CALLBACK; place < BY_ADDRESS && !cut; place++) {
         if (place == BY_BYTES &&
             (tvb_reported_length(tvb) == 0 || oxc_listener->are_peers(&pinfo->dst, &pinfo->src)))
@@ -390,33 +391,34 @@ static const verdict_t *
 get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
 {
     uint32_t key = pinfo->destport << 1 | pinfo->flags.in_error_pkt;
-    verdict_t *verdict = (verdict_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key);
+    verdict_t verdict = { OTHER_TRAFFIC, NULL, NULL, 0 };
+    verdict_t *known = verdicts == 0 ? NULL : (verdict_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key);
 
-    if (verdict)
-        return verdict;
+    if (known)
+        return known;
     if (PINFO_FD_VISITED(pinfo))
         return find_late_verdict(pinfo, tvb);
-    verdict = wmem_new0(pinfo->pool, verdict_t);
-    find_registration(pinfo, tvb, verdict);
-    if (!verdict->push && by_user)
-        verdict->kind = UNREGISTERED;
-    else if (!verdict->push && looks_like_push(pinfo, tvb))
-        verdict->kind = LIKELY;
-    if (verdict->kind == OTHER_TRAFFIC)
+    find_registration(pinfo, tvb, &verdict);
+    if (!verdict.push && by_user)
+        verdict.kind = UNREGISTERED;
+    else if (!verdict.push && looks_like_push(pinfo, tvb))
+        verdict.kind = LIKELY;
+    if (verdict.kind == OTHER_TRAFFIC)
         return NULL;
-    verdict->copy_of = pinfo->flags.in_error_pkt ? 0 : oxc_datagram_copy_of(pinfo, tvb);
-    if (verdict->copy_of)
-        verdict->kind = COPY;
-    else if (!verdict->channel && (!verdict->push || !verdict->push->session)) {
+    verdict.copy_of = pinfo->flags.in_error_pkt ? 0 : oxc_datagram_copy_of(pinfo, tvb);
+    if (verdict.copy_of)
+        verdict.kind = COPY;
+    else if (!verdict.channel && (!verdict.push || !verdict.push->session)) {
         unsigned len = tvb_captured_length(tvb);
 
-        verdict->channel = oxc_listener->push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+        verdict.channel = oxc_listener->push_channel(pinfo, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
     }
-    if (verdict->push)
-        verdict->push->came = true;
-    verdict = (verdict_t *)wmem_memdup(wmem_file_scope(), verdict, sizeof *verdict);
-    p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key, verdict);
-    return verdict;
+    if (verdict.push)
+        verdict.push->came = true;
+    known = (verdict_t *)wmem_memdup(wmem_file_scope(), &verdict, sizeof verdict);
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key, known);
+    verdicts++;
+    return known;
 }
 
 static void
@@ -547,7 +549,7 @@ look_at_empty(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 static void
 forget(void)
 {
-    empty_contexts = 0;
+    empty_contexts = verdicts = 0;
 }
 
 void
@@ -578,8 +580,7 @@ proto_register_oxc_push(void)
     static ei_register_info ei[] = {
         { &ei_other_address,
           { "oxcnotif.push.other_address", PI_ASSUMPTION, PI_NOTE, "Not the address that was registered", EXPFILL } },
-        { &ei_outdated,
-          { "oxcnotif.push.outdated", PI_SEQUENCE, PI_NOTE, "Registration no longer valid", EXPFILL } },
+        { &ei_outdated, { "oxcnotif.push.outdated", PI_SEQUENCE, PI_NOTE, "Registration no longer valid", EXPFILL } },
         { &ei_copy, { "oxcnotif.push.copy", PI_SEQUENCE, PI_CHAT, "Packet captured twice", EXPFILL } },
         { &ei_foreign, { "oxcnotif.push.ignored", PI_SEQUENCE, PI_NOTE, "Context mismatch", EXPFILL } },
         { &ei_unregistered,
