@@ -190,37 +190,45 @@ dissect_connection_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
 
 /* ---- what is found behind all dissectors ---- */
 
-/* The first message of a connection, before that is watched, has no body: nobody asked this dissector. */
-static void
-show_first_message(packet_info *pinfo, proto_tree *tree)
+/*
+ * The first message of a connection, before that is watched, has no body: nobody asked this dissector. NULL if this frame
+ * has none.
+ */
+static oxc_http_message_t *
+find_first_message(packet_info *pinfo)
 {
     uint32_t watched_from;
     oxc_http_message_t *message;
 
     if ((oxc_segment_layers(pinfo) & OXC_LAYER_HTTP) == 0)
-        return;
+        return NULL;
     watched_from = oxc_mapihttp_watched_from(pinfo);
     if (PINFO_FD_VISITED(pinfo) ? watched_from != pinfo->num + 1 : watched_from != 0)
-        return;
+        return NULL;
     /* On the first visit, being shown would have made it watched. */
     if (oxc_mapihttp_has_shown(pinfo))
-        return;
+        return NULL;
     message = oxc_mapihttp_find_message(pinfo, true);
-    if (message && message->complete && oxc_mapihttp_is_request(message) &&
-        (message->end == message->body || may_carry_mapi(message))) {
-        oxc_mapihttp_watch(pinfo);
-        oxc_mapihttp_show_message(pinfo, tree, message, oxc_http_body(pinfo, message));
-    }
+    return message && message->complete && oxc_mapihttp_is_request(message) &&
+           (message->end == message->body || may_carry_mapi(message)) ? message : NULL;
 }
 
 static void
-show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+show_first_message(packet_info *pinfo, proto_tree *tree)
 {
-    wmem_list_t *lost = oxc_mapihttp_cut_off(pinfo);
+    oxc_http_message_t *message = find_first_message(pinfo);
+
+    if (!message)
+        return;
+    oxc_mapihttp_watch(pinfo);
+    oxc_mapihttp_show_message(pinfo, tree, message, oxc_http_body(pinfo, message));
+}
+
+static void
+show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, wmem_list_t *lost)
+{
     uint32_t which = CUT_OFF_WAKEUP;
 
-    if (!lost)
-        return;
     for (wmem_list_frame_t *at = wmem_list_head(lost); at; at = wmem_list_frame_next(at), which++) {
         const mapihttp_exchange_t *exchange = (const mapihttp_exchange_t *)wmem_list_frame_data(at);
         oxc_call_t *call = exchange->whole ? exchange->whole->call : exchange->call;
@@ -241,14 +249,10 @@ show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 }
 
 static void
-show_silence(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+show_silence(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_keepalive_t *silence)
 {
-    const oxc_keepalive_t *silence = oxc_keepalive_ended(pinfo);
-    proto_item *item;
+    proto_item *item = proto_tree_add_item(tree, proto_mapihttp, tvb, 0, 0, ENC_NA);
 
-    if (!silence)
-        return;
-    item = proto_tree_add_item(tree, proto_mapihttp, tvb, 0, 0, ENC_NA);
     proto_item_set_generated(item);
     proto_item_append_text(item, ", silence on the NotificationWait of frame %u", silence->wait_in);
     expert_add_info_format(
@@ -267,13 +271,14 @@ message_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by _U_)
     return message && (message->is_request ? oxc_mapihttp_is_request(message) : oxc_mapihttp_is_response(message));
 }
 
+static const oxc_overrun_kind_t overrun_kind = { &proto_mapihttp, &ei_swallowed, "message",
+                                                 "Content-Length or a chunk's size", message_begins };
+
 static void
 show_overrun(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 {
-    static const oxc_overrun_kind_t messages = { &proto_mapihttp, &ei_swallowed, "message",
-                                                "Content-Length or a chunk's size", message_begins };
     tvbuff_t *data;
-    const oxc_overrun_t *overrun = oxc_overrun_show(frame, pinfo, tree, &messages, &data);
+    const oxc_overrun_t *overrun = oxc_overrun_show(frame, pinfo, tree, &overrun_kind, &data);
     oxc_http_message_t *message;
 
     if (!overrun)
@@ -301,11 +306,12 @@ may_be_end_of_poll(tvbuff_t *frame, packet_info *pinfo)
     int start;
 
     if (tvb_captured_length(frame) < LEAST_HEADERS + LEAST_END_OF_POLL ||
-        oxc_segment_layers(pinfo) & (OXC_LAYER_TLS | OXC_LAYER_HTTP2 | OXC_LAYER_DCERPC) ||
-        oxc_mapihttp_watched_from(pinfo) != (PINFO_FD_VISITED(pinfo) ? pinfo->num + 1 : 0))
+        oxc_segment_layers(pinfo) & (OXC_LAYER_TLS | OXC_LAYER_HTTP2 | OXC_LAYER_DCERPC))
         return false;
     start = oxc_segment_extent(frame, pinfo, &seq, &length);
-    return start >= 0 && tvb_bytes_exist(frame, start, LEAST_END_OF_POLL) && g_ascii_isxdigit(tvb_get_uint8(frame, start));
+    return start >= 0 && tvb_bytes_exist(frame, start, LEAST_END_OF_POLL) &&
+           g_ascii_isxdigit(tvb_get_uint8(frame, start)) &&
+           oxc_mapihttp_watched_from(pinfo) == (PINFO_FD_VISITED(pinfo) ? pinfo->num + 1 : 0);
 }
 
 /*
@@ -313,45 +319,89 @@ may_be_end_of_poll(tvbuff_t *frame, packet_info *pinfo)
  * another one makes anything of: chunks, the last with DONE, headers, and a body that fits NotificationWait to the last
  * byte (MS-OXCMAPIHTTP 2.2.2.2, 2.2.4.4).
  */
-static void
-show_end_of_poll(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+static oxc_http_message_t *
+find_end_of_poll(tvbuff_t *frame, packet_info *pinfo, tvbuff_t **body)
 {
     uint32_t seq;
     const oxc_request_type_t *type;
     oxc_http_message_t *message;
-    tvbuff_t *body;
     int size;
 
     if (!may_be_end_of_poll(frame, pinfo))
-        return;
-    message = oxc_http_end(pinfo, oxc_segment_payload(frame, pinfo, &seq), &body);
-    size = message ? oxc_mapihttp_preamble_size(body) : 0;
-    type = size ? oxc_mapihttp_guess_type(tvb_new_subset_remaining(body, size), false) : NULL;
-    if (!type || type->kind != OXC_CALL_WAIT)
+        return NULL;
+    message = oxc_http_end(pinfo, oxc_segment_payload(frame, pinfo, &seq), body);
+    size = message ? oxc_mapihttp_preamble_size(*body) : 0;
+    type = size ? oxc_mapihttp_guess_type(tvb_new_subset_remaining(*body, size), false) : NULL;
+    return type && type->kind == OXC_CALL_WAIT ? message : NULL;
+}
+
+static void
+show_end_of_poll(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    tvbuff_t *body;
+    oxc_http_message_t *message = find_end_of_poll(frame, pinfo, &body);
+
+    if (!message)
         return;
     add_new_data_source(pinfo, body, "Chunks of the response");
     oxc_mapihttp_watch(pinfo);
     oxc_mapihttp_show_message(pinfo, tree, message, body);
 }
 
+/* What was found in the frame behind its messages; they have to be shown before. */
+static struct {
+    bool known;
+    const oxc_keepalive_t *silence;     /* NULL: none */
+    wmem_list_t *lost;                  /* the same */
+} ends;
+
+static bool
+note_ends(tvbuff_t *tvb, packet_info *pinfo)
+{
+    bool undecrypted = oxc_tls_note_undecrypted(tvb, pinfo, proto_mapihttp, oxc_mapihttp_is_connection);
+    bool out_of_order = oxc_out_of_order_note(tvb, pinfo, proto_mapihttp, oxc_mapihttp_is_connection);
+
+    ends.known = true;
+    ends.silence = oxc_keepalive_ended(pinfo);
+    ends.lost = oxc_mapihttp_cut_off(pinfo);
+    return undecrypted || out_of_order || ends.silence || ends.lost;
+}
+
+#define LAYERS_OF_HTTP (OXC_LAYER_HTTP | OXC_LAYER_HTTP2)
+
 static bool
 wants(tvbuff_t *frame, packet_info *pinfo, unsigned layers)
 {
-    return oxc_postdissector_expected() || layers & (OXC_LAYER_HTTP | OXC_LAYER_HTTP2) ||
-           may_be_end_of_poll(frame, pinfo);
+    return oxc_postdissector_expected() || layers & LAYERS_OF_HTTP || may_be_end_of_poll(frame, pinfo);
+}
+
+static bool
+note(tvbuff_t *tvb, packet_info *pinfo)
+{
+    tvbuff_t *body;
+
+    ends.known = false;
+    return find_end_of_poll(tvb, pinfo, &body) || oxc_segment_layers(pinfo) & OXC_LAYER_HTTP2 || find_first_message(pinfo) ||
+           oxc_overrun_note(tvb, pinfo, &overrun_kind) || note_ends(tvb, pinfo);
 }
 
 static void
 look(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
-    show_end_of_poll(tvb, pinfo, tree);
-    oxc_mapihttp_http2_postdissect(tvb, pinfo, tree);
-    show_first_message(pinfo, tree);
-    show_overrun(tvb, pinfo, tree);
-    oxc_tls_show_undecrypted(tvb, pinfo, tree, proto_mapihttp, &ei_not_decrypted, oxc_mapihttp_is_connection);
-    oxc_out_of_order_show(tvb, pinfo, tree, proto_mapihttp, &ei_out_of_order, oxc_mapihttp_is_connection);
-    show_silence(tvb, pinfo, tree);
-    show_cut_off(tvb, pinfo, tree);
+    if (!ends.known) {
+        show_end_of_poll(tvb, pinfo, tree);
+        oxc_mapihttp_http2_postdissect(tvb, pinfo, tree);
+        show_first_message(pinfo, tree);
+        if (oxc_overrun_note(tvb, pinfo, &overrun_kind))
+            show_overrun(tvb, pinfo, tree);
+        note_ends(tvb, pinfo);
+    }
+    oxc_tls_show_undecrypted(tvb, pinfo, tree, proto_mapihttp, &ei_not_decrypted);
+    oxc_out_of_order_show(tvb, pinfo, tree, proto_mapihttp, &ei_out_of_order);
+    if (ends.silence)
+        show_silence(tvb, pinfo, tree, ends.silence);
+    if (ends.lost)
+        show_cut_off(tvb, pinfo, tree, ends.lost);
 }
 
 /* ---- bodies of another media type, or of none ---- */
@@ -438,7 +488,9 @@ proto_register_mapihttp(void)
 void
 proto_reg_handoff_mapihttp(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, wants, look };
+    static const oxc_watcher_t watcher = {
+        PT_TCP, LAYERS_OF_HTTP | OXC_LAYER_DATA | OXC_LAYER_OTHER | OXC_LAYER_LOST | OXC_FRAME_EXPECTED, wants, note, look
+    };
     dissector_handle_t handle = register_dissector("mapihttp", dissect_mapihttp, proto_mapihttp);
 
     dissector_add_string("media_type", "application/mapi-http", handle);

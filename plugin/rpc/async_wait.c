@@ -39,6 +39,7 @@ static int proto_emsmdb = -1;
 static int ett_cut_off = -1;
 static expert_field ei_cut_off = EI_INIT;
 static unsigned connections;
+static unsigned ends;           /* frames in the file that ended one with open calls */
 
 /* ---- the first visit ---- */
 
@@ -142,8 +143,10 @@ take_open_calls(packet_info *pinfo, connection_t *connection)
     }
     connection->open = wmem_list_new(wmem_file_scope());
     connection->where = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-    if (lost)
-        p_add_proto_data(wmem_file_scope(), pinfo, proto_parent, LOST_WAITS_KEY, lost);
+    if (!lost)
+        return;
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_parent, LOST_WAITS_KEY, lost);
+    ends++;
 }
 
 /* The TCP connection of this frame: does it end here? */
@@ -160,10 +163,16 @@ note_end_of_tcp(packet_info *pinfo)
 
 /* ---- every visit ---- */
 
+static wmem_list_t *
+lost_in(packet_info *pinfo)
+{
+    return ends == 0 ? NULL : (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_parent, LOST_WAITS_KEY);
+}
+
 static void
 show_lost_waits(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
-    wmem_list_t *lost = (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_parent, LOST_WAITS_KEY);
+    wmem_list_t *lost = lost_in(pinfo);
     oxc_closed_by_t closed_by;
     uint32_t which = CUT_OFF_WAKEUP;
 
@@ -208,24 +217,24 @@ wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers _U_)
     return connections > 0 && !pinfo->flags.in_error_pkt;
 }
 
-static void
-look(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+static bool
+note(tvbuff_t *tvb _U_, packet_info *pinfo)
 {
     if (!PINFO_FD_VISITED(pinfo))
         note_end_of_tcp(pinfo);
-    show_lost_waits(tvb, pinfo, tree);
+    return lost_in(pinfo) != NULL;
 }
 
 static void
 forget(void)
 {
-    connections = 0;
+    connections = ends = 0;
 }
 
 void
 oxc_async_waits_handoff(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, wants, look };
+    static const oxc_watcher_t watcher = { PT_TCP, OXC_FRAME_ANY, wants, note, show_lost_waits };
 
     oxc_postdissector_add(&watcher, proto_parent);
 }

@@ -125,13 +125,10 @@ identifies_itself(packet_info *pinfo, tvbuff_t *data)
 
 /*
  * Did TCP ask a dissector about the data, and was that not DCE/RPC's? It asks nobody about what is retransmitted or out of
- * order: those calls were read already, or will be. What HTTP carries is RPC over HTTP's.
+ * order: those calls were read already, or will be. What HTTP carries is RPC over HTTP's, and what ended as data was
+ * offered to all heuristics, that of DCE/RPC among them.
  */
-static bool
-has_owner(unsigned layers)
-{
-    return layers & OXC_LAYER_ANY && (layers & (OXC_LAYER_DCERPC | OXC_LAYER_HTTP)) == 0;
-}
+#define OWNERS (OXC_LAYER_TLS | OXC_LAYER_HTTP2 | OXC_LAYER_OTHER)
 
 static bool
 wants(tvbuff_t *frame, packet_info *pinfo, unsigned layers)
@@ -139,7 +136,7 @@ wants(tvbuff_t *frame, packet_info *pinfo, unsigned layers)
     uint32_t seq, length;
     int start;
 
-    if (PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt || !has_owner(layers))
+    if (PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt || layers & (OXC_LAYER_DCERPC | OXC_LAYER_HTTP))
         return false;
     start = oxc_segment_extent(frame, pinfo, &seq, &length);
     return start >= 0 && tvb_bytes_exist(frame, start, RPC_HEADER_SIZE) && tvb_get_ntohs(frame, start) == 0x0500;
@@ -170,7 +167,7 @@ look(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 void
 proto_reg_handoff_oxc_port_owner(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, wants, look };
+    static const oxc_watcher_t watcher = { PT_TCP, OWNERS, wants, NULL, look };
 
     if (!oxc_rpc_connection_handle())
         return;

@@ -59,17 +59,26 @@ whole_pdus(tvbuff_t *data, uint32_t size)
 static bool
 wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers _U_)
 {
-    return oxc_postdissector_expected() && !pinfo->flags.in_error_pkt;
+    return !pinfo->flags.in_error_pkt;
+}
+
+static const oxc_overrun_kind_t pdus = { &proto_emsmdb, &ei_swallowed, "PDU", "frag_length", pdu_begins };
+
+static bool
+note(tvbuff_t *frame, packet_info *pinfo)
+{
+    bool out_of_order = oxc_out_of_order_note(frame, pinfo, proto_emsmdb, oxc_rpc_is_connection);
+
+    return oxc_overrun_note(frame, pinfo, &pdus) || out_of_order;
 }
 
 static void
 look(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 {
-    static const oxc_overrun_kind_t pdus = { &proto_emsmdb, &ei_swallowed, "PDU", "frag_length", pdu_begins };
     const oxc_overrun_t *overrun;
     tvbuff_t *data;
 
-    oxc_out_of_order_show(frame, pinfo, tree, proto_emsmdb, &ei_out_of_order, oxc_rpc_is_connection);
+    oxc_out_of_order_show(frame, pinfo, tree, proto_emsmdb, &ei_out_of_order);
     overrun = oxc_overrun_show(frame, pinfo, tree, &pdus, &data);
     if (overrun)
         oxc_rpc_dissect_pdus(whole_pdus(data, overrun->size), pinfo, tree);
@@ -78,7 +87,7 @@ look(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 void
 proto_reg_handoff_oxc_rpc_overrun(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, wants, look };
+    static const oxc_watcher_t watcher = { PT_TCP, OXC_FRAME_EXPECTED, wants, note, look };
 
     oxc_postdissector_add(&watcher, proto_emsmdb);
 }

@@ -57,6 +57,8 @@
 #define TCP_SEEN_SYN     0x01
 #define TCP_SEEN_SYN_ACK 0x02
 
+static unsigned first_segments; /* that HTTP was given, in the file */
+
 static int proto_rpch = -1;
 static int proto_http = -1;
 static int proto_tcp = -1;
@@ -178,10 +180,13 @@ is_http_over_tcp(const packet_info *pinfo, bool *tls)
         layer = wmem_list_frame_next(layer);
     for (; layer && GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tls; layer = wmem_list_frame_next(layer))
         *tls = true;
-    if (!layer)
+    if (oxc_segment_layers(pinfo) & OXC_LAYER_LOST) {
+        while (layer && GPOINTER_TO_INT(wmem_list_frame_data(layer)) != proto_tcp)
+            layer = wmem_list_frame_next(layer);
+        return !*tls && !layer;
+    }
+    if (!layer || GPOINTER_TO_INT(wmem_list_frame_data(layer)) != proto_http)
         return false;
-    if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) != proto_http)         /* the last one is the post-dissector's */
-        return !*tls && layer == wmem_list_tail(pinfo->layers) && compat_layer_was_taken_away(pinfo);
     while (!*tls && (layer = wmem_list_frame_next(layer)))
         if (GPOINTER_TO_INT(wmem_list_frame_data(layer)) == proto_tls)
             return false;
@@ -228,12 +233,13 @@ pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by)
     return length != 0 && length <= size;
 }
 
+static const oxc_overrun_kind_t pdus = { &proto_rpch, &ei_swallowed, "PDU", "frag_length or its chunk's size",
+                                         pdu_begins };
+
 /* TCP waits for the end of something else, but the stream finds its place again. */
 static void
 show_overrun(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 {
-    static const oxc_overrun_kind_t pdus = { &proto_rpch, &ei_swallowed, "PDU", "frag_length or its chunk's size",
-                                            pdu_begins };
     tvbuff_t *data;
     const oxc_overrun_t *overrun = oxc_overrun_show(frame, pinfo, tree, &pdus, &data);
 
@@ -251,15 +257,11 @@ is_channel(packet_info *pinfo)
 
 /* A virtual connection ends with its first channel that ends for good, and its waits with it. First pass only. */
 static void
-note_end(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+show_end(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const rpch_virtual_t *ended)
 {
     conversation_element_t *elements = pinfo->conv_elements;
-    const rpch_virtual_t *ended = rpch_ended(pinfo);
-    bool from_server;
+    bool from_server = addresses_equal(&pinfo->src, &ended->server) && pinfo->srcport == ended->port;
 
-    if (!ended)
-        return;
-    from_server = addresses_equal(&pinfo->src, &ended->server) && pinfo->srcport == ended->port;
     rpch_name_conversation(pinfo, ended);
     oxc_async_waits_lost(frame, pinfo, tree, from_server ? OXC_CLOSED_BY_SERVER : OXC_CLOSED_BY_CLIENT);
     pinfo->conv_elements = elements;
@@ -282,19 +284,14 @@ begins_with_pdu(tvbuff_t *frame, packet_info *pinfo, const conversation_t *conve
     return data && seq - tcp->fwd->base_seq == 1 && oxc_rpc_sure_length(data, 0) != 0;
 }
 
-static bool
-wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers)
-{
-    return oxc_postdissector_expected() || layers & OXC_LAYER_HTTP || (layers == 0 && compat_layer_was_taken_away(pinfo));
-}
-
 /*
  * Takes a connection over after a request for a channel. Also when HTTP was given bytes of which it made nothing:
  * perhaps they are of a channel older than the capture; or responses alone. Until that is certain, HTTP still gets what
- * is not a PDU; when it is HTTP after all, the connection is given back.
+ * is not a PDU; when it is HTTP after all, the connection is given back. First pass only. Returns whether the frame itself is
+ * to be read as a channel's first segment.
  */
-static void
-watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+static bool
+take_over(tvbuff_t *tvb, packet_info *pinfo)
 {
     dissector_handle_t before;
     conversation_t *conversation;
@@ -303,21 +300,12 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
     rpch_channel_t channel;
     bool tls;
 
-    if (!pinfo->flags.in_error_pkt) {
-        if (!PINFO_FD_VISITED(pinfo))
-            note_end(tvb, pinfo, tree);
-        show_overrun(tvb, pinfo, tree);
-        oxc_tls_show_undecrypted(tvb, pinfo, tree, proto_rpch, &ei_not_decrypted, is_channel);
-        oxc_out_of_order_show(tvb, pinfo, tree, proto_rpch, &ei_out_of_order, is_channel);
-    }
-    if (PINFO_FD_VISITED(pinfo) && p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY))
-        dissect_first_segment(tvb, pinfo, tree);
-    if (PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt || !is_http_over_tcp(pinfo, &tls))
-        return;
+    if (!is_http_over_tcp(pinfo, &tls))
+        return false;
     conversation = oxc_segment_conversation(pinfo);
     http = rpch_http_of(conversation);
-    if (!http || !proto_is_protocol_enabled(find_protocol_by_id(proto_rpch)))
-        return;
+    if (!http)
+        return false;
     channel = requested_channel(http);
     connection = rpch_connection_of(conversation);
     before = conversation_get_dissector(conversation, pinfo->num + 1);
@@ -326,19 +314,19 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
             connection->armed = false;
             conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, connection->before);
         }
-        return;
+        return false;
     }
     if ((channel == RPCH_CHANNEL_UNKNOWN && tls) || (connection && connection->armed))
-        return;
+        return false;
     if (tls && http->startframe)
-        return;
+        return false;
     if (channel == RPCH_CHANNEL_UNKNOWN && !http->req_res_tail && begins_with_pdu(tvb, pinfo, conversation))
         rpch_get_connection(conversation)->ruled_out = true;
     connection = rpch_connection_of(conversation);
     if (connection && connection->ruled_out)
-        return;
+        return false;
     if (channel == RPCH_CHANNEL_UNKNOWN && before)      /* who would not be asked again: TCP goes on with the ports */
-        return;
+        return false;
     connection = rpch_get_connection(conversation);
     connection->armed = true;
     if (channel == RPCH_CHANNEL_UNKNOWN && http->req_res_tail) {
@@ -354,8 +342,67 @@ watch_http(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         connection->before = before;
         conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, rpch_tcp_handle);
     }
-    if (channel == RPCH_CHANNEL_UNKNOWN && !http->req_res_tail && dissect_first_segment(tvb, pinfo, tree))
-        p_add_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY, connection);
+    return channel == RPCH_CHANNEL_UNKNOWN && !http->req_res_tail;
+}
+
+/* What was found in the frame behind the end of a virtual connection and PDUs; they have to be shown before. */
+static struct {
+    const rpch_virtual_t *ended;        /* NULL: none */
+    bool known;
+    bool is_first_segment;
+} found;
+
+static bool
+note_rest(tvbuff_t *tvb, packet_info *pinfo)
+{
+    bool shown = false;
+
+    found.known = true;
+    if (!pinfo->flags.in_error_pkt) {
+        shown = oxc_tls_note_undecrypted(tvb, pinfo, proto_rpch, is_channel);
+        shown = oxc_out_of_order_note(tvb, pinfo, proto_rpch, is_channel) || shown;
+    }
+    if (PINFO_FD_VISITED(pinfo))
+        found.is_first_segment = first_segments > 0 &&
+                                 p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY) != NULL;
+    else
+        found.is_first_segment = !pinfo->flags.in_error_pkt && take_over(tvb, pinfo);
+    return shown || found.is_first_segment;
+}
+
+static bool
+note(tvbuff_t *tvb, packet_info *pinfo)
+{
+    found.known = false;
+    found.ended = PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt ? NULL : rpch_ended(pinfo);
+    return found.ended || (!pinfo->flags.in_error_pkt && oxc_overrun_note(tvb, pinfo, &pdus)) || note_rest(tvb, pinfo);
+}
+
+static void
+look(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
+{
+    if (found.ended)
+        show_end(tvb, pinfo, tree, found.ended);
+    if (!found.known) {
+        if (!pinfo->flags.in_error_pkt && oxc_overrun_note(tvb, pinfo, &pdus))
+            show_overrun(tvb, pinfo, tree);
+        note_rest(tvb, pinfo);
+    }
+    if (!pinfo->flags.in_error_pkt) {
+        oxc_tls_show_undecrypted(tvb, pinfo, tree, proto_rpch, &ei_not_decrypted);
+        oxc_out_of_order_show(tvb, pinfo, tree, proto_rpch, &ei_out_of_order);
+    }
+    if (!found.is_first_segment || !dissect_first_segment(tvb, pinfo, tree) || PINFO_FD_VISITED(pinfo))
+        return;
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_rpch, FIRST_SEGMENT_KEY,
+                     rpch_connection_of(oxc_segment_conversation(pinfo)));
+    first_segments++;
+}
+
+static void
+forget(void)
+{
+    first_segments = 0;
 }
 
 void
@@ -375,6 +422,7 @@ proto_register_rpch(void)
     rpch_tls_handle = register_dissector("rpch-over-tls", dissect_rpch_tls, proto_rpch);
     rpch_upgrade_handle = register_dissector("rpch-after-http", dissect_rpch_after_http, proto_rpch);
 
+    register_init_routine(forget);
     rpch_register_connections(proto_rpch);
     rpch_register_call(proto_rpch);
     rpch_register_stream(proto_rpch);
@@ -384,7 +432,7 @@ proto_register_rpch(void)
 void
 proto_reg_handoff_rpch(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, wants, watch_http };
+    static const oxc_watcher_t watcher = { PT_TCP, OXC_LAYER_HTTP | OXC_LAYER_LOST | OXC_FRAME_EXPECTED, NULL, note, look };
 
     proto_http = proto_get_id_by_filter_name("http");
     proto_tcp = proto_get_id_by_filter_name("tcp");

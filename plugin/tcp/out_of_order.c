@@ -115,23 +115,38 @@ find_gap(tvbuff_t *frame, packet_info *pinfo)
     return gap;
 }
 
-void
-oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei,
-                      bool (*is_ours)(packet_info *))
+/* What is to be shown in the frame; NULL for nothing. */
+static const gap_t *
+recall_gap(packet_info *pinfo, int proto)
+{
+    const gap_t *gap = gaps == 0 ? NULL : (const gap_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif,
+                                                                          GAP_KEY | (uint32_t)proto);
+
+    return gap && PINFO_FD_VISITED(pinfo) && !gap->filled ? NULL : gap;
+}
+
+bool
+oxc_out_of_order_note(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(packet_info *))
 {
     const gap_t *gap;
-    proto_item *item;
 
     if (!oxc_postdissector_expected() || (PINFO_FD_VISITED(pinfo) && gaps == 0) || is_reassembled())
-        return;
-    if (PINFO_FD_VISITED(pinfo)) {
-        gap = (const gap_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, GAP_KEY | (uint32_t)proto);
-    } else {
-        gap = is_ours(pinfo) ? find_gap(frame, pinfo) : NULL;
-        if (gap)
-            p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, GAP_KEY | (uint32_t)proto, (void *)gap);
-    }
-    if (!gap || (PINFO_FD_VISITED(pinfo) && !gap->filled))
+        return false;
+    if (PINFO_FD_VISITED(pinfo))
+        return recall_gap(pinfo, proto) != NULL;
+    gap = is_ours(pinfo) ? find_gap(frame, pinfo) : NULL;
+    if (gap)
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, GAP_KEY | (uint32_t)proto, (void *)gap);
+    return gap != NULL;
+}
+
+void
+oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei)
+{
+    const gap_t *gap = is_reassembled() ? NULL : recall_gap(pinfo, proto);
+    proto_item *item;
+
+    if (!gap)
         return;
     item = proto_tree_add_item(tree, proto, frame, 0, 0, ENC_NA);
     proto_item_set_generated(item);

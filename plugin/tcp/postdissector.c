@@ -34,6 +34,7 @@ static bool each_active;
 static dissector_handle_t postdissector;
 static bool registered;
 static dissector_handle_t looking;              /* in the name of the first that is enabled; NULL if none is */
+static const char *looking_name;
 static struct {
     const protocol_t *protocol;
     dissector_handle_t handle;
@@ -71,43 +72,74 @@ oxc_postdissector_expected(void)
 /* What is looked at, and by whom. */
 typedef struct {
     const active_t *active;
-    unsigned first;             /* that wants it */
     unsigned layers;
+    unsigned number;            /* of who looks at it now */
 } sight_t;
 
 /* The first from number i on that has something to do. Those before it may have changed that. */
 static unsigned
-next_wanting(const active_t *active, unsigned i, tvbuff_t *frame, packet_info *pinfo, unsigned layers)
+next_wanting(const sight_t *sight, unsigned i, tvbuff_t *frame, packet_info *pinfo)
 {
-    while (i < active->count && !active->watchers[i]->wants(frame, pinfo, layers))
-        i++;
+    unsigned kinds = sight->layers | OXC_FRAME_ANY | (expected ? OXC_FRAME_EXPECTED : 0);
+
+    for (; i < sight->active->count; i++) {
+        const oxc_watcher_t *watcher = sight->active->watchers[i];
+
+        if (watcher->kinds & kinds && (!watcher->wants || watcher->wants(frame, pinfo, sight->layers)))
+            break;
+    }
     return i;
 }
 
-static void
-look_from_first(const sight_t *sight, tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+/* Goes on to the first with something to show in the frame; false for none. */
+static bool
+note_up_to(sight_t *sight, tvbuff_t *frame, packet_info *pinfo)
 {
-    const active_t *active = sight->active;
+    while (sight->number < sight->active->count) {
+        const oxc_watcher_t *watcher = sight->active->watchers[sight->number];
 
-    for (unsigned i = sight->first; i < active->count; i = next_wanting(active, i + 1, frame, pinfo, sight->layers))
-        active->watchers[i]->look(frame, pinfo, tree);
+        if (!watcher->note || watcher->note(frame, pinfo))
+            return true;
+        sight->number = next_wanting(sight, sight->number + 1, frame, pinfo);
+    }
+    return false;
 }
 
-/* Whatever happens, what is known of this frame is not taken for another one's. */
 static int
-look_safely(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+look_on(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
+    sight_t *sight = (sight_t *)data;
+
+    do {
+        sight->active->watchers[sight->number]->look(tvb, pinfo, tree);
+        sight->number = next_wanting(sight, sight->number + 1, tvb, pinfo);
+    } while (note_up_to(sight, tvb, pinfo));
+    return 1;                   /* it was there, which costs less than to be taken for one that was not */
+}
+
+/*
+ * Only a frame in which something is shown gets a layer: Wireshark takes longer to add one than it takes to ask everybody.
+ * Whatever happens, what is known of this frame is not taken for another one's.
+ */
+static void
+note_and_look(sight_t *sight, tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+{
+    const char *caller = pinfo->current_proto;
+
     TRY {
-        look_from_first((const sight_t *)data, tvb, pinfo, tree);
+        pinfo->current_proto = looking_name;
+        if (note_up_to(sight, frame, pinfo)) {
+            pinfo->can_desegment = pinfo->saved_can_desegment;      /* as if Wireshark had called who looks */
+            call_dissector_only(looking, frame, pinfo, tree, sight);
+        }
+        pinfo->current_proto = caller;
     }
     FINALLY {
         oxc_segment_end();
     }
     ENDTRY;
-    return 1;                   /* it was there, which costs less than to be taken for one that was not */
 }
 
-/* A frame that nobody wants gets no layer, which would cost more than all questions. */
 static int
 postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
@@ -121,13 +153,11 @@ postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     } else if (pinfo->ptype != PT_UDP) {
         return 1;
     }
-    sight.first = next_wanting(sight.active, 0, tvb, pinfo, sight.layers);
-    if (sight.first < sight.active->count) {
-        pinfo->can_desegment = pinfo->saved_can_desegment;      /* as if Wireshark had called who looks */
-        call_dissector_only(looking, tvb, pinfo, tree, &sight);
-    } else {
+    sight.number = next_wanting(&sight, 0, tvb, pinfo);
+    if (sight.number < sight.active->count)
+        note_and_look(&sight, tvb, pinfo, tree);
+    else
         oxc_segment_end();
-    }
     return 1;
 }
 
@@ -138,7 +168,7 @@ handle_in_name_of(const protocol_t *protocol)
         if (known[i].protocol == protocol)
             return known[i].handle;
     known[known_count].protocol = protocol;
-    known[known_count].handle = create_dissector_handle(look_safely, proto_get_id(protocol));
+    known[known_count].handle = create_dissector_handle(look_on, proto_get_id(protocol));
     return known[known_count++].handle;
 }
 
@@ -169,6 +199,7 @@ begin_file(void)
     if (!first)
         return;
     looking = handle_in_name_of(first);
+    looking_name = proto_get_protocol_short_name(first);
     if (!registered)
         register_postdissector(postdissector);
     registered = true;

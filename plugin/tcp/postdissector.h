@@ -9,14 +9,23 @@
 
 #include "compat.h"
 
+/* Kinds of frames, besides those of oxc_layer_t. */
+typedef enum {
+    OXC_FRAME_EXPECTED = 0x100, /* any, once a connection that may be ours is in the capture */
+    OXC_FRAME_ANY = 0x200
+} oxc_frame_t;
+
 /* What one looks at, in the order of registration and unless its protocol is disabled. */
 typedef struct {
     port_type of;               /* PT_TCP or PT_UDP: frames of the other, or of neither, are none of its business */
+    unsigned kinds;             /* bits of oxc_frame_t, and of oxc_layer_t for TCP: frames that are of one of them */
     /*
-     * Quickly, and without an exception: is there anything to do for the frame? Called for every frame of that kind.
-     * layers: as oxc_segment_layers() has them, of TCP.
+     * Quickly, and without an exception: is there anything to do for such a frame? NULL: for each. layers: as
+     * oxc_segment_layers() has them, of TCP.
      */
     bool (*wants)(tvbuff_t *frame, packet_info *pinfo, unsigned layers);
+    /* Remembers what is to be remembered of the frame. Is there anything to show in it? NULL: it has to be looked at. */
+    bool (*note)(tvbuff_t *frame, packet_info *pinfo);
     void (*look)(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree);
 } oxc_watcher_t;
 

@@ -15,6 +15,13 @@
 
 static int proto_oxcnotif = -1;
 static wmem_map_t *latest;      /* PDU of TCP -> oxc_overrun_t */
+static unsigned overruns;       /* in the file */
+
+/* Several ask for the same frame, one behind the other. */
+static struct {
+    uint32_t frame;             /* 0: none */
+    const struct tcp_multisegment_pdu *pdu;
+} taker;
 
 /* Does the PDU that TCP puts together have data of this frame, and did it begin in an earlier one? First visit only. */
 static bool
@@ -28,15 +35,20 @@ took_from(const struct tcp_multisegment_pdu *pdu, const packet_info *pinfo)
  * behind it.
  */
 static const struct tcp_multisegment_pdu *
-taken_by(packet_info *pinfo, const struct tcp_analysis *tcp)
+taken_by(packet_info *pinfo)
 {
+    const struct tcp_analysis *tcp = oxc_segment_tcp(pinfo);
     const struct tcp_multisegment_pdu *pdu;
     wmem_tree_t *pdus = tcp && tcp->fwd ? tcp->fwd->multisegment_pdus : NULL;
 
+    if (taker.frame == pinfo->num)
+        return taker.pdu;
+    taker.frame = pinfo->num;
     pdu = pdus ? (const struct tcp_multisegment_pdu *)wmem_tree_lookup32_le(pdus, UINT32_MAX) : NULL;
     if (pdu && pdu->first_frame == pinfo->num && pdu->seq > 0)
         pdu = (const struct tcp_multisegment_pdu *)wmem_tree_lookup32_le(pdus, pdu->seq - 1);
-    return pdu && took_from(pdu, pinfo) ? pdu : NULL;
+    taker.pdu = pdu && took_from(pdu, pinfo) ? pdu : NULL;
+    return taker.pdu;
 }
 
 bool
@@ -63,16 +75,15 @@ in_numbering_of(const struct tcp_multisegment_pdu *pdu, const tcp_flow_t *flow, 
 static const struct tcp_multisegment_pdu *
 find_overrun(tvbuff_t *frame, packet_info *pinfo, tvbuff_t **data, oxc_overrun_t *found)
 {
-    const struct tcp_analysis *tcp = oxc_segment_tcp(pinfo);
-    const struct tcp_multisegment_pdu *pdu = taken_by(pinfo, tcp);
-    uint32_t seq;
+    uint32_t seq, length;
+    const struct tcp_multisegment_pdu *pdu = oxc_segment_extent(frame, pinfo, &seq, &length) < 0 ? NULL : taken_by(pinfo);
 
     *data = pdu ? oxc_segment_payload(frame, pinfo, &seq) : NULL;
     if (!*data)
         return NULL;
     found->frame = pinfo->num;
     found->by = pdu->first_frame;
-    found->seq = in_numbering_of(pdu, tcp->fwd, seq);
+    found->seq = in_numbering_of(pdu, oxc_segment_tcp(pinfo)->fwd, seq);
     if (found->seq - pdu->seq >= pdu->nxtpdu - pdu->seq)
         return NULL;
     found->size = MIN(pdu->nxtpdu - found->seq, tvb_reported_length(*data));
@@ -88,43 +99,47 @@ is_retransmitted(const struct tcp_multisegment_pdu *pdu, const oxc_overrun_t *fo
     return last && last->frame != found->frame && LT_SEQ(found->seq, last->seq + last->size);
 }
 
-static const oxc_overrun_t *
-remember_overrun(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of, tvbuff_t **data)
+static void
+remember_overrun(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of)
 {
     oxc_overrun_t found, *overrun;
-    const struct tcp_multisegment_pdu *pdu = find_overrun(frame, pinfo, data, &found);
+    tvbuff_t *data;
+    const struct tcp_multisegment_pdu *pdu = find_overrun(frame, pinfo, &data, &found);
 
-    if (!pdu || is_retransmitted(pdu, &found) || !of->begins(*data, pinfo, found.by))
-        return NULL;
+    if (!pdu || is_retransmitted(pdu, &found) || !of->begins(data, pinfo, found.by))
+        return;
     overrun = (oxc_overrun_t *)wmem_memdup(wmem_file_scope(), &found, sizeof found);
+    overruns++;
     wmem_map_insert(latest, pdu, overrun);
     p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, ~(uint32_t)*of->proto, overrun);
-    return overrun;
 }
 
 static const oxc_overrun_t *
-recall_overrun(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of, tvbuff_t **data)
+recall_overrun(packet_info *pinfo, const oxc_overrun_kind_t *of)
 {
-    const oxc_overrun_t *overrun;
-    uint32_t seq;
+    return overruns == 0 ? NULL : (const oxc_overrun_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif,
+                                                                          ~(uint32_t)*of->proto);
+}
 
-    overrun =
-        (const oxc_overrun_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, ~(uint32_t)*of->proto);
-    *data = overrun ? oxc_segment_payload(frame, pinfo, &seq) : NULL;
-    return *data ? overrun : NULL;
+bool
+oxc_overrun_note(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of)
+{
+    if (!oxc_postdissector_expected())
+        return false;
+    if (!PINFO_FD_VISITED(pinfo) && !recall_overrun(pinfo, of))
+        remember_overrun(frame, pinfo, of);
+    return recall_overrun(pinfo, of) != NULL;
 }
 
 const oxc_overrun_t *
 oxc_overrun_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const oxc_overrun_kind_t *of, tvbuff_t **data)
 {
-    const oxc_overrun_t *overrun;
+    const oxc_overrun_t *overrun = recall_overrun(pinfo, of);
     proto_item *item;
+    uint32_t seq;
 
-    if (!oxc_postdissector_expected())
-        return NULL;
-    overrun = PINFO_FD_VISITED(pinfo) ? recall_overrun(frame, pinfo, of, data)
-                                        : remember_overrun(frame, pinfo, of, data);
-    if (!overrun)
+    *data = overrun ? oxc_segment_payload(frame, pinfo, &seq) : NULL;
+    if (!*data)
         return NULL;
     item = proto_tree_add_item(tree, *of->proto, *data, 0, 0, ENC_NA);
     proto_item_set_generated(item);
@@ -136,9 +151,17 @@ oxc_overrun_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const ox
     return overrun;
 }
 
+static void
+forget(void)
+{
+    overruns = 0;
+    taker.frame = 0;
+}
+
 void
 proto_register_oxc_reassembly_overrun(void)
 {
+    register_init_routine(forget);
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
     latest = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
 }

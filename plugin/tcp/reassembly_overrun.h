@@ -32,10 +32,12 @@ typedef struct {
     bool (*begins)(tvbuff_t *data, packet_info *pinfo, uint32_t by);
 } oxc_overrun_kind_t;
 
+/* Was something swallowed of the frame's data, and does a message begin where they do? Behind the TCP dissector. */
+bool oxc_overrun_note(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of);
+
 /*
- * What was swallowed of a frame's data, after the expert item that says so; NULL if nothing was, or if no message
- * begins where the data do. data becomes oxc_tcp_payload() then. It is found on the first visit and lives as long as
- * the file is open. Behind the TCP dissector.
+ * What was swallowed, after the expert item that says so; NULL if oxc_overrun_note(), which is to be called before, found
+ * nothing. data becomes oxc_tcp_payload() then. It is found on the first visit and lives as long as the file is open.
  */
 const oxc_overrun_t *oxc_overrun_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree,
                                           const oxc_overrun_kind_t *of, tvbuff_t **data);

@@ -16,7 +16,7 @@ static int proto_tcp = -1;
 static struct {
     const char *name;
     int proto;
-} layers[] = { { "tls", -1 }, { "http", -1 }, { "http2", -1 }, { "dcerpc", -1 } };
+} layers[] = { { "tls", -1 }, { "http", -1 }, { "http2", -1 }, { "dcerpc", -1 }, { "data", -1 } };
 
 /* The conversation that was found last, and for what. */
 static struct {
@@ -177,12 +177,13 @@ look_at_layers(wmem_list_frame_t *last)
 
     for (wmem_list_frame_t *at = last; at; at = wmem_list_frame_prev(at)) {
         int proto = GPOINTER_TO_INT(wmem_list_frame_data(at));
+        unsigned i = 0;
 
         if (proto == proto_tcp)
             break;
-        found |= OXC_LAYER_ANY;
-        for (unsigned i = 0; i < G_N_ELEMENTS(layers); i++)
-            found |= (unsigned)(proto == layers[i].proto) << i;
+        while (i < G_N_ELEMENTS(layers) && proto != layers[i].proto)
+            i++;
+        found |= 1U << i;       /* behind the last one is OXC_LAYER_OTHER */
     }
     return found;
 }
@@ -193,6 +194,8 @@ oxc_segment_begin(packet_info *pinfo)
 {
     current.pinfo = pinfo;
     current.layers = look_at_layers(wmem_list_tail(pinfo->layers));
+    if (current.layers == 0 && compat_layer_was_taken_away(pinfo))
+        current.layers = OXC_LAYER_LOST;
     current.has_extent = false;
     current.data = NULL;
     return current.layers;

@@ -32,10 +32,12 @@ typedef enum {
     OXC_LAYER_HTTP = 2,
     OXC_LAYER_HTTP2 = 4,
     OXC_LAYER_DCERPC = 8,
-    OXC_LAYER_ANY = 16          /* any of these, or another one */
+    OXC_LAYER_DATA = 16,        /* nobody wanted what stands there */
+    OXC_LAYER_OTHER = 32,
+    OXC_LAYER_LOST = 64         /* nothing, but somebody may have been there: compat_layer_was_taken_away() */
 } oxc_layer_t;
 
-/* The layers above the frame's last TCP, as bits. By number: proto_is_frame_protocol() compares names. */
+/* The layers above the frame's last TCP, as bits; OXC_LAYER_LOST is one of the post-dissector's. By number: proto_is_frame_protocol() compares names. */
 unsigned oxc_segment_layers(const packet_info *pinfo);
 
 /* oxc_tcp_payload(), and oxc_tcp_extent(), which makes no tvb. */

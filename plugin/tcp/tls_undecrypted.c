@@ -74,14 +74,20 @@ said_of(packet_info *pinfo)
 }
 
 static bool
-hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(packet_info *pinfo))
+is_noted(packet_info *pinfo, int proto)
+{
+    return p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, (uint32_t)proto) != NULL;
+}
+
+bool
+oxc_tls_note_undecrypted(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(packet_info *pinfo))
 {
     bool *said;
 
     if (!oxc_postdissector_expected() || (oxc_segment_layers(pinfo) & OXC_LAYER_TLS) == 0)
         return false;
     if (PINFO_FD_VISITED(pinfo))
-        return p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, (uint32_t)proto) != NULL;
+        return is_noted(pinfo, proto);
     if (!is_ours(pinfo) || !oxc_tls_has_undecrypted(frame, pinfo))
         return false;
     said = said_of(pinfo);
@@ -93,12 +99,11 @@ hides_from_here(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(
 }
 
 void
-oxc_tls_show_undecrypted(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei,
-                    bool (*is_ours)(packet_info *pinfo))
+oxc_tls_show_undecrypted(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei)
 {
     proto_item *item;
 
-    if (!hides_from_here(frame, pinfo, proto, is_ours))
+    if ((oxc_segment_layers(pinfo) & OXC_LAYER_TLS) == 0 || !is_noted(pinfo, proto))
         return;
     item = proto_tree_add_item(tree, proto, frame, 0, 0, ENC_NA);
     proto_item_set_generated(item);

@@ -15,12 +15,13 @@
  * A record that is missing or damaged hides all that follow it in its direction: each is decrypted by its number
  * (RFC 8446 5.3, RFC 5246 6.2.3). Wireshark then shows application data without a word.
  *
- * Says so, by the expert item, in the first frame of a direction with a record that was not decrypted, on connections
- * of which is_ours() says that they carry the protocol; it is asked on the first visit. Behind the TLS dissector, on
- * any visit.
+ * Is this the first frame of a direction with a record that was not decrypted, on a connection of which is_ours() says
+ * that it carries the protocol? It is asked on the first visit. Behind the TLS dissector, on any visit.
  */
-void oxc_tls_show_undecrypted(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei,
-                         bool (*is_ours)(packet_info *pinfo));
+bool oxc_tls_note_undecrypted(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_ours)(packet_info *pinfo));
+
+/* Says so, by the expert item, in a frame that was noted. */
+void oxc_tls_show_undecrypted(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei);
 
 /* Do the data begin with a whole record of application data? */
 bool oxc_tls_is_application_data(tvbuff_t *data);

@@ -285,25 +285,34 @@ find_note(tvbuff_t *frame, packet_info *pinfo)
 }
 
 static bool
-wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers)
+wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers _U_)
 {
-    return layers & OXC_LAYER_TLS && (notes > 0 || !PINFO_FD_VISITED(pinfo));
+    return notes > 0 || !PINFO_FD_VISITED(pinfo);
+}
+
+static oxc_tls_note_t *
+recall_note(packet_info *pinfo)
+{
+    return (oxc_tls_note_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, FRAME_NOTE);
+}
+
+static bool
+take_note(tvbuff_t *tvb, packet_info *pinfo)
+{
+    oxc_tls_note_t *note;
+
+    if (PINFO_FD_VISITED(pinfo))
+        return recall_note(pinfo) != NULL;
+    note = find_note(tvb, pinfo);
+    if (note)
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, FRAME_NOTE, note);
+    return note != NULL;
 }
 
 static void
 look(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
-    oxc_tls_note_t *note;
-
-    if (PINFO_FD_VISITED(pinfo)) {
-        note = (oxc_tls_note_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, FRAME_NOTE);
-    } else {
-        note = find_note(tvb, pinfo);
-        if (note)
-            p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, FRAME_NOTE, note);
-    }
-    if (note)
-        oxc_listener->tls_undecrypted(tvb, pinfo, tree, note);
+    oxc_listener->tls_undecrypted(tvb, pinfo, tree, recall_note(pinfo));
 }
 
 static void
@@ -325,7 +334,7 @@ proto_register_oxc_tls_connection(void)
 void
 proto_reg_handoff_oxc_tls_connection(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, wants, look };
+    static const oxc_watcher_t watcher = { PT_TCP, OXC_LAYER_TLS, wants, take_note, look };
 
     oxc_postdissector_add(&watcher, proto_oxcnotif);
 }

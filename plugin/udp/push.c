@@ -555,7 +555,7 @@ forget(void)
 void
 proto_reg_handoff_oxc_push(void)
 {
-    static const oxc_watcher_t watcher = { PT_UDP, wants_empty, look_at_empty };
+    static const oxc_watcher_t watcher = { PT_UDP, OXC_FRAME_ANY, wants_empty, NULL, look_at_empty };
 
     registered_handle = register_dissector("oxcnotif-registered", dissect_registered, proto_oxcnotif);
     dissector_add_for_decode_as_with_preference("udp.port", register_dissector("oxcnotif", dissect_by_user, proto_oxcnotif));
