@@ -36,6 +36,21 @@ struct oxc_mapihttp_messages {
 
 static oxc_mapihttp_messages_t *current;   /* of the tvb that the http dissector works on; NULL for none */
 
+/* ws_memmem(), for a text whose first byte is rare: foreign HTTP is searched as well. */
+static const uint8_t *
+find_text(const uint8_t *bytes, unsigned length, const char *text)
+{
+    size_t size = strlen(text);
+    const uint8_t *at = bytes, *end = bytes + length;
+
+    while (at && (size_t)(end - at) >= size && (at = (const uint8_t *)memchr(at, text[0], (size_t)(end - at) - size + 1)) != NULL) {
+        if (memcmp(at, text, size) == 0)
+            return at;
+        at++;
+    }
+    return NULL;
+}
+
 oxc_http_message_t *
 oxc_mapihttp_find_message(packet_info *pinfo, bool is_request)
 {
@@ -45,7 +60,7 @@ oxc_mapihttp_find_message(packet_info *pinfo, bool is_request)
         tvbuff_t *tvb = get_data_source_tvb((const struct data_source *)at->data);
         unsigned length = MIN(tvb_captured_length(tvb), MAX_LINK_HEADERS);
         const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)length);
-        const uint8_t *found = (const uint8_t *)ws_memmem(bytes, length, start, strlen(start));
+        const uint8_t *found = find_text(bytes, length, start);
         oxc_http_message_t *message = found ? oxc_http_read(pinfo, tvb, (int)(found - bytes)) : NULL;
 
         if (message && message->is_request == is_request)

@@ -69,6 +69,7 @@ get_connection(packet_info *pinfo)
         connection->where = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         conversation_add_proto_data(find_or_create_conversation(pinfo), proto_parent, connection);
         connections++;
+        oxc_postdissector_expect(OXC_FRAME_CALL);
     }
     oxc_connection_request(pinfo);
     return connection;
@@ -214,7 +215,7 @@ oxc_async_waits_lost(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_cl
 static bool
 wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers _U_)
 {
-    return connections > 0 && !pinfo->flags.in_error_pkt;
+    return !pinfo->flags.in_error_pkt;
 }
 
 static bool
@@ -234,7 +235,7 @@ forget(void)
 void
 oxc_async_waits_handoff(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, OXC_FRAME_ANY, wants, note, show_lost_waits };
+    static const oxc_watcher_t watcher = { PT_TCP, OXC_FRAME_CALL, wants, note, show_lost_waits };
 
     oxc_postdissector_add(&watcher, proto_parent);
 }

@@ -135,7 +135,7 @@ get_connection(conversation_t *conversation)
         connection->asked = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         oxc_rpc_fragments_init(&connection->fragments);
         conversation_add_proto_data(conversation, proto_emsmdb, connection);
-        oxc_postdissector_expect();
+        oxc_postdissector_expect(OXC_FRAME_CONNECTION);
     }
     return connection;
 }

@@ -82,7 +82,7 @@ rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t chann
     use->channel = channel;
     use->virtual_connection = virtual_connection;
     wmem_tree_insert32(connection->uses, frame, use);
-    oxc_postdissector_expect();
+    oxc_postdissector_expect(OXC_FRAME_CONNECTION);
 }
 
 /* The newest candidate that lacks the channel, or the newest of all if the channel replaces one; NULL for none. */

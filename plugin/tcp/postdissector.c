@@ -23,8 +23,10 @@ static unsigned watcher_count;
 
 /* Those whose protocol is enabled, of one kind of frames. */
 typedef struct {
+    unsigned kinds[MAX_WATCHERS];               /* those of the watchers, and one behind the other */
     const oxc_watcher_t *watchers[MAX_WATCHERS];
     unsigned count;
+    unsigned all_kinds;
 } active_t;
 
 static active_t active_tcp, active_udp;
@@ -40,7 +42,7 @@ static struct {
     dissector_handle_t handle;
 } known[MAX_WATCHERS + 1];                      /* each that was such a name so far */
 static unsigned known_count;
-static bool expected;
+static unsigned expected;                       /* bits of oxc_frame_t: what is in the capture */
 
 void
 oxc_postdissector_add(const oxc_watcher_t *watcher, int proto)
@@ -58,15 +60,15 @@ oxc_postdissector_each(void (*fn)(const packet_info *pinfo), int proto)
 }
 
 void
-oxc_postdissector_expect(void)
+oxc_postdissector_expect(oxc_frame_t kind)
 {
-    expected = true;
+    expected |= kind;
 }
 
 bool
 oxc_postdissector_expected(void)
 {
-    return expected;
+    return expected & OXC_FRAME_CONNECTION;
 }
 
 /* What is looked at, and by whom. */
@@ -80,12 +82,15 @@ typedef struct {
 static unsigned
 next_wanting(const sight_t *sight, unsigned i, tvbuff_t *frame, packet_info *pinfo)
 {
-    unsigned kinds = sight->layers | OXC_FRAME_ANY | (expected ? OXC_FRAME_EXPECTED : 0);
+    unsigned kinds = sight->layers | expected;
 
     for (; i < sight->active->count; i++) {
-        const oxc_watcher_t *watcher = sight->active->watchers[i];
+        const oxc_watcher_t *watcher;
 
-        if (watcher->kinds & kinds && (!watcher->wants || watcher->wants(frame, pinfo, sight->layers)))
+        if ((sight->active->kinds[i] & kinds) == 0)
+            continue;
+        watcher = sight->active->watchers[i];
+        if (!watcher->wants || watcher->wants(frame, pinfo, sight->layers))
             break;
     }
     return i;
@@ -153,7 +158,10 @@ postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     } else if (pinfo->ptype != PT_UDP) {
         return 1;
     }
-    sight.number = next_wanting(&sight, 0, tvb, pinfo);
+    if (((sight.layers | expected) & sight.active->all_kinds) != 0)
+        sight.number = next_wanting(&sight, 0, tvb, pinfo);
+    else
+        sight.number = sight.active->count;
     if (sight.number < sight.active->count)
         note_and_look(&sight, tvb, pinfo, tree);
     else
@@ -184,9 +192,9 @@ begin_file(void)
 
     if (!proto_is_protocol_enabled(first))
         first = NULL;
-    expected = false;
+    expected = 0;
     each_active = each && proto_is_protocol_enabled(each_protocol);
-    active_tcp.count = active_udp.count = 0;
+    active_tcp.count = active_udp.count = active_tcp.all_kinds = active_udp.all_kinds = 0;
     for (unsigned i = 0; i < watcher_count; i++) {
         active_t *active = watchers[i].watcher->of == PT_TCP ? &active_tcp : &active_udp;
 
@@ -194,6 +202,7 @@ begin_file(void)
             continue;
         if (!first)
             first = watchers[i].protocol;
+        active->all_kinds |= active->kinds[active->count] = watchers[i].watcher->kinds;
         active->watchers[active->count++] = watchers[i].watcher;
     }
     if (!first)

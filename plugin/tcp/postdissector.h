@@ -9,16 +9,17 @@
 
 #include "compat.h"
 
-/* Kinds of frames, besides those of oxc_layer_t. */
+/* Kinds of frames, besides those of oxc_layer_t: any, once oxc_postdissector_expect() was told of something. */
 typedef enum {
-    OXC_FRAME_EXPECTED = 0x100, /* any, once a connection that may be ours is in the capture */
-    OXC_FRAME_ANY = 0x200
+    OXC_FRAME_CONNECTION = 0x100,       /* a connection that may be ours */
+    OXC_FRAME_CALL = 0x200,             /* a call that is lost if its connection ends */
+    OXC_FRAME_EMPTY_DATAGRAM = 0x400    /* a registration for datagrams without data */
 } oxc_frame_t;
 
 /* What one looks at, in the order of registration and unless its protocol is disabled. */
 typedef struct {
     port_type of;               /* PT_TCP or PT_UDP: frames of the other, or of neither, are none of its business */
-    unsigned kinds;             /* bits of oxc_frame_t, and of oxc_layer_t for TCP: frames that are of one of them */
+    unsigned kinds;             /* bits of oxc_frame_t and, of TCP, oxc_layer_t: frames of one of these are looked at */
     /*
      * Quickly, and without an exception: is there anything to do for such a frame? NULL: for each. layers: as
      * oxc_segment_layers() has them, of TCP.
@@ -38,11 +39,10 @@ void oxc_postdissector_add(const oxc_watcher_t *watcher, int proto);
 /* Calls fn for every frame, before those; it must not throw. One only. */
 void oxc_postdissector_each(void (*fn)(const packet_info *pinfo), int proto);
 
-/*
- * A connection that may be ours is in the capture: from now on there may be something to look for in any TCP segment.
- * First visit only; forgotten with the file.
- */
-void oxc_postdissector_expect(void);
+/* This is in the capture: from now on there may be something to look for in any frame. Forgotten with the file. */
+void oxc_postdissector_expect(oxc_frame_t kind);
+
+/* A connection that may be ours is. */
 bool oxc_postdissector_expected(void);
 
 #endif /* OXCNOTIF_POSTDISSECTOR_H */

@@ -34,7 +34,8 @@ static struct {
  * and addresses, and loses it to the next one that comes there.
  */
 #define PLACES 256              /* a power of two */
-#define MAX_ADDRESS 16          /* bytes, IPv6 */
+#define IPV4_ADDRESS 4          /* bytes */
+#define MAX_ADDRESS 16          /* IPv6 */
 
 typedef struct {
     uint32_t ports;                     /* the lower one first */
@@ -80,9 +81,13 @@ oxc_segment_name(const conversation_element_t *elements, conversation_t *convers
 static bool
 is_at(const place_t *place, uint32_t ports, const address *first, const address *second)
 {
-    return place->ports == ports && place->size == first->len &&
-           memcmp(place->addresses[0], first->data, (size_t)place->size) == 0 &&
-           memcmp(place->addresses[1], second->data, (size_t)place->size) == 0;
+    if (place->ports != ports || place->size != first->len)
+        return false;
+    if (place->size == IPV4_ADDRESS)    /* the compiler knows the size, and calls nobody */
+        return memcmp(place->addresses[0], first->data, IPV4_ADDRESS) == 0 &&
+               memcmp(place->addresses[1], second->data, IPV4_ADDRESS) == 0;
+    return memcmp(place->addresses[0], first->data, MAX_ADDRESS) == 0 &&
+           memcmp(place->addresses[1], second->data, MAX_ADDRESS) == 0;
 }
 
 static void
@@ -100,7 +105,7 @@ has_place(const packet_info *pinfo)
     int type = pinfo->src.type, size = pinfo->src.len;
 
     return pinfo->ptype == PT_TCP && !PINFO_FD_VISITED(pinfo) && !pinfo->use_conv_addr_port_endpoints &&
-           ((type == AT_IPv4 && size == 4) || (type == AT_IPv6 && size == MAX_ADDRESS)) && pinfo->dst.type == type &&
+           ((type == AT_IPv4 && size == IPV4_ADDRESS) || (type == AT_IPv6 && size == MAX_ADDRESS)) && pinfo->dst.type == type &&
            pinfo->dst.len == size && pinfo->srcport != pinfo->destport;
 }
 
@@ -132,6 +137,14 @@ find_conversation_of(packet_info *pinfo)
     return place->conversation;
 }
 
+static bool
+is_of_latest(const packet_info *pinfo)
+{
+    return latest.num == pinfo->num && latest.pinfo == pinfo && latest.src == pinfo->src.data &&
+           latest.srcport == pinfo->srcport && latest.dst == pinfo->dst.data && latest.destport == pinfo->destport &&
+           latest.ptype == pinfo->ptype;
+}
+
 conversation_t *
 oxc_segment_conversation(packet_info *pinfo)
 {
@@ -139,9 +152,7 @@ oxc_segment_conversation(packet_info *pinfo)
     if (pinfo->conv_elements)
         return named.conversation && named.elements == pinfo->conv_elements ? named.conversation
                                                                             : find_conversation_pinfo(pinfo, 0);
-    if (latest.pinfo == pinfo && latest.num == pinfo->num && latest.ptype == pinfo->ptype &&
-        latest.srcport == pinfo->srcport && latest.destport == pinfo->destport && latest.src == pinfo->src.data &&
-        latest.dst == pinfo->dst.data)
+    if (is_of_latest(pinfo))
         return latest.conversation;
     latest.conversation = find_conversation_of(pinfo);
     latest.pinfo = latest.conversation ? pinfo : NULL;
@@ -159,14 +170,12 @@ const struct tcp_analysis *
 oxc_segment_tcp(packet_info *pinfo)
 {
     conversation_t *conversation = oxc_segment_conversation(pinfo);
-    bool is_latest = conversation && conversation == latest.conversation;
-    const struct tcp_analysis *tcp = is_latest ? latest.tcp : NULL;
 
-    if (!tcp && conversation)
-        tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
-    if (is_latest)
-        latest.tcp = tcp;
-    return tcp;
+    if (conversation != latest.conversation || !conversation)
+        return conversation ? (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp) : NULL;
+    if (!latest.tcp)
+        latest.tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
+    return latest.tcp;
 }
 
 /* Of the layers from the last one back to TCP. */

@@ -27,22 +27,39 @@ be16(const uint8_t *bytes)
     return (unsigned)bytes[0] << 8 | bytes[1];
 }
 
-/* What data_of_segment() and data_of_packet() find, if it is no place. */
+/* What data_of_packet() finds, if it is no place. */
 enum { NO_DATA = -1, OTHER_HEADER = -2 };
 
+/* Of a packet that the sending host captured before it was cut into segments, the length may be 0: up to the end. */
+static int
+end_of_packet(const view_t *frame, int from, unsigned length)
+{
+    return length ? from + (int)length : frame->reported;
+}
+
 /*
- * Where the data begin behind the TCP header; they go up to the end of the packet. OTHER_HEADER if it is not the one
- * that the TCP dissector saw.
+ * Where the data begin behind the IP and TCP headers; they go up to the end of the packet. OTHER_HEADER if these are not
+ * the ones that the TCP dissector saw. RFC 791 3.1, RFC 8200 3, RFC 9293 3.1.
  */
 static int
-data_of_segment(const view_t *frame, const packet_info *pinfo, int tcp, int end, uint32_t *seq, uint32_t *length)
+data_of_packet(const view_t *frame, const packet_info *pinfo, int ip, uint32_t *seq, uint32_t *length)
 {
-    const uint8_t *header = frame->bytes + tcp;
-    int start;
+    const uint8_t *header = frame->bytes + ip;
+    int size = (header[0] & 0x0F) * 4, tcp, start, end;
 
-    if (tcp > frame->captured - MIN_TCP_HEADER)
-        return OTHER_HEADER;
-    if (be16(header) != pinfo->srcport || be16(header + 2) != pinfo->destport)
+    if (pinfo->net_src.type == AT_IPv6) {
+        if (header[0] >> 4 != 6 || header[6] != IP_PROTO_TCP)
+            return OTHER_HEADER;
+        tcp = ip + IPV6_HEADER;
+        end = end_of_packet(frame, tcp, be16(header + 4));
+    } else {
+        if (header[0] >> 4 != 4 || size < 20 || header[9] != IP_PROTO_TCP || be16(header + 6) & 0x3FFF)
+            return OTHER_HEADER;
+        tcp = ip + size;
+        end = end_of_packet(frame, ip, be16(header + 2));
+    }
+    header = frame->bytes + tcp;
+    if (tcp > frame->captured - MIN_TCP_HEADER || be16(header) != pinfo->srcport || be16(header + 2) != pinfo->destport)
         return OTHER_HEADER;
     start = tcp + (header[12] >> 4) * 4;
     if (start < tcp + MIN_TCP_HEADER || start > end || end > frame->reported)
@@ -54,73 +71,56 @@ data_of_segment(const view_t *frame, const packet_info *pinfo, int tcp, int end,
     return start;
 }
 
-/* Of a packet that the sending host captured before it was cut into segments, the length may be 0: up to the end. */
+/* Where Wireshark's addresses stand in the frame, one behind the other; negative if they are copies. */
 static int
-end_of_packet(const view_t *frame, int from, int length)
+place_of_addresses(const view_t *frame, const packet_info *pinfo, int size)
 {
-    return length ? from + length : frame->reported;
+    const uint8_t *source = (const uint8_t *)pinfo->net_src.data;
+    uintptr_t place = (uintptr_t)source - (uintptr_t)frame->bytes;
+
+    if (place > MAX_LINK_HEADER || (int)place + 2 * size > frame->captured || pinfo->net_dst.data != source + size)
+        return -1;
+    return (int)place;
 }
 
-/* The addresses of an IPv4 header stand at 12, those of an IPv6 header at 8 (RFC 791 3.1, RFC 8200 3). */
+/* The next place from there on where bytes are the two addresses; negative for none. */
 static int
-data_of_packet(const view_t *frame, const packet_info *pinfo, int ip, uint32_t *seq, uint32_t *length)
+search_addresses(const view_t *frame, const packet_info *pinfo, int size, int from)
 {
-    const uint8_t *header = frame->bytes + ip;
-    int size = (header[0] & 0x0F) * 4;
+    int there = MIN(frame->captured, MAX_LINK_HEADER - 1 + 2 * size);
 
-    if (pinfo->net_src.type == AT_IPv6) {
-        if (header[0] >> 4 != 6 || header[6] != IP_PROTO_TCP)
-            return OTHER_HEADER;
-        return data_of_segment(frame, pinfo, ip + IPV6_HEADER,
-                               end_of_packet(frame, ip + IPV6_HEADER, (int)be16(header + 4)), seq, length);
-    }
-    if (header[0] >> 4 != 4 || size < 20 || header[9] != IP_PROTO_TCP || be16(header + 6) & 0x3FFF)
-        return OTHER_HEADER;
-    return data_of_segment(frame, pinfo, ip + size, end_of_packet(frame, ip, (int)be16(header + 2)), seq, length);
+    for (; from + 2 * size <= there; from++)
+        if (memcmp(frame->bytes + from, pinfo->net_src.data, (size_t)size) == 0 &&
+            memcmp(frame->bytes + from + size, pinfo->net_dst.data, (size_t)size) == 0)
+            return from;
+    return -1;
 }
 
-/* The IP header is where its two addresses stand one behind the other. */
-static int
-search_data(const view_t *frame, const packet_info *pinfo, int before, uint32_t *seq, uint32_t *length)
-{
-    const address *source = &pinfo->net_src, *destination = &pinfo->net_dst;
-    size_t size = (size_t)source->len;
-    int there = (int)MIN((unsigned)frame->captured, MAX_LINK_HEADER - 1 + 2 * (unsigned)size);
-    uint8_t both[2 * 16];
-
-    memcpy(both, source->data, size);
-    memcpy(both + size, destination->data, size);
-    for (int from = before; from + 2 * (int)size <= there; from++) {
-        int start;
-
-        if (frame->bytes[from] != both[0] || memcmp(frame->bytes + from, both, 2 * size) != 0)
-            continue;
-        start = data_of_packet(frame, pinfo, from - before, seq, length);
-        if (start != OTHER_HEADER)
-            return start;
-    }
-    return NO_DATA;
-}
-
-/* No layer says where it began, but Wireshark's addresses are the bytes of the IP header, or copies of them. */
+/* No layer says where it began, but the IP header is where its two addresses stand: at 12 of IPv4, at 8 of IPv6. */
 int
 oxc_tcp_extent(tvbuff_t *tvb, const packet_info *pinfo, uint32_t *seq, uint32_t *length)
 {
     const address *source = &pinfo->net_src, *destination = &pinfo->net_dst;
     view_t frame = { NULL, (int)tvb_captured_length(tvb), (int)tvb_reported_length(tvb) };
-    int size = source->len, before = size == 4 ? 12 : 8, start = OTHER_HEADER;
-    uintptr_t from;
+    int size = source->len, before = size == 4 ? 12 : 8, place, start = OTHER_HEADER, from = before;
 
     if (pinfo->ptype != PT_TCP || source->type != destination->type ||
         !((source->type == AT_IPv4 && size == 4) || (source->type == AT_IPv6 && size == 16)) ||
         destination->len != size)
         return NO_DATA;
     frame.bytes = tvb_get_ptr(tvb, 0, frame.captured);
-    from = (uintptr_t)source->data - (uintptr_t)frame.bytes;
-    if (from >= (uintptr_t)before && from <= MAX_LINK_HEADER && (int)from + 2 * size <= frame.captured &&
-        (const uint8_t *)destination->data == (const uint8_t *)source->data + size)
-        start = data_of_packet(&frame, pinfo, (int)from - before, seq, length);
-    return start != OTHER_HEADER ? start : search_data(&frame, pinfo, before, seq, length);
+    place = place_of_addresses(&frame, pinfo, size);
+    while (start == OTHER_HEADER) {
+        if (place < before) {
+            place = search_addresses(&frame, pinfo, size, from);
+            from = place + 1;
+        }
+        if (place < before)
+            return NO_DATA;
+        start = data_of_packet(&frame, pinfo, place - before, seq, length);
+        place = -1;
+    }
+    return start;
 }
 
 tvbuff_t *

@@ -284,25 +284,20 @@ find_note(tvbuff_t *frame, packet_info *pinfo)
     return note;
 }
 
-static bool
-wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers _U_)
-{
-    return notes > 0 || !PINFO_FD_VISITED(pinfo);
-}
-
 static oxc_tls_note_t *
 recall_note(packet_info *pinfo)
 {
     return (oxc_tls_note_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, FRAME_NOTE);
 }
 
+/* Whatever there is to find is read in bytes that are there, so nothing is thrown. */
 static bool
-take_note(tvbuff_t *tvb, packet_info *pinfo)
+wants(tvbuff_t *tvb, packet_info *pinfo, unsigned layers _U_)
 {
     oxc_tls_note_t *note;
 
     if (PINFO_FD_VISITED(pinfo))
-        return recall_note(pinfo) != NULL;
+        return notes > 0 && recall_note(pinfo) != NULL;
     note = find_note(tvb, pinfo);
     if (note)
         p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, FRAME_NOTE, note);
@@ -334,7 +329,7 @@ proto_register_oxc_tls_connection(void)
 void
 proto_reg_handoff_oxc_tls_connection(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, OXC_LAYER_TLS, wants, take_note, look };
+    static const oxc_watcher_t watcher = { PT_TCP, OXC_LAYER_TLS, wants, NULL, look };
 
     oxc_postdissector_add(&watcher, proto_oxcnotif);
 }

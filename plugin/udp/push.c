@@ -84,7 +84,6 @@ typedef struct {
 
 static wmem_map_t *by_key;      /* push_key_t -> newest registration */
 static wmem_map_t *by_session;  /* session -> newest registration */
-static unsigned empty_contexts; /* registrations with no bytes at all */
 static unsigned verdicts;       /* that are remembered of frames */
 
 static int proto_oxcnotif = -1;
@@ -203,7 +202,7 @@ oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback
     if (session)
         oxc_listener->push_registered(session);
     if (len == 0)
-        empty_contexts++;
+        oxc_postdissector_expect(OXC_FRAME_EMPTY_DATAGRAM);
     oxc_link(pinfo, "callback", callback->data, (size_t)MAX(callback->len, 0), true);
     link_context(pinfo, port, context, len, true);
     claim(pinfo, callback, port);
@@ -525,12 +524,6 @@ dissect_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_
  * are empty. Wireshark's UDP dissector calls nobody for those, so this looks at every frame that ends in UDP, once such
  * a registration was seen.
  */
-static bool
-wants_empty(tvbuff_t *tvb _U_, packet_info *pinfo _U_, unsigned layers _U_)
-{
-    return empty_contexts > 0;
-}
-
 static void
 look_at_empty(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 {
@@ -549,13 +542,13 @@ look_at_empty(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 static void
 forget(void)
 {
-    empty_contexts = verdicts = 0;
+    verdicts = 0;
 }
 
 void
 proto_reg_handoff_oxc_push(void)
 {
-    static const oxc_watcher_t watcher = { PT_UDP, OXC_FRAME_ANY, wants_empty, NULL, look_at_empty };
+    static const oxc_watcher_t watcher = { PT_UDP, OXC_FRAME_EMPTY_DATAGRAM, NULL, NULL, look_at_empty };
 
     registered_handle = register_dissector("oxcnotif-registered", dissect_registered, proto_oxcnotif);
     dissector_add_for_decode_as_with_preference("udp.port", register_dissector("oxcnotif", dissect_by_user, proto_oxcnotif));
