@@ -293,7 +293,12 @@ show_overrun(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 
 /* A chunk of DONE on a line of its own, the empty line behind the headers, and the body of a NotificationWait response. */
 #define LEAST_END_OF_POLL (4 + 6 + 2 + 16 + 2)
-#define LEAST_HEADERS (20 + 20)         /* IPv4 and TCP */
+
+static bool
+is_in_chunk_line(int byte)
+{
+    return g_ascii_isxdigit(byte) || byte == '\r' || byte == '\n' || byte == ';' || byte == ' ' || byte == '\t';
+}
 
 /*
  * Data of which no dissector makes anything, and that begin like the line before a chunk. The http dissector takes all
@@ -303,10 +308,12 @@ static bool
 may_be_end_of_poll(tvbuff_t *frame, packet_info *pinfo)
 {
     uint32_t seq, length;
-    int start;
+    int start, first;
 
-    if (tvb_captured_length(frame) < LEAST_HEADERS + LEAST_END_OF_POLL ||
-        oxc_segment_layers(pinfo) & (OXC_LAYER_TLS | OXC_LAYER_HTTP2 | OXC_LAYER_DCERPC))
+    if (oxc_segment_layers(pinfo) & (OXC_LAYER_TLS | OXC_LAYER_HTTP2 | OXC_LAYER_DCERPC))
+        return false;
+    first = oxc_segment_first_bytes(frame, pinfo);
+    if (first >= 0 && (!g_ascii_isxdigit(first >> 8) || !is_in_chunk_line(first & 0xFF)))
         return false;
     start = oxc_segment_extent(frame, pinfo, &seq, &length);
     return start >= 0 && tvb_bytes_exist(frame, start, LEAST_END_OF_POLL) &&

@@ -57,6 +57,8 @@ static struct {
 static struct {
     const packet_info *pinfo;
     unsigned layers;
+    bool has_first_bytes;               /* they are known */
+    int first_bytes;
     bool has_extent;                    /* what follows is known */
     int start;                          /* of the data in the frame */
     uint32_t length;                    /* 0: none */
@@ -205,7 +207,7 @@ oxc_segment_begin(packet_info *pinfo)
     current.layers = look_at_layers(wmem_list_tail(pinfo->layers));
     if (current.layers == 0 && compat_layer_was_taken_away(pinfo))
         current.layers = OXC_LAYER_LOST;
-    current.has_extent = false;
+    current.has_extent = current.has_first_bytes = false;
     current.data = NULL;
     return current.layers;
 }
@@ -228,6 +230,18 @@ oxc_segment_extent(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq, uin
     *seq = current.seq;
     *length = current.length;
     return current.start;
+}
+
+int
+oxc_segment_first_bytes(tvbuff_t *frame, const packet_info *pinfo)
+{
+    if (current.pinfo != pinfo)
+        return oxc_tcp_first_bytes(frame, pinfo);
+    if (!current.has_first_bytes) {
+        current.first_bytes = oxc_tcp_first_bytes(frame, pinfo);
+        current.has_first_bytes = true;
+    }
+    return current.first_bytes;
 }
 
 tvbuff_t *

@@ -40,9 +40,10 @@ typedef enum {
 /* The layers above the frame's last TCP, as bits; OXC_LAYER_LOST is one of the post-dissector's. By number: proto_is_frame_protocol() compares names. */
 unsigned oxc_segment_layers(const packet_info *pinfo);
 
-/* oxc_tcp_payload(), and oxc_tcp_extent(), which makes no tvb. */
+/* oxc_tcp_payload(), oxc_tcp_extent(), which makes no tvb, and oxc_tcp_first_bytes(). */
 tvbuff_t *oxc_segment_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq);
 int oxc_segment_extent(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq, uint32_t *length);
+int oxc_segment_first_bytes(tvbuff_t *frame, const packet_info *pinfo);
 
 void oxc_segment_register(void);
 

@@ -13,6 +13,8 @@
 #define MAX_LINK_HEADER 256
 #define MIN_TCP_HEADER 20
 #define IPV6_HEADER 40
+#define IPV4_ADDRESSES 8        /* two of them */
+#define IPV6_ADDRESSES 32
 
 /* The frame's bytes. */
 typedef struct {
@@ -121,6 +123,29 @@ oxc_tcp_extent(tvbuff_t *tvb, const packet_info *pinfo, uint32_t *seq, uint32_t 
         place = -1;
     }
     return start;
+}
+
+int
+oxc_tcp_first_bytes(tvbuff_t *tvb, const packet_info *pinfo)
+{
+    const uint8_t *addresses = (const uint8_t *)pinfo->net_src.data, *tcp;
+    unsigned captured = tvb_captured_length(tvb);
+    const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)captured);
+    uintptr_t place = (uintptr_t)addresses - (uintptr_t)bytes;
+    unsigned size;
+
+    if (place < 12 || place > captured || captured - place < IPV6_ADDRESSES + MIN_TCP_HEADER)
+        return -1;
+    if (pinfo->net_src.type == AT_IPv4 && addresses[-12] == 0x45)
+        tcp = addresses + IPV4_ADDRESSES;
+    else if (pinfo->net_src.type == AT_IPv6 && addresses[-8] >> 4 == 6 && addresses[-2] == IP_PROTO_TCP)
+        tcp = addresses + IPV6_ADDRESSES;
+    else
+        return -1;
+    size = (tcp[12] >> 4) * 4U;
+    if (captured - (unsigned)(tcp - bytes) < size + 2 || be16(tcp) != pinfo->srcport || be16(tcp + 2) != pinfo->destport)
+        return -1;
+    return (int)be16(tcp + size);
 }
 
 tvbuff_t *
