@@ -271,8 +271,17 @@ message_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by _U_)
     return message && (message->is_request ? oxc_mapihttp_is_request(message) : oxc_mapihttp_is_response(message));
 }
 
-static const oxc_overrun_kind_t overrun_kind = { &proto_mapihttp, &ei_swallowed, "message",
-                                                 "Content-Length or a chunk's size", message_begins };
+/* An empty line may be in front. */
+static bool
+message_may_begin(int first)
+{
+    int byte = first >> 8;
+
+    return g_ascii_isupper(byte) || byte == '_' || byte == '-' || byte == '\r' || byte == '\n';
+}
+
+static const oxc_overrun_kind_t overrun_kind = { &proto_mapihttp, &ei_swallowed, "message", "Content-Length or a chunk's size",
+                                                 message_may_begin, message_begins };
 
 static void
 show_overrun(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
@@ -313,7 +322,7 @@ may_be_end_of_poll(tvbuff_t *frame, packet_info *pinfo)
     if (oxc_segment_layers(pinfo) & (OXC_LAYER_TLS | OXC_LAYER_HTTP2 | OXC_LAYER_DCERPC))
         return false;
     first = oxc_segment_first_bytes(frame, pinfo);
-    if (first >= 0 && (!g_ascii_isxdigit(first >> 8) || !is_in_chunk_line(first & 0xFF)))
+    if (first != OXC_TCP_UNSURE && (first < 0 || !g_ascii_isxdigit(first >> 8) || !is_in_chunk_line(first & 0xFF)))
         return false;
     start = oxc_segment_extent(frame, pinfo, &seq, &length);
     return start >= 0 && tvb_bytes_exist(frame, start, LEAST_END_OF_POLL) &&
@@ -365,10 +374,15 @@ static struct {
 static bool
 note_ends(tvbuff_t *tvb, packet_info *pinfo)
 {
-    bool undecrypted = oxc_tls_note_undecrypted(tvb, pinfo, proto_mapihttp, oxc_mapihttp_is_connection);
-    bool out_of_order = oxc_out_of_order_note(tvb, pinfo, proto_mapihttp, oxc_mapihttp_is_connection);
+    bool undecrypted, out_of_order;
 
     ends.known = true;
+    ends.silence = NULL;
+    ends.lost = NULL;
+    if (!oxc_mapihttp_is_connection(pinfo))
+        return false;
+    undecrypted = oxc_tls_note_undecrypted(tvb, pinfo, proto_mapihttp, oxc_mapihttp_is_connection);
+    out_of_order = oxc_out_of_order_note(tvb, pinfo, proto_mapihttp, oxc_mapihttp_is_connection);
     ends.silence = oxc_keepalive_ended(pinfo);
     ends.lost = oxc_mapihttp_cut_off(pinfo);
     return undecrypted || out_of_order || ends.silence || ends.lost;

@@ -139,7 +139,7 @@ wants(tvbuff_t *frame, packet_info *pinfo, unsigned layers)
     if (PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt || layers & (OXC_LAYER_DCERPC | OXC_LAYER_HTTP))
         return false;
     first = oxc_segment_first_bytes(frame, pinfo);
-    if (first >= 0 && first != 0x0500)
+    if (first != OXC_TCP_UNSURE && first != 0x0500)
         return false;
     start = oxc_segment_extent(frame, pinfo, &seq, &length);
     return start >= 0 && tvb_bytes_exist(frame, start, RPC_HEADER_SIZE) && tvb_get_ntohs(frame, start) == 0x0500;

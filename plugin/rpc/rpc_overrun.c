@@ -62,7 +62,13 @@ wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers _U_)
     return !pinfo->flags.in_error_pkt;
 }
 
-static const oxc_overrun_kind_t pdus = { &proto_emsmdb, &ei_swallowed, "PDU", "frag_length", pdu_begins };
+static bool
+pdu_may_begin(int first)
+{
+    return first >> 8 == 5;
+}
+
+static const oxc_overrun_kind_t pdus = { &proto_emsmdb, &ei_swallowed, "PDU", "frag_length", pdu_may_begin, pdu_begins };
 
 static bool
 note(tvbuff_t *frame, packet_info *pinfo)

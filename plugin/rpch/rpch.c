@@ -233,7 +233,13 @@ pdu_begins(tvbuff_t *data, packet_info *pinfo, uint32_t by)
     return length != 0 && length <= size;
 }
 
-static const oxc_overrun_kind_t pdus = { &proto_rpch, &ei_swallowed, "PDU", "frag_length or its chunk's size",
+static bool
+pdu_may_begin(int first)
+{
+    return first >> 8 == 5 || g_ascii_isxdigit(first >> 8);
+}
+
+static const oxc_overrun_kind_t pdus = { &proto_rpch, &ei_swallowed, "PDU", "frag_length or its chunk's size", pdu_may_begin,
                                          pdu_begins };
 
 /* TCP waits for the end of something else, but the stream finds its place again. */
@@ -374,6 +380,9 @@ static bool
 note(tvbuff_t *tvb, packet_info *pinfo)
 {
     found.known = false;
+    if ((oxc_segment_layers(pinfo) & (OXC_LAYER_HTTP | OXC_LAYER_LOST)) == 0 &&
+        !rpch_connection_of(oxc_segment_conversation(pinfo)))
+        return false;
     found.ended = PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt ? NULL : rpch_ended(pinfo);
     return found.ended || (!pinfo->flags.in_error_pkt && oxc_overrun_note(tvb, pinfo, &pdus)) || note_rest(tvb, pinfo);
 }

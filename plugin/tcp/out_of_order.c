@@ -36,17 +36,7 @@ typedef struct {
 static wmem_map_t *connections; /* conversation -> two direction_t */
 static unsigned gaps;           /* in the file */
 static int proto_oxcnotif = -1;
-
-static bool
-is_reassembled(void)
-{
-    static pref_t *preference;
-    module_t *tcp = preference ? NULL : prefs_find_module("tcp");
-
-    if (tcp)
-        preference = prefs_find_preference(tcp, "reassemble_out_of_order");
-    return preference && prefs_get_bool_value(preference, pref_current);
-}
+static bool is_reassembled;     /* tcp.reassemble_out_of_order, which changes only between two readings of a file */
 
 /* By whether it is from the higher port. */
 static direction_t *
@@ -130,10 +120,12 @@ oxc_out_of_order_note(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_
 {
     const gap_t *gap;
 
-    if (!oxc_postdissector_expected() || (PINFO_FD_VISITED(pinfo) && gaps == 0) || is_reassembled())
+    if (!oxc_postdissector_expected() || (PINFO_FD_VISITED(pinfo) && gaps == 0) || is_reassembled)
         return false;
     if (PINFO_FD_VISITED(pinfo))
         return recall_gap(pinfo, proto) != NULL;
+    if (oxc_segment_first_bytes(frame, pinfo) == OXC_TCP_NO_DATA)
+        return false;
     gap = is_ours(pinfo) ? find_gap(frame, pinfo) : NULL;
     if (gap)
         p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, GAP_KEY | (uint32_t)proto, (void *)gap);
@@ -143,7 +135,7 @@ oxc_out_of_order_note(tvbuff_t *frame, packet_info *pinfo, int proto, bool (*is_
 void
 oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int proto, expert_field *ei)
 {
-    const gap_t *gap = is_reassembled() ? NULL : recall_gap(pinfo, proto);
+    const gap_t *gap = is_reassembled ? NULL : recall_gap(pinfo, proto);
     proto_item *item;
 
     if (!gap)
@@ -160,6 +152,10 @@ oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int
 static void
 forget(void)
 {
+    module_t *tcp = prefs_find_module("tcp");
+    pref_t *preference = tcp ? prefs_find_preference(tcp, "reassemble_out_of_order") : NULL;
+
+    is_reassembled = preference && prefs_get_bool_value(preference, pref_current);
     gaps = 0;
 }
 

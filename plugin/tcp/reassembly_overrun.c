@@ -75,8 +75,8 @@ in_numbering_of(const struct tcp_multisegment_pdu *pdu, const tcp_flow_t *flow, 
 static const struct tcp_multisegment_pdu *
 find_overrun(tvbuff_t *frame, packet_info *pinfo, tvbuff_t **data, oxc_overrun_t *found)
 {
-    uint32_t seq, length;
-    const struct tcp_multisegment_pdu *pdu = oxc_segment_extent(frame, pinfo, &seq, &length) < 0 ? NULL : taken_by(pinfo);
+    const struct tcp_multisegment_pdu *pdu = taken_by(pinfo);
+    uint32_t seq;
 
     *data = pdu ? oxc_segment_payload(frame, pinfo, &seq) : NULL;
     if (!*data)
@@ -124,10 +124,15 @@ recall_overrun(packet_info *pinfo, const oxc_overrun_kind_t *of)
 bool
 oxc_overrun_note(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of)
 {
+    int first;
+
     if (!oxc_postdissector_expected())
         return false;
-    if (!PINFO_FD_VISITED(pinfo) && !recall_overrun(pinfo, of))
-        remember_overrun(frame, pinfo, of);
+    if (!PINFO_FD_VISITED(pinfo) && !recall_overrun(pinfo, of)) {
+        first = oxc_segment_first_bytes(frame, pinfo);
+        if (first == OXC_TCP_UNSURE || (first != OXC_TCP_NO_DATA && of->may_begin(first)))
+            remember_overrun(frame, pinfo, of);
+    }
     return recall_overrun(pinfo, of) != NULL;
 }
 

@@ -28,6 +28,8 @@ typedef struct {
     expert_field *ei;
     const char *what;           /* is swallowed: "message", "PDU" */
     const char *lengths;        /* by what one is that goes on for too long */
+    /* May one begin with these two bytes (oxc_segment_first_bytes())? */
+    bool (*may_begin)(int first);
     /* Does one begin where the data do? by: see above. First visit only. */
     bool (*begins)(tvbuff_t *data, packet_info *pinfo, uint32_t by);
 } oxc_overrun_kind_t;

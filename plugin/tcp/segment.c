@@ -8,8 +8,6 @@
 
 #include <string.h>
 
-#include "tcp/tcp_payload.h"
-
 static int proto_tcp = -1;
 
 /* By the bit number of their oxc_layer_t. */

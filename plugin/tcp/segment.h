@@ -11,6 +11,8 @@
 
 #include <epan/dissectors/packet-tcp.h>
 
+#include "tcp/tcp_payload.h"
+
 /* find_conversation_pinfo(), once for each frame and its addresses. */
 conversation_t *oxc_segment_conversation(packet_info *pinfo);
 

@@ -132,20 +132,27 @@ oxc_tcp_first_bytes(tvbuff_t *tvb, const packet_info *pinfo)
     unsigned captured = tvb_captured_length(tvb);
     const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)captured);
     uintptr_t place = (uintptr_t)addresses - (uintptr_t)bytes;
-    unsigned size;
+    unsigned size, start, end;
 
     if (place < 12 || place > captured || captured - place < IPV6_ADDRESSES + MIN_TCP_HEADER)
-        return -1;
-    if (pinfo->net_src.type == AT_IPv4 && addresses[-12] == 0x45)
+        return OXC_TCP_UNSURE;
+    if (pinfo->net_src.type == AT_IPv4 && addresses[-12] == 0x45) {
         tcp = addresses + IPV4_ADDRESSES;
-    else if (pinfo->net_src.type == AT_IPv6 && addresses[-8] >> 4 == 6 && addresses[-2] == IP_PROTO_TCP)
+        size = be16(addresses - 10);
+        end = (unsigned)place - 12 + size;
+    } else if (pinfo->net_src.type == AT_IPv6 && addresses[-8] >> 4 == 6 && addresses[-2] == IP_PROTO_TCP) {
         tcp = addresses + IPV6_ADDRESSES;
-    else
-        return -1;
-    size = (tcp[12] >> 4) * 4U;
-    if (captured - (unsigned)(tcp - bytes) < size + 2 || be16(tcp) != pinfo->srcport || be16(tcp + 2) != pinfo->destport)
-        return -1;
-    return (int)be16(tcp + size);
+        size = be16(addresses - 4);
+        end = (unsigned)(tcp - bytes) + size;
+    } else {
+        return OXC_TCP_UNSURE;
+    }
+    start = (unsigned)(tcp - bytes) + (tcp[12] >> 4) * 4U;
+    if (size == 0 || be16(tcp) != pinfo->srcport || be16(tcp + 2) != pinfo->destport)
+        return OXC_TCP_UNSURE;
+    if (start >= end)
+        return OXC_TCP_NO_DATA;
+    return captured < start + 2 ? OXC_TCP_UNSURE : (int)be16(bytes + start);
 }
 
 tvbuff_t *

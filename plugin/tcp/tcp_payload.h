@@ -19,11 +19,12 @@ tvbuff_t *oxc_tcp_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *s
 /* The same without making a tvb: where in the frame they begin, negative if there are none, and how many they are. */
 int oxc_tcp_extent(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq, uint32_t *length);
 
-/*
- * The two bytes with which the data begin, or those that stand in their place if the frame has none: quickly, to tell from
- * them that the data are of no interest. -1 if that is not as easy (IPv4 options, addresses that Wireshark copied, a frame
- * that was cut), which says nothing.
- */
+enum {
+    OXC_TCP_NO_DATA = -1,
+    OXC_TCP_UNSURE = -2         /* IPv4 options, addresses that Wireshark copied, a frame that was cut: it says nothing */
+};
+
+/* The two bytes with which the data begin, quickly, to tell from them that the data are of no interest; or one of those. */
 int oxc_tcp_first_bytes(tvbuff_t *frame, const packet_info *pinfo);
 
 #endif /* OXCNOTIF_TCP_PAYLOAD_H */
