@@ -17,6 +17,7 @@ from fleet_traffic import Packet
 from rpch_streams import Capture
 
 MAIL_SERVER, OTHERS = bytes((198, 51, 100, 20)), bytes((198, 51, 100, 53))
+FIRST_LINK = 1000       # the simulated clients have the ports before
 SESSION = 720_000       # bytes of one, about
 # What other protocols have of all bytes, and the bytes of one unit of their size.
 OTHER: list[tuple[traffic.Maker, float, int]] = [(traffic.http, 0.15, 7_000), (traffic.tls, 0.25, 5_040),
@@ -65,7 +66,7 @@ class Mix:
         rng = random.Random(self.seed)
         clients = [client for client in clients if len(client) == 4]
         weights = [rng.expovariate(1) for _ in clients]
-        links = dict.fromkeys(clients, 0)
+        links = dict.fromkeys(clients, FIRST_LINK)
 
         def conversation(client: bytes) -> tuple[_Paused, int]:
             return _Paused(links[client]), rng.randrange(start, end - (end - start) // 5)

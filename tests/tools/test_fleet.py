@@ -296,6 +296,51 @@ def test_client_is_the_end_that_opens_a_connection_or_has_fewer():
     assert [sorted(found.addresses[unit][3] for unit in pair) for pair in found.joined] == [[7, 8]]
 
 
+def test_proxies_and_unasked_datagrams_show_who_is_near():
+    def key(source: str, source_port: int, target: str, target_port: int, protocol: int = 6, flags: int = 0) -> bytes:
+        return headers.key_of(protocol, flags, source, target, (source_port, target_port))
+
+    calls = [key(f"10.0.0.{client}", 1000, "10.0.0.9", 80, flags=2) for client in (1, 2)]           # by way of a proxy
+    calls += [key("10.0.0.9", 1000, "10.0.0.20", 80, flags=2), key("10.0.0.3", 1000, "10.0.0.20", 80, flags=2),
+              key("10.0.0.4", 1000, "10.0.0.20", 80, flags=2)]
+    datagrams = [key("10.0.0.20", 5000, f"10.0.0.{client}", 2500, 17) for client in (3, 4)]
+    answers = [key("10.0.0.20", 53, "10.0.0.1", 2600, 17), key("10.0.0.1", 2600, "10.0.0.20", 53, 17),
+               key("10.0.0.20", 53, "10.0.0.3", 2600, 17), key("10.0.0.3", 2600, "10.0.0.20", 53, 17)]
+    found = clients.assign([*calls, *datagrams, *answers])
+    assert sorted(sorted(found.addresses[unit][3] for unit in group) for group in found.near) == [[1, 2, 9], [3, 4]]
+
+
+@pytest.mark.parametrize(("weights", "near", "together"), [
+    ([10, 10, 10, 10], [[0, 3]], True),
+    ([10, 10, 10, 10], [[0, 1], [2, 3]], True),
+    ([30, 20, 10, 30], [[0, 3]], False),            # one group would have 60 of 90 frames
+])
+def test_units_near_each_other_share_a_part_that_is_not_larger_for_that(weights, near, together):
+    found = plan.groups([[unit] for unit in range(len(weights))], weights, 2, 1000, near)
+    assert sorted(unit for group in found for unit in group.units) == list(range(len(weights)))
+    assert len(found) == 2 and max(group.frames for group in found) < sum(weights)
+    assert all(any(set(units) <= set(group.units) for group in found) for units in near) is together
+
+
+def test_keys_of_many_packets_are_those_of_each():
+    tcp = struct.pack(">HHIIBBHHH", 50000, 80, 1, 2, 0x50, 2, 0, 0, 0)
+    plain = [ip4("10.0.0.1", "10.0.0.2", 6, tcp[:13] + bytes((flags,)) + tcp[14:]) for flags in (0x02, 0x10, 0x12, 0x18, 0x10)]
+    plain += [ip4("10.0.0.1", "10.0.0.2", protocol, struct.pack(">HHHH", 53, port, 8, 0)) for protocol in (17, 1) for port in (53, 4789)]
+    options = bytes((0x46,)) + plain[0][1:20] + bytes(4) + tcp
+    fragment = plain[0][:6] + b"\0\1" + plain[0][8:]
+    ip6 = [struct.pack(">IHBB", 6 << 28, len(tcp), following, 64) + bytes(15) + b"\1" + bytes(15) + b"\2" + tcp for following in (6, 44)]
+    short = [plain[0][:size] for size in (10, 20, 30, 33)]
+    ethernet = [bytes(12) + b"\x08\x00" + one for one in [*plain, options, fragment, *short]]
+    ethernet += [bytes(12) + b"\x86\xdd" + one for one in [*ip6, ip6[0][:50]]]
+    ethernet += [bytes(12) + b"\x81\x00\x00\x05\x08\x00" + plain[0], bytes(12) + b"\x08\x06" + bytes(28), bytes(9), *named("x")]
+    path = pcap(tools.folder() / "all.pcap", [(1, one) for one in ethernet * 2])
+    index, content = packets.scan(path), path.read_bytes()
+    read = headers.reader(1)
+    wanted = [read(content, int(at) + 16, int(at + size)) for at, size in zip(index.offset, index.size)]
+    assert [index.keys[number] for number in index.flow] == wanted
+    assert len(set(wanted)) == 10
+
+
 @pytest.mark.parametrize(("found", "joined"), [
     ([("cookie", "aa", 1, 0, True), ("cookie", "aa", 9, 1, False)], True),
     ([("cookie", "aa", 1, 0, True), ("cxh", "aa", 9, 1, False)], False),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy
 
@@ -49,6 +49,7 @@ class Clients:
     addresses: list[bytes]
     flows: dict[bytes, int]         # key -> unit, NOBODY for what is no traffic of a client
     joined: list[tuple[int, int]]
+    near: list[list[int]]           # units that keys probably tie: worth decoding together, but not needed
     guessed: int                    # connections without a SYN whose client was guessed
 
     def units(self, keys: Sequence[bytes]) -> numpy.ndarray:
@@ -103,6 +104,21 @@ def _is_group(address: bytes) -> bool:
     return address[0] == 0xFF or len(address) == 4 and address[0] >= 224
 
 
+def _near(known: Sequence[headers.Flow], clients: Mapping[headers.Flow, bytes], servers: Set[bytes]) -> list[set[bytes]]:
+    """Addresses that keys probably tie: the clients of a proxy and the proxy, which is the client of another server; and
+    those that servers send datagrams to the same port unasked, as behind address translation ports and bytes tell them apart."""
+    groups: dict[bytes | int, set[bytes]] = collections.defaultdict(set)
+    callers, flows = set(clients.values()), set(known)
+    for flow, client in clients.items():
+        server = flow.target if client == flow.source else flow.source
+        if server in callers:
+            groups[server] |= {client, server}
+    for flow in known:
+        if flow.protocol == headers.UDP and flow.source in servers and flow.reverse() not in flows:
+            groups[flow.target_port].add(flow.target)
+    return [group for group in groups.values() if len(group) > 1]
+
+
 def assign(keys: Iterable[bytes]) -> Clients:
     """The unit of each key of any file."""
     flows = {key: headers.flow(key) for key in keys}
@@ -136,4 +152,5 @@ def assign(keys: Iterable[bytes]) -> Clients:
         if ranks[0] == ranks[1]:
             joined.add((unit(source), unit(target)))
         units[key] = unit(source if ranks[0] > ranks[1] else target)
-    return Clients(list(numbers), units, sorted(joined), len(roles.guessed))
+    near = [sorted(numbers[address] for address in group if address in numbers) for group in _near(known, clients, roles.servers)]
+    return Clients(list(numbers), units, sorted(joined), near, len(roles.guessed))

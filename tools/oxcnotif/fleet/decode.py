@@ -9,7 +9,6 @@ import json
 import os
 import pathlib
 import pwd
-import resource
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -59,12 +58,10 @@ class Tool:
             return b"oxcnotif" in process.communicate()[0]
 
     def start(self, words: list[str], stdin: int, stdout: int | IO[bytes], stderr: IO[bytes]) -> subprocess.Popen[bytes]:
-        process = subprocess.Popen([self.tshark, *words], stdin=stdin, stdout=stdout, stderr=stderr,
-                                   env=dict(os.environ) | self.environment(), **self.identity())
-        if self.memory:
-            with contextlib.suppress(ProcessLookupError):
-                resource.prlimit(process.pid, resource.RLIMIT_DATA, (self.memory, self.memory))
-        return process
+        # Set by the process itself: only some of those who may become another user may limit it then.
+        limited = ["prlimit", f"--data={self.memory}"] if self.memory else []
+        return subprocess.Popen([*limited, self.tshark, *words], stdin=stdin, stdout=stdout, stderr=stderr,
+                                env=dict(os.environ) | self.environment(), **self.identity())
 
 
 def _complain(status: int, errors: IO[bytes]) -> None:

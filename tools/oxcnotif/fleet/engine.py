@@ -123,7 +123,7 @@ def engine(workers: int, scheduler: str | None, memory: int, folder: pathlib.Pat
                 # Dask looks at what its workers do 100 times a second, which costs more than the work does.
                 "distributed.worker.profile.interval": "10s", "distributed.worker.profile.cycle": "100s",
                 "distributed.worker.profile.low-level": False, "distributed.admin.system-monitor.interval": "10s",
-                "distributed.worker.memory.monitor-interval": "1s",
+                "distributed.worker.memory.monitor-interval": "1s", "distributed.admin.tick.interval": "1s",
                 "distributed.scheduler.work-stealing-interval": "1s"}
     with dask.config.set(settings), contextlib.ExitStack() as stack:
         if scheduler:

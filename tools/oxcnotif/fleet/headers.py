@@ -111,6 +111,10 @@ class Flow:
     source_port: int
     target_port: int
 
+    def reverse(self) -> Flow:
+        """The flow of answers."""
+        return Flow(self.protocol, self.mark, self.target, self.source, self.target_port, self.source_port)
+
 
 def flow(key: bytes) -> Flow | None:
     """None for frames without addresses."""

@@ -18,12 +18,14 @@ from typing import IO
 
 import numpy
 
-from . import headers
+from . import flows
 
 SECTION, INTERFACE, SECRETS, ENHANCED, PACKET, SIMPLE = 0x0A0D0D0A, 1, 10, 6, 2, 3
 ORDER = 0x1A2B3C4D
 PCAP_HEAD = 24          # bytes
-BATCH = 8192            # packets that are copied in one go
+RECORD_HEAD, BLOCK_HEAD = 16, 28
+SCANNED = 1 << 15       # packets that are looked at in one go
+BATCH = 1024            # packets that are copied in one go: what a cache holds
 _PCAP = {0xA1B2C3D4: 1000, 0xA1B23C4D: 1}       # magic -> nanoseconds of a tick
 
 
@@ -82,106 +84,114 @@ def _interface(block: bytes) -> Interface:
 
 
 class _Scan:
-    """What is gathered of one file."""
+    """What is gathered of one file: where packets are, then what they are."""
 
-    def __init__(self) -> None:
-        self.time, self.offset = array.array("q"), array.array("q")
-        self.size, self.interface, self.flow = array.array("I"), array.array("I"), array.array("I")
-        self.numbers: dict[bytes, int] = {}
+    def __init__(self, buffer: mmap.mmap) -> None:
+        self.buffer = buffer
+        self.offset, self.size = array.array("q"), array.array("I")
         self.interfaces: list[Interface] = []
+        self.sections: list[tuple[int, int]] = []       # (first packet, first interface)
         self.secrets: list[bytes] = []
-        self.frames_cut = 0
+
+    def blocks(self) -> bool:
+        """Finds those of a pcapng; whether the last one is not whole."""
+        at, end, buffer = 0, len(self.buffer), self.buffer
+        head = struct.Struct("<II").unpack_from
+        offset, size = self.offset.append, self.size.append
+        while at + 12 <= end:
+            kind, length = head(buffer, at)
+            if length < (32 if kind == ENHANCED else 12) or at + length > end:
+                return True
+            if length % 4:
+                raise NeedsConversion
+            if kind == ENHANCED:
+                offset(at)
+                size(length)
+            elif kind == SECTION:
+                if struct.unpack_from("<I", buffer, at + 8)[0] != ORDER:
+                    raise NeedsConversion
+                self.sections.append((len(self.offset), len(self.interfaces)))
+            elif kind in (PACKET, SIMPLE):
+                raise NeedsConversion
+            elif kind == INTERFACE:
+                self.interfaces.append(_interface(buffer[at:at + length]))
+            elif kind == SECRETS:
+                self.secrets.append(buffer[at:at + length])
+            at += length
+        return at != end
+
+    def records(self) -> bool:
+        """Finds those of a pcap; whether the last one is not whole."""
+        magic, _, _, _, _, snap, link_type = struct.unpack_from("<IHHiIII", self.buffer, 0)
+        tick = _PCAP[magic]
+        block = struct.pack("<IIHHIHHBxxxII", INTERFACE, 32, link_type & 0xFFFF, 0, snap, 9, 1, 6 if tick == 1000 else 9, 0, 32)
+        self.interfaces.append(Interface(block, link_type & 0xFFFF, 1_000_000_000 // tick))
+        captured_of = struct.Struct("<I").unpack_from
+        at, end, buffer = PCAP_HEAD, len(self.buffer), self.buffer
+        while at + 16 <= end:
+            length = 16 + captured_of(buffer, at + 8)[0]
+            if at + length > end:
+                return True
+            self.offset.append(at)
+            self.size.append(length)
+            at += length
+        return at != end
 
     def index(self, path: pathlib.Path, is_pcap: bool, cut_short: bool) -> Index:
-        time = numpy.array(self.time, dtype=numpy.int64)
-        interface = numpy.array(self.interface, dtype=numpy.uint32)
-        if not is_pcap:
-            for number, one in enumerate(self.interfaces):
-                mask = interface == number
-                if 1_000_000_000 % one.ticks == 0:
-                    time[mask] *= 1_000_000_000 // one.ticks
-                else:
-                    time[mask] = (time[mask].astype(numpy.longdouble) * 1_000_000_000 / one.ticks).astype(numpy.int64)
-                time[mask] += one.offset * 1_000_000_000
-        return Index(str(path), is_pcap, time, numpy.array(self.offset, dtype=numpy.int64),
-                     numpy.array(self.size, dtype=numpy.uint32), interface, numpy.array(self.flow, dtype=numpy.uint32),
-                     list(self.numbers), self.interfaces, self.secrets, cut_short, self.frames_cut)
+        offset, size = numpy.array(self.offset, dtype=numpy.int64), numpy.array(self.size, dtype=numpy.uint32)
+        bases = None if is_pcap else self._bases(len(offset))
+        keys = flows.Keys(self.buffer)
+        time, interface, flow = (numpy.zeros(len(offset), dtype=form) for form in (numpy.int64, numpy.uint32, numpy.uint32))
+        cut = 0
+        for first in range(0, len(offset), SCANNED):
+            some = slice(first, first + SCANNED)
+            table = flows.rows(self.buffer, offset[some])
+            words = [flows.column(table, "<u4", at) for at in ((0, 4, 8, 12) if is_pcap else (8, 12, 16, 20, 24))]
+            captured, sent = words[-2:]
+            if bases is None:
+                time[some] = words[0].astype(numpy.int64) * self.interfaces[0].ticks + words[1]
+            else:
+                time[some] = words[1].astype(numpy.int64) << 32 | words[2]
+                interface[some] = words[0] + bases[some]
+            cut += int((captured < sent).sum())
+            skipped = RECORD_HEAD if is_pcap else BLOCK_HEAD
+            start = offset[some] + skipped
+            end = numpy.minimum(start + captured, offset[some] + size[some])
+            flow[some] = self._flows(keys, interface[some], table, skipped, start, end)
+        return Index(str(path), is_pcap, self._nanoseconds(time, interface), offset, size, interface, flow, list(keys.numbers),
+                     self.interfaces, self.secrets, cut_short, cut)
 
-
-def _scan_pcapng(buffer: mmap.mmap, scan: _Scan) -> bool:
-    """Whether the last block is not whole."""
-    at, end, base = 0, len(buffer), 0
-    numbers = scan.numbers
-    readers: list[headers.Reader] = []
-    head, packet = struct.Struct("<II"), struct.Struct("<IIIII")
-    time, offset, size, interface, flow = (getattr(scan, name).append
-                                           for name in ("time", "offset", "size", "interface", "flow"))
-    while at + 12 <= end:
-        kind, length = head.unpack_from(buffer, at)
-        if kind == ENHANCED:
-            if length < 32 or at + length > end:
-                return True
-            number, high, low, captured, sent = packet.unpack_from(buffer, at + 8)
-            number += base
-            if captured < sent:
-                scan.frames_cut += 1
-            start = at + 28
-            key = readers[number](buffer, start, start + captured)
-            found = numbers.get(key)
-            if found is None:
-                found = numbers[key] = len(numbers)
-            time(high << 32 | low)
-            offset(at)
-            size(length)
-            interface(number)
-            flow(found)
-        elif kind == SECTION:
-            if struct.unpack_from("<I", buffer, at + 8)[0] != ORDER:
-                raise NeedsConversion
-            base = len(readers)
-        elif kind in (PACKET, SIMPLE):
+    def _flows(self, keys: flows.Keys, interface: numpy.ndarray, table: numpy.ndarray, skipped: int, start: numpy.ndarray,
+               end: numpy.ndarray) -> numpy.ndarray:
+        if interface.max() >= len(self.interfaces):
             raise NeedsConversion
-        if length < 12 or at + length > end:
-            return True
-        if kind == INTERFACE:
-            scan.interfaces.append(_interface(buffer[at:at + length]))
-            readers.append(headers.reader(scan.interfaces[-1].link_type))
-        elif kind == SECRETS:
-            scan.secrets.append(buffer[at:at + length])
-        at += length
-    return at != end
+        types = numpy.array([one.link_type for one in self.interfaces])[interface]
+        found = numpy.zeros(len(start), dtype=numpy.uint32)
+        for link_type in numpy.unique(types).tolist():
+            here = types == link_type
+            found[here] = keys.of(link_type, table[here], skipped, start[here], end[here])
+        return found
 
+    def _bases(self, count: int) -> numpy.ndarray:
+        """Of each packet: how many interfaces there are in earlier sections."""
+        firsts = numpy.array([first for first, _ in self.sections], dtype=numpy.int64)
+        bases = numpy.array([base for _, base in self.sections], dtype=numpy.uint32)
+        return bases[numpy.searchsorted(firsts, numpy.arange(count), side="right") - 1]
 
-def _scan_pcap(buffer: mmap.mmap, scan: _Scan) -> bool:
-    """Whether the last record is not whole."""
-    magic, _, _, _, _, snap, link_type = struct.unpack_from("<IHHiIII", buffer, 0)
-    tick = _PCAP[magic]
-    block = struct.pack("<IIHHIHHBxxxII", INTERFACE, 32, link_type & 0xFFFF, 0, snap, 9, 1, 6 if tick == 1000 else 9, 0, 32)
-    scan.interfaces.append(Interface(block, link_type & 0xFFFF, 1_000_000_000 // tick))
-    read, numbers = headers.reader(link_type & 0xFFFF), scan.numbers
-    record = struct.Struct("<IIII")
-    at, end = PCAP_HEAD, len(buffer)
-    while at + 16 <= end:
-        seconds, ticks, captured, sent = record.unpack_from(buffer, at)
-        if at + 16 + captured > end:
-            return True
-        key = read(buffer, at + 16, at + 16 + captured)
-        found = numbers.get(key)
-        if found is None:
-            found = numbers[key] = len(numbers)
-        scan.frames_cut += captured < sent
-        scan.time.append(seconds * 1_000_000_000 + ticks * tick)
-        scan.offset.append(at)
-        scan.size.append(16 + captured)
-        scan.interface.append(0)
-        scan.flow.append(found)
-        at += 16 + captured
-    return at != end
+    def _nanoseconds(self, ticks: numpy.ndarray, interface: numpy.ndarray) -> numpy.ndarray:
+        """Nanoseconds since 1970."""
+        for number, one in enumerate(self.interfaces):
+            mask = interface == number
+            if 1_000_000_000 % one.ticks == 0:
+                ticks[mask] *= 1_000_000_000 // one.ticks
+            else:
+                ticks[mask] = (ticks[mask].astype(numpy.longdouble) * 1_000_000_000 / one.ticks).astype(numpy.int64)
+            ticks[mask] += one.offset * 1_000_000_000
+        return ticks
 
 
 def scan(path: pathlib.Path) -> Index:
     """The index of a capture file; NeedsConversion if it is in another form."""
-    found = _Scan()
     with open(path, "rb") as stream:
         start = stream.read(PCAP_HEAD)
         if len(start) < PCAP_HEAD:
@@ -189,9 +199,9 @@ def scan(path: pathlib.Path) -> Index:
         magic = struct.unpack_from("<I", start)[0]
         if magic != SECTION and magic not in _PCAP:
             raise NeedsConversion
-        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as buffer:
-            buffer.madvise(mmap.MADV_SEQUENTIAL)
-            cut_short = _scan_pcap(buffer, found) if magic in _PCAP else _scan_pcapng(buffer, found)
+        buffer = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+    found = _Scan(buffer)
+    cut_short = found.records() if magic in _PCAP else found.blocks()
     return found.index(path, magic in _PCAP, cut_short)
 
 

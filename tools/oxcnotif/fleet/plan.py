@@ -46,13 +46,38 @@ def components(union: clients.Union, units: Iterable[int]) -> list[list[int]]:
     return list(found.values())
 
 
-def groups(parts: Sequence[Sequence[int]], weights: Sequence[int], count: int, most: int) -> list[Group]:
+def _bundles(parts: Sequence[Sequence[int]], sizes: Sequence[int], near: Iterable[Sequence[int]], most: int) -> list[list[int]]:
+    """Numbers of components, those together that are near each other, as long as a bundle has at most so many frames."""
+    component = {unit: number for number, part in enumerate(parts) for unit in part}
+    union = clients.Union()
+    held = [sizes[union.add()] for _ in parts]
+    for group in near:
+        last = None
+        for number in sorted({union.find(component[unit]) for unit in group if unit in component}):
+            number = union.find(number)
+            if last is not None and last != number and held[last] + held[number] <= most:
+                together = held[last] + held[number]
+                union.join(last, number)
+                last = union.find(number)
+                held[last] = together
+            elif last is None or held[number] < held[last]:
+                last = number
+    return components(union, range(len(parts)))
+
+
+def groups(parts: Sequence[Sequence[int]], weights: Sequence[int], count: int, most: int,
+           near: Iterable[Sequence[int]] = ()) -> list[Group]:
     """Puts components together to `count` groups of about the same number of frames, or to more if one would have more than
-    `most` frames. A component is never taken apart."""
-    sized = sorted(((sum(weights[unit] for unit in part), sorted(part)) for part in parts), key=lambda one: (-one[0], one[1]))
-    sized = [one for one in sized if one[0]]
-    total = sum(size for size, _ in sized)
-    count = max(1, min(len(sized), max(count, -(-total // most))))
+    `most` frames. A component is never taken apart; units that are near each other come into one group if it is not larger
+    for that."""
+    parts = [part for part in parts if any(weights[unit] for unit in part)]
+    sizes = [sum(weights[unit] for unit in part) for part in parts]
+    total = sum(sizes)
+    count = max(1, min(len(parts), max(count, -(-total // most))))
+    bundles = [[unit for number in bundle for unit in parts[number]]
+               for bundle in _bundles(parts, sizes, near, min(total // count, most))]
+    sized = sorted(((sum(weights[unit] for unit in bundle), sorted(bundle)) for bundle in bundles),
+                   key=lambda one: (-one[0], one[1]))
     heap: list[tuple[int, int, list[int]]] = [(0, number, []) for number in range(count)]
     for size, part in sized:
         taken, number, held = heap[0]

@@ -23,7 +23,8 @@ from .engine import Engine, Outcome, Task, engine
 
 CAPTURES = (".pcap", ".pcapng", ".cap", ".dmp", ".ntar", ".snoop")
 FORM = 2                # of what is in OUT/work
-LEAST_FRAMES = 5000     # of a part: tshark takes as long to start as for so many
+LEAST_FRAMES = 10_000   # of a part: tshark takes as long to start as for so many
+PARTS = 2               # for each worker: the second is begun when the first is ready, which makes up for uneven ones
 COMPRESSED = (".gz", ".zst", ".lz4")
 
 
@@ -199,8 +200,8 @@ class Fleet:
         turn = count = 0
         while todo:
             frames = sum(traffic.frames[unit] for part in todo for unit in part)
-            wanted = min(3 * workers.count(), max(1 if turn else workers.count(), frames // LEAST_FRAMES))
-            groups = plan.groups(todo, traffic.frames, wanted, self.wanted.most_frames)
+            groups = plan.groups(todo, traffic.frames, self._count(frames, workers.count(), bool(turn)), self.wanted.most_frames,
+                                 traffic.clients.near)
             for number, group, path in self._decode(workers, traffic, groups, count, turn):
                 owner[list(group.units)] = number
                 decoded.append(merge.read_links(number, path, traffic.unit))
@@ -216,6 +217,13 @@ class Fleet:
                     if len({int(owner[unit]) for unit in part if traffic.frames[unit]}) > 1]
             todo = [part for part in todo if not self._is_lost(part, owner, traffic)]
         return decoded, owner, union
+
+    def _count(self, frames: int, workers: int, again: bool) -> int:
+        """Of parts for so many frames: as many for each worker, and few, as each tshark takes time to start."""
+        count = min(PARTS * workers, frames // LEAST_FRAMES)
+        if again and count < workers:
+            return max(1, count)
+        return -(-max(count, -(-frames // self.wanted.most_frames)) // workers) * workers
 
     def _is_lost(self, part: Sequence[int], owner: numpy.ndarray, traffic: plan.Traffic) -> bool:
         """Some of it was in a part that failed: to decode the rest alone would be wrong."""
