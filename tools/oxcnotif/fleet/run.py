@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import contextlib
 import dataclasses
 import json
@@ -231,17 +232,21 @@ class Fleet:
 
     # ---- all together ----
 
-    def run(self) -> Status:
-        self.prepare()
+    def _check_tool(self) -> None:
         try:
             if not self.wanted.tool.has_plugin():
                 raise Problem(Status.NO_PLUGIN, "this tshark has no plugin oxcnotif: build it (scripts/setup) or install it")
         except OSError as error:
             raise Problem(Status.NO_PLUGIN, f"{self.wanted.tool.tshark} cannot be started: {error.strerror}") from error
+
+    def run(self) -> Status:
+        self.prepare()
         with contextlib.ExitStack() as stack:
-            with self._step("start"):
+            with self._step("start"), concurrent.futures.ThreadPoolExecutor(1) as beside:
+                checked = beside.submit(self._check_tool)
                 workers = stack.enter_context(engine(self.wanted.workers, self.wanted.scheduler, self.wanted.memory << 20,
                                                      self.work / "dask"))
+                checked.result()
             with self._step("index", workers):
                 indexes = self.index(workers)
             with self._step("partition"):
