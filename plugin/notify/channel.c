@@ -275,7 +275,8 @@ oxc_channel_weight(oxc_channel_t *channel, const oxc_session_t *session, double 
 {
     const candidate_t *candidate = oxc_channel_candidate(channel, session);
     const inference_t *inference = session->inference;
-    double weight = candidate ? candidate->weight : 1.0;
+    /* Each session has one wait that began before the capture: what is known of other ones says nothing. */
+    double weight = candidate && !channel->is_old ? candidate->weight : 1.0;
 
     if (session->ended_in || !inference)
         return 0;

@@ -266,9 +266,10 @@ static oxc_wakeup_t *
 find_wakeup(state_t *state, const oxc_pdu_t *pdu, uint8_t *trust)
 {
     oxc_wakeup_t *wakeup = state->open, *guessed;
-    uint8_t confidence;
+    const oxc_wakeup_t *own = wakeup && wakeup->session && !oxc_followup_is_called(wakeup) ? wakeup : NULL;
+    uint8_t confidence, doubt;
 
-    guessed = oxc_inference_fetch(pdu, &confidence);
+    guessed = oxc_inference_fetch(pdu, own, &confidence, &doubt);
     if (guessed && (!wakeup || guessed->frame > wakeup->frame || !within_window(&wakeup->time, &pdu->time))) {
         if (wakeup && guessed->frame > wakeup->frame)
             close_wakeup(wakeup, guessed);
@@ -284,6 +285,7 @@ find_wakeup(state_t *state, const oxc_pdu_t *pdu, uint8_t *trust)
         return NULL;
     }
     *trust = wakeup->session ? oxc_trust(wakeup, pdu, state->wait, state->pushes && !state->last_push) : wakeup->confidence;
+    *trust = (uint8_t)(*trust * (100 - doubt) / 100);
     return wakeup;
 }
 
@@ -330,7 +332,8 @@ supersede_late(oxc_wakeup_t *datagram, const oxc_pdu_t *call)
     oxc_wakeup_t *wait = attempt ? attempt->wakeup : NULL;
     state_t *state;
 
-    if (!wait || wait->session != datagram->session || wait->method == OXC_WAKEUP_PUSH ||
+    /* Whose wait ended may be known by the call alone. */
+    if (!wait || call->call->session != datagram->session || wait->method == OXC_WAKEUP_PUSH ||
         wait->frame >= datagram->frame || wait->undecided)
         return false;
     oxc_followup_split(wait, datagram, datagram->confidence);

@@ -127,7 +127,7 @@ believe(oxc_channel_t *channel, double now, double *share)
     shares_t shares = weigh(channel, NULL, NULL, now);
 
     *share = shares.total > 0 ? shares.weight / shares.total : 0;
-    if (channel->shared > 1 || *share < BELIEVED)
+    if (channel->shared > 1 || *share < BELIEVED || channel->is_old)
         shares.best = NULL;
     if (channel->believed != shares.best && !oxc_channel_is_connection(channel)) {
         if (channel->believed && oxc_inference_of(channel->believed)->channels[channel->kind] == channel)
@@ -247,14 +247,34 @@ oxc_inference_is_push(const oxc_channel_t *channel)
     return channel->peers->expects_push;
 }
 
+/* How often a session of these fetches, a second. */
+static double
+background_of(const peers_t *peers, double now)
+{
+    double elapsed = now - peers->began + 60.0;
+
+    return MAX(peers->fetches / elapsed / MAX(peers->sessions, 1), 0.005);
+}
+
+/*
+ * What is left of what a fetch says if the session has a wake-up of its own that it may follow as well. A session that has
+ * registered for datagrams may be woken by one and by its wait at once. own is NULL for none.
+ */
+static double
+unexplained_by(const near_t *near, const oxc_wakeup_t *own, double now)
+{
+    double background = background_of(near->channel->peers, now);
+
+    if (!own || near->channel->kind == OXC_CHANNEL_PUSH)
+        return 1;
+    return background / (background + oxc_latency_density(now - nstime_to_sec(&own->time)));
+}
+
 /* How much a fetch of a session says for it being a follow-up. */
 static double
 ratio_at(const peers_t *peers, const near_t *near, const oxc_pdu_t *request, double now)
 {
-    double elapsed = now - peers->began + 60.0;
-    double background = MAX(peers->fetches / elapsed / MAX(peers->sessions, 1), 0.005);
-
-    double ratio = oxc_latency_density(now - near->when) / background;
+    double ratio = oxc_latency_density(now - near->when) / background_of(peers, now);
 
     if (request->call->session->sealed)
         return ratio;
@@ -273,51 +293,81 @@ share_of_first(const oxc_channel_t *channel)
     return (1 - all) + all / count_sharers(channel);
 }
 
-/* The share of the session in what a wake-up may mean, now that it fetches. */
+/*
+ * The share of the session in what a wake-up may mean, now that it fetches. own: the latest wake-up that is known to be the
+ * session's and was not followed; NULL for none.
+ */
 static double
-share_now(near_t *near, const oxc_session_t *session, double now)
+share_now(near_t *near, const oxc_session_t *session, const oxc_wakeup_t *own, double now)
 {
     shares_t shares = weigh(near->channel, near, session, now);
+    double others = shares.total - shares.wanted, wanted = shares.wanted * unexplained_by(near, own, now);
 
-    if (shares.total <= 0)
+    if (wanted + others <= 0)
         return 0;
-    return sober(shares.wanted / shares.total) * share_of_first(near->channel);
+    return sober(wanted / (wanted + others)) * share_of_first(near->channel);
+}
+
+/* The session fetches for the first time after the wake-up; false if it did before, or too many others did. */
+static bool
+add_fetcher(near_t *near, const oxc_pdu_t *request, double ratio)
+{
+    for (unsigned i = 0; i < near->count; i++)
+        if (near->fetchers[i].session == request->call->session)
+            return false;
+    if (near->count == FETCHERS)
+        return false;
+    near->fetchers[near->count].session = request->call->session;
+    near->fetchers[near->count].call = request->call;
+    near->fetchers[near->count].ratio = ratio;
+    near->count++;
+    return true;
+}
+
+/* Is it the latest one of its channel, and open whose it is? */
+static bool
+is_unexplained(const near_t *near)
+{
+    return !near->wakeup->session && !near->wakeup->fetch && near->channel->near == near;
+}
+
+static double
+odds(double share)
+{
+    return share / (1.001 - share);
 }
 
 oxc_wakeup_t *
-oxc_inference_fetch(const oxc_pdu_t *request, uint8_t *confidence)
+oxc_inference_fetch(const oxc_pdu_t *request, const oxc_wakeup_t *own, uint8_t *confidence, uint8_t *doubt)
 {
     oxc_session_t *session = request->call->session;
     peers_t *peers = session->inference ? session->inference->peers : NULL;
-    double now = nstime_to_sec(&request->time), best = 0;
+    double now = nstime_to_sec(&request->time), best = 0, all = 1, later = 0;
     oxc_wakeup_t *followed = NULL;
 
+    *doubt = 0;
     if (!peers)
         return NULL;
     retire(peers, now);
+    /* A fetch follows one wake-up: their shares are those that each would have alone. */
     for (near_t *near = peers->oldest; near; near = near->next) {
-        bool seen = false;
+        double share;
 
-        for (unsigned i = 0; i < near->count; i++)
-            seen = seen || near->fetchers[i].session == session;
-        if (seen || near->count == FETCHERS)
+        if (!add_fetcher(near, request, ratio_at(peers, near, request, now)) || !is_unexplained(near))
             continue;
-        near->fetchers[near->count].session = session;
-        near->fetchers[near->count].call = request->call;
-        near->fetchers[near->count].ratio = ratio_at(peers, near, request, now);
-        near->count++;
-        if (!near->wakeup->session && !near->wakeup->fetch && near->channel->near == near) {
-            double share = share_now(near, session, now);
-
-            if (share > best) {
-                best = share;
-                followed = near->wakeup;
-            }
+        share = odds(share_now(near, session, own, now));
+        all += share;
+        if (own && near->wakeup->frame > own->frame)
+            later += share;
+        if (share > best) {
+            best = share;
+            followed = near->wakeup;
         }
     }
     peers->fetches++;
-    *confidence = per_cent(best);
-    return best >= SHOWN ? followed : NULL;
+    *confidence = per_cent(best / all);
+    *doubt = per_cent(later / all);
+    return best / all >= SHOWN ? followed : NULL;
 }
 
 /* That the session which shares a channel and gets notifications was woken, and not another one. */

@@ -103,9 +103,12 @@ struct oxc_wakeup;
 oxc_session_t *oxc_inference_woken(oxc_channel_t *channel, struct oxc_wakeup *wakeup, uint8_t *confidence);
 
 /*
- * A session fetches: the wake-up of unknown session that this follows up, with the confidence of that; NULL for none.
+ * A session fetches: the wake-up of unknown session that this follows up, with the confidence of that; NULL for none. own is
+ * the latest wake-up that is known to be the session's, if nothing followed it so far; else NULL. doubt: that the fetch
+ * follows up one of unknown session that came after that, in per cent.
  */
-struct oxc_wakeup *oxc_inference_fetch(const oxc_pdu_t *request, uint8_t *confidence);
+struct oxc_wakeup *oxc_inference_fetch(const oxc_pdu_t *request, const struct oxc_wakeup *own, uint8_t *confidence,
+                                       uint8_t *doubt);
 
 /*
  * What a fetch brought: a number of notifications. Returns the wake-up through a channel that several sessions share
