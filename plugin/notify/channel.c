@@ -249,8 +249,13 @@ void
 oxc_channel_vote(oxc_channel_t *channel, oxc_session_t *session, double how_much)
 {
     candidate_t *candidate = get_candidate(channel, session);
+    double excess;
 
     candidate->weight *= CLAMP(how_much, WEAKEST_VOTE, STRONGEST_VOTE);
+    excess = MAX(1.0, candidate->weight / STRONGEST_WEIGHT);
+    /* Of sessions that always fetch together, as linked ones do, one has the channel; several may register the same. */
+    for (unsigned i = 0; i < channel->count && channel->kind != OXC_CHANNEL_PUSH; i++)
+        channel->candidates[i].weight = MAX(channel->candidates[i].weight / excess, 1 / STRONGEST_WEIGHT);
     candidate->weight = CLAMP(candidate->weight, 1 / STRONGEST_WEIGHT, STRONGEST_WEIGHT);
 }
 
