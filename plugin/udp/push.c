@@ -197,8 +197,10 @@ oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback
     }
     add_place(push, BY_CALLBACK, &push->callback);
     add_place(push, BY_CLIENT, &push->client);
-    add_place(push, BY_BYTES, NULL);
     add_place(push, BY_ADDRESS, &push->callback);
+    /* Who registered the address that it has in this capture is reached there; others may have the same port and bytes. */
+    if (!addresses_equal(callback, &pinfo->src))
+        add_place(push, BY_BYTES, NULL);
     if (session)
         oxc_listener->push_registered(session);
     if (len == 0)
@@ -324,11 +326,10 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
     oxc_push_t *over = NULL, *ignored = NULL;
     bool cut = tvb_captured_length(tvb) < tvb_reported_length(tvb);
     unsigned count;
-    place_t place;
 
     if (wmem_map_size(by_key) == 0 && !oxc_links_recorded())
         return;
-    for (place = BY_CALLBACK; place < BY_ADDRESS && !cut; place++) {
+    for (place_t place = BY_CALLBACK; place < BY_ADDRESS && !cut; place++) {
         if (place == BY_BYTES &&
             (tvb_reported_length(tvb) == 0 || oxc_listener->are_peers(&pinfo->dst, &pinfo->src)))
             continue;           /* a client that has its own */
