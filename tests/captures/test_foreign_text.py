@@ -88,8 +88,9 @@ def test_xml_is_well_formed(capture, form):
 
 def test_value_stays_filterable(capture):
     rows = tools.fields(capture, ["oxcnotif.folder_name"], "oxcnotif.notification_type == 2 && oxcnotif.folder_name")
-    # tshark itself escapes the tab of a field.
-    assert [row["oxcnotif.folder_name"] for row in rows][0] == [FOLDER_VALUE.replace("\t", "\\t")]
+    # tshark itself escapes the tab of a field, that of 4.6 the backslash, too.
+    shown, *more = rows[0]["oxcnotif.folder_name"]
+    assert not more and shown in [value.replace("\t", "\\t") for value in (FOLDER_VALUE, FOLDER_VALUE.replace("\\", "\\\\"))]
     assert tools.fields(capture, [], r'oxcnotif.folder_name contains "\x1b[2J"')
 
 
