@@ -193,15 +193,22 @@ look_at_handshake(tvbuff_t *frame, packet_info *pinfo, connection_t *connection)
     oxc_tls_handshake_t handshake = { 0 };
     uint32_t seq;
     tvbuff_t *payload = oxc_segment_payload(frame, pinfo, &seq);
+    bool application_data = false;
 
-    if (payload)
+    if (payload) {
         oxc_tls_read_handshake(pinfo->pool, payload, &handshake);
-    for (GSList *at = pinfo->data_src; at; at = at->next)
-        if (at != pinfo->data_src)
-            oxc_tls_read_handshake(pinfo->pool, get_data_source_tvb((const struct data_source *)at->data), &handshake);
+        application_data = oxc_tls_is_application_data(payload);
+    }
+    for (GSList *at = pinfo->data_src; at; at = at->next) {
+        tvbuff_t *source = get_data_source_tvb((const struct data_source *)at->data);
+
+        if (at == pinfo->data_src)
+            continue;
+        oxc_tls_read_handshake(pinfo->pool, source, &handshake);
+        application_data |= oxc_tls_is_application_data(source);
+    }
     judge_handshake(connection, pinfo, &handshake);
-    if (++connection->handshake_frames == MAX_HANDSHAKE_FRAMES ||
-        (payload && oxc_tls_is_application_data(payload) && !handshake.certificate))
+    if (++connection->handshake_frames == MAX_HANDSHAKE_FRAMES || (application_data && !handshake.certificate))
         connection->handshake_over = true;
     if (!connection->server && connection->handshake_over && (pinfo->srcport == HTTPS) != (pinfo->destport == HTTPS))
         set_ends(connection, pinfo, pinfo->destport == HTTPS);
