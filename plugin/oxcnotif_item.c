@@ -61,6 +61,12 @@ oxc_item_tree(tvbuff_t *tvb, packet_info *pinfo _U_, proto_tree *tree, const cha
     return tree;
 }
 
+bool
+oxc_item_text_is_wanted(const proto_tree *tree)
+{
+    return proto_field_is_referenced((proto_tree *)tree, hf_summary);
+}
+
 /* The explanation is made for who shows it: the tree, or a listener of expert items. */
 static void
 explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const expert_field *ei, const char *format, va_list args)

@@ -19,6 +19,9 @@
  */
 proto_tree *oxc_item_tree(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const char *text);
 
+/* Is the text of such an item wanted, by who sees the tree or by a filter or column? If not, any will do. */
+bool oxc_item_text_is_wanted(const proto_tree *tree);
+
 /*
  * Expert items have one summary each, by which they are grouped: what differs from frame to frame is a field below the
  * item. The second makes the item, too.

@@ -10,6 +10,8 @@
 
 #include <epan/epan.h>
 
+#include "session/hash.h"
+
 #define ELSEWHERE 0.03  /* weight of a session that has another channel of the kind */
 #define SILENT 0.2      /* weight of a session that has done nothing for SILENCE seconds */
 #define SILENCE 600.0
@@ -36,7 +38,7 @@ key_hash(const void *key)
 {
     const bytes_t *k = (const bytes_t *)key;
 
-    return wmem_strong_hash(k->bytes, k->len) ^ k->kind;
+    return oxc_hash(k->bytes, k->len) ^ k->kind;
 }
 
 static gboolean

@@ -7,6 +7,7 @@
 #include "notify/notification_check.h"
 
 #include "oxcnotif_item.h"
+#include "session/hash.h"
 #include "session/rop_state.h"
 
 #include <string.h>
@@ -76,7 +77,7 @@ static expert_field ei_passed_over = EI_INIT;
 static unsigned
 scope_hash(const void *key)
 {
-    return wmem_strong_hash((const uint8_t *)key, sizeof(scope_key_t));
+    return oxc_hash(key, sizeof(scope_key_t));
 }
 
 static gboolean
@@ -88,7 +89,7 @@ scope_equal(const void *a, const void *b)
 static unsigned
 event_hash(const void *key)
 {
-    return wmem_strong_hash((const uint8_t *)key, sizeof(event_key_t));
+    return oxc_hash(key, sizeof(event_key_t));
 }
 
 static gboolean

@@ -172,8 +172,10 @@ show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wake
 }
 
 static const char *
-wakeup_summary(packet_info *pinfo, unsigned method, unsigned outcome)
+wakeup_summary(packet_info *pinfo, const proto_tree *tree, unsigned method, unsigned outcome)
 {
+    if (!oxc_item_text_is_wanted(tree))
+        return "";
     return wmem_strdup_printf(pinfo->pool, "%s: %s", val_to_str_const(outcome, outcome_vals, "?"),
                               val_to_str_const(method, method_vals, "?"));
 }
@@ -212,7 +214,7 @@ show_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_wakeu
     if (!wakeup)
         return;
     event.session = wakeup->session;
-    tree = oxc_item_tree(tvb, pinfo, tree, wakeup_summary(pinfo, wakeup->method, wakeup->outcome));
+    tree = oxc_item_tree(tvb, pinfo, tree, wakeup_summary(pinfo, tree, wakeup->method, wakeup->outcome));
     item = proto_tree_add_item(tree, hf_wakeup, tvb, 0, 0, ENC_NA);
     proto_item_set_generated(item);
     proto_item_append_text(item, ": %s, %s", val_to_str_const(wakeup->method, method_vals, "?"),
@@ -314,7 +316,7 @@ oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_
     event.wakeup = oxc_abandoned_wakeup(wait);
     oxc_tap_tell(pinfo, &event);
     col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s abandoned, ", method == OXC_WAKEUP_HTTP_WAIT ? "Long poll" : "Wait");
-    tree = oxc_item_tree(tvb, pinfo, tree, wakeup_summary(pinfo, method, OXC_OUTCOME_ABANDONED));
+    tree = oxc_item_tree(tvb, pinfo, tree, wakeup_summary(pinfo, tree, method, OXC_OUTCOME_ABANDONED));
     item = proto_tree_add_item(tree, hf_wakeup, tvb, 0, 0, ENC_NA);
     proto_item_set_generated(item);
     proto_item_append_text(item, ": %s, %s", val_to_str_const(method, method_vals, "?"),
@@ -402,8 +404,9 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
         event.notifications = oxc_pdu_notifications(pdu);
     if (wakeup) {
         event.wakeup = !pdu->is_response || oxc_matcher_announced(wakeup) ? wakeup : NULL;
-        tree = oxc_item_tree(tvb, pinfo, tree, wmem_strdup_printf(pinfo->pool, "Fetch for the wake-up of frame %u",
-                                                                  wakeup->frame));
+        tree = oxc_item_tree(tvb, pinfo, tree,
+                             oxc_item_text_is_wanted(tree) ?
+                             wmem_strdup_printf(pinfo->pool, "Fetch for the wake-up of frame %u", wakeup->frame) : "");
         if (!pdu->is_response)
             col_append_fstr(pinfo->cinfo, COL_INFO, ", fetch for the wake-up of frame %u", wakeup->frame);
         item = add_generated_uint(tree, hf_wakeup_in, tvb, wakeup->frame);

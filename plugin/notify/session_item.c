@@ -53,7 +53,8 @@ oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const ox
         return;
     item = proto_tree_add_uint(tree, hf_session, tvb, 0, 0, session->number);
     proto_item_set_generated(item);
-    p_set_proto_data(pinfo->pool, pinfo, proto_oxcnotif, FRAME_SESSION, GUINT_TO_POINTER(session->number));
+    /* The latest is found first; to look for one that it replaces would take longer. */
+    p_add_proto_data(pinfo->pool, pinfo, proto_oxcnotif, FRAME_SESSION, GUINT_TO_POINTER(session->number));
     if (session->user) {
         proto_item_append_text(item, " (%s)", oxc_shown_text(pinfo->pool, session->user));
         proto_item_set_generated(proto_tree_add_string(tree, hf_user, tvb, 0, 0, oxc_user_name(session)));

@@ -13,6 +13,7 @@
 
 #include "rpc/rpc_fragments.h"
 #include "session/event.h"
+#include "session/hash.h"
 #include "rop/buffer.h"
 #include "ropdefs.h"
 #include "session/links.h"
@@ -81,7 +82,7 @@ typedef struct {
 static unsigned
 uuid_hash(const void *key)
 {
-    return wmem_strong_hash((const uint8_t *)key, sizeof(uuid_key_t));
+    return oxc_hash(key, sizeof(uuid_key_t));
 }
 
 static gboolean

@@ -478,9 +478,11 @@ note_fragments(packet_info *pinfo, tvbuff_t *tvb)
     conversation_t *conversation = NULL;
     oxc_rpc_pdu_t pdu;
 
-    for (int offset = 0; oxc_rpc_read_pdu(tvb, offset, &pdu); offset += pdu.length) {
+    for (int offset = 0; oxc_rpc_read_header(tvb, offset, &pdu); offset += pdu.length) {
         if ((pdu.ptype != PDU_REQ && pdu.ptype != PDU_RESP) || pdu.length < RPC_BODY_SIZE || oxc_rpc_is_whole(&pdu))
             continue;
+        if (!oxc_rpc_read_pdu(tvb, offset, &pdu))
+            return;
         if (!conversation)
             conversation = find_conversation_pinfo(pinfo, 0);
         if (!conversation)

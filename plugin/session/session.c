@@ -27,7 +27,7 @@ session_key_hash(const void *key)
 {
     const session_key_t *k = (const session_key_t *)key;
 
-    return wmem_strong_hash(k->bytes, k->len) ^ k->kind;
+    return oxc_hash(k->bytes, k->len) ^ k->kind;
 }
 
 static gboolean
@@ -48,7 +48,7 @@ typedef struct {
 static unsigned
 name_key_hash(const void *key)
 {
-    return wmem_strong_hash((const uint8_t *)key, sizeof(name_key_t));
+    return oxc_hash(key, sizeof(name_key_t));
 }
 
 static gboolean

@@ -11,6 +11,8 @@
 
 #include <epan/wmem_scopes.h>
 
+#include "session/hash.h"
+
 /*
  * Everything here lives in wmem_file_scope() and is written only while a frame is seen for the first time. What a
  * frame's display depends on is kept with the frame itself (oxc_pdu_t, oxc_rop_t), so that later visits in any order
@@ -31,7 +33,7 @@ typedef struct oxc_channel oxc_channel_t;
 static inline unsigned
 oxc_uint64_hash(const void *key)
 {
-    return wmem_strong_hash((const uint8_t *)key, sizeof(uint64_t));
+    return oxc_hash(key, sizeof(uint64_t));
 }
 
 /* What names a session context on the wire (MS-OXCRPC 3.1.1, MS-OXCMAPIHTTP 3.1.5). */

@@ -132,16 +132,16 @@ oxc_tcp_first_bytes(tvbuff_t *tvb, const packet_info *pinfo)
     unsigned captured = tvb_captured_length(tvb);
     const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)captured);
     uintptr_t place = (uintptr_t)addresses - (uintptr_t)bytes;
-    unsigned size, start, end;
+    unsigned addresses_size = pinfo->net_src.type == AT_IPv4 ? IPV4_ADDRESSES : IPV6_ADDRESSES, size, start, end;
 
-    if (place < 12 || place > captured || captured - place < IPV6_ADDRESSES + MIN_TCP_HEADER)
+    if (place < 12 || place > captured || captured - place < addresses_size + MIN_TCP_HEADER)
         return OXC_TCP_UNSURE;
     if (pinfo->net_src.type == AT_IPv4 && addresses[-12] == 0x45) {
-        tcp = addresses + IPV4_ADDRESSES;
+        tcp = addresses + addresses_size;
         size = be16(addresses - 10);
         end = (unsigned)place - 12 + size;
     } else if (pinfo->net_src.type == AT_IPv6 && addresses[-8] >> 4 == 6 && addresses[-2] == IP_PROTO_TCP) {
-        tcp = addresses + IPV6_ADDRESSES;
+        tcp = addresses + addresses_size;
         size = be16(addresses - 4);
         end = (unsigned)(tcp - bytes) + size;
     } else {
