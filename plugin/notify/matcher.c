@@ -70,7 +70,9 @@ note_time(const packet_info *pinfo)
 {
     const nstime_t *now = &pinfo->abs_ts;
 
-    if ((now->secs > latest.secs || (now->secs == latest.secs && now->nsecs > latest.nsecs)) && !nstime_is_unset(now))
+    if (now->secs < latest.secs || (now->secs == latest.secs && now->nsecs <= latest.nsecs))
+        return;
+    if (!nstime_is_unset(now))
         latest = pinfo->abs_ts;
 }
 

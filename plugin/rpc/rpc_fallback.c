@@ -536,9 +536,9 @@ dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
     oxc_rpc_pdu_t pdu;
 
     /* Cheap for everything that is none, and for those who disabled DCE/RPC's heuristic. */
-    if (!dcerpc_over_tcp->enabled || !oxc_rpc_read_header(tvb, 0, &pdu))
+    if (tvb_captured_length(tvb) < RPC_HEADER_SIZE || tvb_get_uint8(tvb, 0) != 5)
         return false;
-    return dissect_stream(tvb, pinfo, tree, data);
+    return dcerpc_over_tcp->enabled && oxc_rpc_read_header(tvb, 0, &pdu) && dissect_stream(tvb, pinfo, tree, data);
 }
 
 /* A connection that was claimed: whatever is no PDU in it is at least not another protocol's. */

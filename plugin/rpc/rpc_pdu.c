@@ -12,22 +12,35 @@
 
 /* ---- PDUs ---- */
 
+static uint32_t
+number_at(const uint8_t *bytes, unsigned size, unsigned encoding)
+{
+    uint32_t number = 0;
+
+    for (unsigned i = 0; i < size; i++)
+        number = number << 8 | bytes[encoding == ENC_LITTLE_ENDIAN ? size - 1 - i : i];
+    return number;
+}
+
 bool
 oxc_rpc_read_header(tvbuff_t *tvb, int offset, oxc_rpc_pdu_t *pdu)
 {
-    memset(pdu, 0, sizeof *pdu);
+    const uint8_t *header;
+
     if (!tvb_bytes_exist(tvb, offset, RPC_HEADER_SIZE))
         return false;
-    if (tvb_get_uint8(tvb, offset) != 5 || tvb_get_uint8(tvb, offset + 1) > 1)
+    header = tvb_get_ptr(tvb, offset, RPC_HEADER_SIZE);
+    if (header[0] != 5 || header[1] > 1)
         return false;
-    pdu->ptype = tvb_get_uint8(tvb, offset + 2);
-    pdu->flags = tvb_get_uint8(tvb, offset + 3);
-    tvb_memcpy(tvb, pdu->drep, offset + 4, sizeof pdu->drep);
+    memset(pdu, 0, sizeof *pdu);
+    pdu->ptype = header[2];
+    pdu->flags = header[3];
+    memcpy(pdu->drep, header + 4, sizeof pdu->drep);
     if (pdu->ptype > PDU_RTS || pdu->drep[0] & 0xEE || pdu->drep[1] > 3)
         return false;
     pdu->encoding = DREP_ENC_INTEGER(pdu->drep);
-    pdu->length = tvb_get_uint16(tvb, offset + 8, pdu->encoding);
-    pdu->call_id = tvb_get_uint32(tvb, offset + 12, pdu->encoding);
+    pdu->length = (uint16_t)number_at(header + 8, 2, pdu->encoding);
+    pdu->call_id = number_at(header + 12, 4, pdu->encoding);
     return pdu->length >= RPC_HEADER_SIZE;
 }
 

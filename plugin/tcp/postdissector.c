@@ -78,34 +78,25 @@ typedef struct {
     unsigned number;            /* of who looks at it now */
 } sight_t;
 
-/* The first from number i on that has something to do. Those before it may have changed that. */
-static unsigned
-next_wanting(const sight_t *sight, unsigned i, tvbuff_t *frame, packet_info *pinfo)
+static bool
+is_wanted(const sight_t *sight, unsigned number, tvbuff_t *frame, packet_info *pinfo)
 {
-    unsigned kinds = sight->layers | expected;
+    const oxc_watcher_t *watcher = sight->active->watchers[number];
 
-    for (; i < sight->active->count; i++) {
-        const oxc_watcher_t *watcher;
-
-        if ((sight->active->kinds[i] & kinds) == 0)
-            continue;
-        watcher = sight->active->watchers[i];
-        if (!watcher->wants || watcher->wants(frame, pinfo, sight->layers))
-            break;
-    }
-    return i;
+    /* Those before may have told of something. */
+    return (sight->active->kinds[number] & (sight->layers | expected)) != 0 &&
+           (!watcher->wants || watcher->wants(frame, pinfo, sight->layers));
 }
 
-/* Goes on to the first with something to show in the frame; false for none. */
+/* Goes on from the one that wants the frame, or from behind the one that looked, to one with something to show in it. */
 static bool
-note_up_to(sight_t *sight, tvbuff_t *frame, packet_info *pinfo)
+note_up_to(sight_t *sight, bool wanted, tvbuff_t *frame, packet_info *pinfo)
 {
-    while (sight->number < sight->active->count) {
+    for (; sight->number < sight->active->count; sight->number++, wanted = false) {
         const oxc_watcher_t *watcher = sight->active->watchers[sight->number];
 
-        if (!watcher->note || watcher->note(frame, pinfo))
+        if ((wanted || is_wanted(sight, sight->number, frame, pinfo)) && (!watcher->note || watcher->note(frame, pinfo)))
             return true;
-        sight->number = next_wanting(sight, sight->number + 1, frame, pinfo);
     }
     return false;
 }
@@ -117,8 +108,8 @@ look_on(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 
     do {
         sight->active->watchers[sight->number]->look(tvb, pinfo, tree);
-        sight->number = next_wanting(sight, sight->number + 1, tvb, pinfo);
-    } while (note_up_to(sight, tvb, pinfo));
+        sight->number++;
+    } while (note_up_to(sight, false, tvb, pinfo));
     return 1;                   /* it was there, which costs less than to be taken for one that was not */
 }
 
@@ -133,7 +124,7 @@ note_and_look(sight_t *sight, tvbuff_t *frame, packet_info *pinfo, proto_tree *t
 
     TRY {
         pinfo->current_proto = looking_name;
-        if (note_up_to(sight, frame, pinfo)) {
+        if (note_up_to(sight, true, frame, pinfo)) {
             pinfo->can_desegment = pinfo->saved_can_desegment;      /* as if Wireshark had called who looks */
             call_dissector_only(looking, frame, pinfo, tree, sight);
         }
@@ -159,7 +150,8 @@ postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
         return 1;
     }
     if (((sight.layers | expected) & sight.active->all_kinds) != 0)
-        sight.number = next_wanting(&sight, 0, tvb, pinfo);
+        while (sight.number < sight.active->count && !is_wanted(&sight, sight.number, tvb, pinfo))
+            sight.number++;
     else
         sight.number = sight.active->count;
     if (sight.number < sight.active->count)

@@ -10,11 +10,11 @@
 
 static int proto_tcp = -1;
 
-/* By the bit number of their oxc_layer_t. */
+/* By the bit number of their oxc_layer_t, the frequent ones first. */
 static struct {
     const char *name;
     int proto;
-} layers[] = { { "tls", -1 }, { "http", -1 }, { "http2", -1 }, { "dcerpc", -1 }, { "data", -1 } };
+} layers[] = { { "data", -1 }, { "tls", -1 }, { "http", -1 }, { "dcerpc", -1 }, { "http2", -1 } };
 
 /* The conversation that was found last, and for what. */
 static struct {

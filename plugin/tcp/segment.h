@@ -30,11 +30,11 @@ unsigned oxc_segment_begin(packet_info *pinfo);
 void oxc_segment_end(void);
 
 typedef enum {
-    OXC_LAYER_TLS = 1,
-    OXC_LAYER_HTTP = 2,
-    OXC_LAYER_HTTP2 = 4,
+    OXC_LAYER_DATA = 1,         /* nobody wanted what stands there */
+    OXC_LAYER_TLS = 2,
+    OXC_LAYER_HTTP = 4,
     OXC_LAYER_DCERPC = 8,
-    OXC_LAYER_DATA = 16,        /* nobody wanted what stands there */
+    OXC_LAYER_HTTP2 = 16,
     OXC_LAYER_OTHER = 32,
     OXC_LAYER_LOST = 64         /* nothing, but somebody may have been there: compat_layer_was_taken_away() */
 } oxc_layer_t;
