@@ -177,8 +177,12 @@ oxc_leg_old_response(packet_info *pinfo, mapihttp_record_t *record, tvbuff_t *bo
 {
     unsigned length = tvb_captured_length(body);
     end_t probe = { pinfo->src, wmem_strong_hash(tvb_get_ptr(body, 0, (int)length), length), record };
-    end_t *first = (end_t *)wmem_map_remove(ends, &probe), *end;
+    end_t *first, *end;
 
+    /* Inside one host every response comes to where others are sent from. */
+    if (addresses_equal(&pinfo->src, &pinfo->dst))
+        return true;
+    first = (end_t *)wmem_map_remove(ends, &probe);
     if (first && is_at_once(pinfo, first->record)) {
         link_records(pinfo, first->record, record);
         return false;

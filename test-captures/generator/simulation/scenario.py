@@ -33,6 +33,7 @@ CONDITIONS = {
     'delegates': 'sessions have the mailboxes of others open, too, and learn of the same events at once',
     'healthy': 'nothing goes wrong, in every method',
     'shared': 'two clients behind one address, with the same context bytes',
+    'loopback': 'one server and all clients on one host, and at one address',
 }
 # What hides nothing, all together.
 FIELD = ('auth', 'failed', 'addresses', 'own', 'copies', 'busy', 'chains', 'cuts', 'vanish', 'delegates', 'shared', 'proxy')
@@ -91,7 +92,8 @@ class World:
         self.gateway_port = 50000
         self.lone, self.paired = None, set()    # a client whose address another one will use, too
         self.mailboxes = {}                     # server -> what each of its sessions is
-        self.servers = [self._server(number) for number in range(4)]
+        self.loopback = Host('127.0.0.1', 0) if 'loopback' in self.conditions else None
+        self.servers = [self._server(number) for number in range(1 if self.loopback else 4)]
         if 'proxy' in self.conditions:
             self.network.legs = Legs(0xFFFD)
         self._populate(sessions, seed)
@@ -101,6 +103,8 @@ class World:
     def _server(self, number):
         self.stations += 1
         host4, host6 = Host(f'198.51.100.{10 + number}', self.stations), Host(f'2001:db8:e::{number + 16:x}', self.stations)
+        if self.loopback:
+            host4 = host6 = self.loopback
         name = ('EX%d' if number % 2 == 0 else 'gromox%d') % (number + 1)
         server = Server(name, host4, host6, (60.0, 60.0, 60.0, 20.0)[number], (30000, 15000)[number == 1], self.rng)
         server.strict = 'vanish' in self.conditions and number % 2 == 1
@@ -128,6 +132,8 @@ class World:
     def _host(self, rng):
         if self.nat:
             return self.gateway
+        if self.loopback:
+            return self.loopback
         if 'shared' in self.conditions:
             self.lone, host = None, self.lone or self._new_host(rng)
             self.lone = host if self.lone is not host and host not in self.paired else None
