@@ -8,6 +8,7 @@ import struct
 import uuid
 
 from .network import C2S, Connection, S2C
+from .rpch import VirtualConnection
 
 EMSMDB = ('a4f1db00-ca47-1067-b31f-00dd010662da', 0, 81)
 ASYNCEMSMDB = ('5261574a-4572-206e-b268-6b199213b4e4', 0, 1)
@@ -60,7 +61,10 @@ class Channel:
     def __init__(self, owner, interfaces, delay):
         host = owner.server.host(owner.host)
         self.owner, self.rng = owner, owner.rng
-        self.connection = Connection(owner.world.network, owner.host, host, PORT, delay, owner.rng)
+        if owner.world.over_http:
+            self.connection = VirtualConnection(owner.world.network, owner.host, host, delay, owner.rng)
+        else:
+            self.connection = Connection(owner.world.network, owner.host, host, PORT, delay, owner.rng)
         self.interfaces = list(interfaces)
         self.last_call = 0
         self.sealed = owner.world.sealed

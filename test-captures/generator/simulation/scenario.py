@@ -33,6 +33,7 @@ CONDITIONS = {
     'delegates': 'sessions have the mailboxes of others open, too, and learn of the same events at once',
     'healthy': 'nothing goes wrong, in every method',
     'shared': 'two clients behind one address, with the same context bytes',
+    'rpch': 'RPC over HTTP: a channel in each direction instead of one connection',
     'loopback': 'one server and all clients on one host, and at one address',
 }
 # What hides nothing, all together.
@@ -74,6 +75,7 @@ class World:
         self.rng = random.Random(f'population {seed}')
         self.nat = 'nat' in self.conditions
         self.sealed = 'encrypted' in self.conditions
+        self.over_http = 'rpch' in self.conditions
         self.end = RAMP + SETTLE + events * Habits.gap
         dice = random.Random(f'loss {seed}')
         missing = (lambda: dice.random() < loss) if 'loss' in self.conditions else None
