@@ -18,11 +18,15 @@
 /* Key of a frame's silence in its data; see mapihttp_transaction.c for the others. */
 #define SILENCE_KEY 0xFFFFFFFE
 
-/* A connection with a wait on it: one at a time, as HTTP/1.1 has no more. */
+/*
+ * A connection with waits on it: one at a time of HTTP/1.1, one of each session of HTTP/2. There, any byte of the server
+ * counts for all of them, as streams are not told apart.
+ */
 typedef struct {
-    oxc_call_t *wait;           /* NULL when none is open */
+    wmem_list_t *waits;         /* oxc_call_t that are open, the latest first */
+    bool has_streams;
     uint32_t progress;          /* of the server's bytes */
-    bool ended;                 /* the answer is complete with this frame */
+    bool ended;                 /* an answer is complete with this frame */
     nstime_t heard;             /* when the server was heard of last */
     uint32_t heard_in;          /* and in which frame; 0 for none */
 } line_t;
@@ -48,8 +52,35 @@ sender_progress(packet_info *pinfo)
     return tcp && tcp->fwd && tcp->fwd->tcp_analyze_seq_info ? tcp->fwd->tcp_analyze_seq_info->nextseq : 0;
 }
 
+/* The latest one that is open; NULL for none. */
+static oxc_call_t *
+latest_wait(const line_t *line)
+{
+    wmem_list_frame_t *first = wmem_list_head(line->waits);
+
+    return first ? (oxc_call_t *)wmem_list_frame_data(first) : NULL;
+}
+
+/* The server was heard of: those that it has answered are open no more, or none is. */
+static void
+hear(const packet_info *pinfo, line_t *line, bool all_ended)
+{
+    wmem_list_frame_t *at = wmem_list_head(line->waits);
+
+    while (at) {
+        wmem_list_frame_t *next = wmem_list_frame_next(at);
+        oxc_call_t *wait = (oxc_call_t *)wmem_list_frame_data(at);
+
+        wait->heard = pinfo->abs_ts;
+        if (all_ended || wait->response || wait->failure)
+            wmem_list_remove_frame(line->waits, at);
+        at = next;
+    }
+    line->ended = false;
+}
+
 void
-oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call)
+oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call, bool is_stream)
 {
     conversation_t *conversation = oxc_segment_conversation(pinfo);
     line_t *line;
@@ -61,7 +92,10 @@ oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call)
         line = wmem_new0(wmem_file_scope(), line_t);
         wmem_map_insert(lines, conversation, line);
     }
-    line->wait = call;
+    if (!line->waits || !is_stream)
+        line->waits = wmem_list_new(wmem_file_scope());
+    line->has_streams = is_stream;
+    wmem_list_prepend(line->waits, call);
     line->ended = false;
     oxc_connection_request(pinfo);
     line->heard = call->heard = pinfo->abs_ts;
@@ -86,13 +120,13 @@ is_too_long(const nstime_t *lasted, uint32_t period)
 }
 
 static const oxc_keepalive_t *
-remember(packet_info *pinfo, const line_t *line, const nstime_t *lasted)
+remember(packet_info *pinfo, const oxc_call_t *wait, const nstime_t *lasted)
 {
     oxc_keepalive_t *silence = wmem_new(wmem_file_scope(), oxc_keepalive_t);
 
     silence->lasted = *lasted;
-    silence->period = line->wait->session->pending_period;
-    silence->wait_in = line->wait->request->frame;
+    silence->period = wait->session->pending_period;
+    silence->wait_in = wait->request->frame;
     p_add_proto_data(wmem_file_scope(), pinfo, proto_silence, SILENCE_KEY, silence);
     return silence;
 }
@@ -104,7 +138,8 @@ remember(packet_info *pinfo, const line_t *line, const nstime_t *lasted)
 static const oxc_keepalive_t *
 never_heard_again(packet_info *pinfo, const line_t *line)
 {
-    const oxc_session_t *session = line && line->wait ? line->wait->session : NULL;
+    const oxc_call_t *wait = line ? latest_wait(line) : NULL;
+    const oxc_session_t *session = wait ? wait->session : NULL;
     oxc_keepalive_t *silence;
     nstime_t lasted;
 
@@ -116,7 +151,7 @@ never_heard_again(packet_info *pinfo, const line_t *line)
     silence = wmem_new(pinfo->pool, oxc_keepalive_t);
     silence->lasted = lasted;
     silence->period = session->pending_period;
-    silence->wait_in = line->wait->request->frame;
+    silence->wait_in = wait->request->frame;
     return silence;
 }
 
@@ -125,6 +160,7 @@ oxc_keepalive_ended(packet_info *pinfo)
 {
     const oxc_keepalive_t *silence = NULL;
     conversation_t *conversation;
+    const oxc_call_t *wait;
     nstime_t lasted;
     line_t *line;
 
@@ -136,7 +172,8 @@ oxc_keepalive_ended(packet_info *pinfo)
         silence = (const oxc_keepalive_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_silence, SILENCE_KEY);
         return silence ? silence : never_heard_again(pinfo, line);
     }
-    if (!line || !line->wait)
+    wait = line ? latest_wait(line) : NULL;
+    if (!wait)
         return NULL;
     if (oxc_connection_sender(pinfo) != OXC_CLOSED_BY_CLIENT) {
         uint32_t progress = sender_progress(pinfo);
@@ -148,13 +185,11 @@ oxc_keepalive_ended(packet_info *pinfo)
         return NULL;
     }
     nstime_delta(&lasted, &pinfo->abs_ts, &line->heard);
-    if (line->wait->session && line->wait->session->pending_period &&
-        is_too_long(&lasted, line->wait->session->pending_period))
-        silence = remember(pinfo, line, &lasted);
-    line->heard = line->wait->heard = pinfo->abs_ts;
+    if (wait->session && wait->session->pending_period && is_too_long(&lasted, wait->session->pending_period))
+        silence = remember(pinfo, wait, &lasted);
+    line->heard = pinfo->abs_ts;
     line->heard_in = pinfo->num;
-    if (line->ended || oxc_connection_has_ended(pinfo))
-        line->wait = NULL;
+    hear(pinfo, line, (line->ended && !line->has_streams) || oxc_connection_has_ended(pinfo));
     return silence;
 }
 

@@ -16,8 +16,8 @@
  */
 void oxc_keepalive_promise(packet_info *pinfo, oxc_session_t *session, const char *pending_period);
 
-/* A wait begins on, or was answered on, the TCP connection of this frame. First visit only. */
-void oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call);
+/* A wait begins on, or was answered on, the TCP connection of this frame; as a stream of HTTP/2 or not. First visit only. */
+void oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call, bool is_stream);
 void oxc_keepalive_wait_ends(packet_info *pinfo);
 
 /* A silence that this frame ended, or the end of its connection did. */

@@ -232,7 +232,7 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
     if (!message->is_request)
         oxc_keepalive_promise(pinfo, call->session, oxc_http_value(message, OXC_HEADER_X_PENDINGPERIOD));
     if (call->kind == OXC_CALL_WAIT && message->is_request)
-        oxc_keepalive_wait_begins(pinfo, call);
+        oxc_keepalive_wait_begins(pinfo, call, message->stream != 0);
     else if (call->kind == OXC_CALL_WAIT)
         oxc_keepalive_wait_ends(pinfo);
 }
