@@ -221,7 +221,7 @@ def _sessions(score, shown, wakeups, requests):
 # What must hold: condition -> (least precision, least recall or None when it is only stated).
 # Conditions that hide nothing: everything must be right.
 WHOLE = ("complete", "auth", "failed", "addresses", "own", "copies", "routed", "busy", "chains", "cuts", "vanish", "delegates", "shared",
-         "proxy", "proxy+cuts", "loopback", "rpch", "rpch+cuts", "field")
+         "proxy", "proxy+cuts", "loopback", "rpch", "rpch+cuts", "http2", "cuts+http2", "field")
 LATE = ("start", "nat+start", "start+field", "middle")
 REQUIRED = {**dict.fromkeys(WHOLE, (1.0, 1.0)), **dict.fromkeys(LATE, (0.97, 0.93)), "loss": (0.995, 0.98)}
 WITHOUT_KEYS = (0.95, None)

@@ -6,35 +6,14 @@ from __future__ import annotations
 import struct
 
 import pytest
+from http2_frames import (CONTINUATION, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, RST_STREAM, SETTINGS, block,
+                          frame)
 from mapihttp import FIN, PREAMBLE, TO_CLIENT, TO_SERVER, WAIT, Http, connect, connected, execute, executed, shown, waited
 
-DATA, HEADERS, RST_STREAM, SETTINGS, GOAWAY, CONTINUATION = 0, 1, 3, 4, 7, 9
-END_STREAM, END_HEADERS = 1, 4
-PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 PENDING, TIMEOUT, REJECTED, CUT_OFF = 1, 2, 3, 4
 CLIENT, SERVER = 1, 2
 FIELDS = ("mapihttp.request_type", "mapihttp.http_status", "rop.request_in", "oxcnotif.session", "oxcnotif.wakeup.outcome",
           "oxcnotif.wakeup.closed_by", "oxcnotif.wakeup.wait_in", "mapihttp.no_headers", "mapihttp.cookie", "oxcnotif.match")
-
-
-def frame(kind: int, stream: int, payload: bytes = b"", flags: int = 0) -> bytes:
-    return struct.pack(">I", len(payload))[1:] + struct.pack(">BBI", kind, flags, stream) + payload
-
-
-def literal(text: str) -> bytes:
-    """A string without Huffman code (RFC 7541 5.2), the length as an integer with a prefix of 7 bits (5.1)."""
-    data, length = text.encode(), len(text)
-    if length < 127:
-        return bytes([length]) + data
-    rest, size = length - 127, b"\x7f"
-    while rest >= 128:
-        size, rest = size + bytes([rest % 128 + 128]), rest // 128
-    return size + bytes([rest]) + data
-
-
-def block(headers: list[tuple[str, str]]) -> bytes:
-    """Literal header fields without indexing (RFC 7541 6.2.2)."""
-    return b"".join(b"\0" + literal(name) + literal(value) for name, value in headers)
 
 
 class Connection:

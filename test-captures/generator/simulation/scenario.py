@@ -5,6 +5,7 @@ import random
 
 from .capture import Capture
 from .client import Habits
+from .http2 import Http2Owner
 from .kernel import Simulator
 from .mapihttp import HttpOwner, HttpSession
 from .network import Host, Legs, Network
@@ -33,6 +34,7 @@ CONDITIONS = {
     'delegates': 'sessions have the mailboxes of others open, too, and learn of the same events at once',
     'healthy': 'nothing goes wrong, in every method',
     'shared': 'two clients behind one address, with the same context bytes',
+    'http2': 'MAPI/HTTP over HTTP/2: one connection of a process carries all of its sessions',
     'rpch': 'RPC over HTTP: a channel in each direction instead of one connection',
     'loopback': 'one server and all clients on one host, and at one address',
 }
@@ -184,7 +186,7 @@ class World:
             count = min(count, sessions - made) if kind != 'linked' else count
             host, server = self._host(rng), rng.choice(self.servers)
             habits = self._habits(rng)
-            owner = (HttpOwner if kind == 'http' else PushOwner)(self, number, host, server, habits, rng)
+            owner = (PushOwner if kind != 'http' else Http2Owner if 'http2' in self.conditions else HttpOwner)(self, number, host, server, habits, rng)
             twin = self.nat and kind == 'push' and rng.random() < 0.3
             old = kind == 'push' and rng.random() < 0.15
             for position in range(count):
