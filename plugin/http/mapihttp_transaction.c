@@ -106,6 +106,8 @@ give_up(packet_info *pinfo, mapihttp_exchange_t *exchange)
         (exchange->call->session && exchange->call->session->end == OXC_END_DISCONNECTED))
         return lost;
     exchange->given_up = true;
+    if (exchange->call->answer_missing)
+        return lost;
     if (!oxc_leg_cut_off(exchange, oxc_connection_sender(pinfo)))
         return lost;
     if (!lost) {
@@ -136,11 +138,27 @@ oxc_mapihttp_stream_ended(packet_info *pinfo, uint32_t stream, bool all_above)
     }
 }
 
+/* Bytes of the connection that were not captured may be answers, or a call. */
+static void
+note_missing_answers(packet_info *pinfo, const connection_t *connection)
+{
+    oxc_connection_tell_missing_call(pinfo);
+    if (!oxc_connection_misses_answer(pinfo))
+        return;
+    for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at)) {
+        const mapihttp_exchange_t *exchange = (const mapihttp_exchange_t *)wmem_list_frame_data(at);
+
+        if (exchange->ours && exchange->call->request->frame != pinfo->num)
+            exchange->call->answer_missing = true;
+    }
+}
+
 wmem_list_t *
 oxc_mapihttp_cut_off(packet_info *pinfo)
 {
     connection_t *connection;
     wmem_list_t *lost;
+    bool ends_now;
 
     if (connections == 0 || pinfo->ptype != PT_TCP)
         return NULL;
@@ -148,7 +166,10 @@ oxc_mapihttp_cut_off(packet_info *pinfo)
     if (PINFO_FD_VISITED(pinfo))
         return lost;
     connection = connection_find(pinfo);
-    if (!connection || !oxc_connection_ends_now(pinfo))
+    ends_now = connection && oxc_connection_ends_now(pinfo);
+    if (connection && oxc_connection_bytes_missing())
+        note_missing_answers(pinfo, connection);
+    if (!ends_now)
         return lost;
     /* They stay in the list: after the client's FIN a server may still answer. */
     for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at))

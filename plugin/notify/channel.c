@@ -122,6 +122,18 @@ note_server(const address *server, peers_t *peers)
         wmem_map_insert(servers, key_keep(&key), peers);
 }
 
+void
+oxc_inference_each_met(const address *client, const address *server,
+                       void (*fn)(const oxc_session_t *session, const void *user), const void *user)
+{
+    for (int over_http = 0; over_http <= 1; over_http++) {
+        const peers_t *peers = oxc_peers_find(client, server, over_http, false);
+
+        for (unsigned i = 0; peers && i < FEW && peers->few[i]; i++)
+            fn(peers->few[i], user);
+    }
+}
+
 inference_t *
 oxc_inference_of(oxc_session_t *session)
 {

@@ -8,6 +8,7 @@
 
 #include "notify/event_line.h"
 #include "notify/events_capture.h"
+#include "notify/missing_packets.h"
 #include "notify/names.h"
 #include "notify/tls_note.h"
 #include "notify/wakeup_outcome.h"
@@ -211,7 +212,7 @@ write_wakeup(const oxc_wakeup_t *wakeup, const char *followup)
     if (wakeup->fetch)
         oxc_event_add_uint(&line, "followup_in", wakeup->fetch->frame);
     else
-        oxc_event_add_known_uint(&line, "superseded_in", wakeup->superseded_in);
+        oxc_event_add_known_uint(&line, "superseded_in", oxc_superseded_in(wakeup));
     oxc_event_end(&line);
     if (wakeup->fetch)
         write_followup(wakeup);

@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
+#include "notify/missing_packets.h"
 #include "notify/notify.h"
 #include "notify/push_inference.h"
 #include "notify/session_inference.h"
@@ -217,6 +218,7 @@ proto_register_oxc_listener(void)
         .tls_undecrypted = on_tls_undecrypted,
         .rop_pending = on_rop_pending,
         .call_failed = oxc_notify_call_failed,
+        .call_missing = oxc_missing_call,
         .session_met = oxc_inference_meet,
         .has_async_handle = on_async_handle,
         .wait_by_unknown_handle = on_wait_by_unknown_handle,

@@ -11,6 +11,7 @@
 #include "notify/followup.h"
 #include "notify/latency.h"
 #include "notify/link_trust.h"
+#include "notify/missing_packets.h"
 #include "notify/polling.h"
 #include "notify/session_inference.h"
 #include "session/rop_state.h"
@@ -96,9 +97,9 @@ close_wakeup(oxc_wakeup_t *wakeup, const oxc_wakeup_t *next)
 {
     if (!within_window(&wakeup->time, &next->time))
         return;
-    wakeup->next_in = next->frame;
+    wakeup->next = next;
     if (!oxc_followup_is_called(wakeup))
-        wakeup->superseded_in = next->frame;
+        wakeup->superseded = true;
 }
 
 static void
@@ -116,6 +117,7 @@ open_wakeup(oxc_wakeup_t *wakeup)
     if (earlier)
         close_wakeup(earlier, wakeup);
     state->open = wakeup;
+    oxc_missing_wakeup(wakeup);
 }
 
 const oxc_wakeup_t *
@@ -299,6 +301,7 @@ fetch_asked(oxc_pdu_t *pdu)
     uint8_t trust = 0;
 
     count_order(state);
+    oxc_missing_asked(pdu);
     wakeup = find_wakeup(state, pdu, &trust);
     if (state->last_push)
         state->told_push = state->last_push;
@@ -339,9 +342,9 @@ supersede_late(oxc_wakeup_t *datagram, const oxc_pdu_t *call)
         wait->frame >= datagram->frame || wait->undecided)
         return false;
     oxc_followup_split(wait, datagram, datagram->confidence);
-    datagram->next_in = wait->next_in;
-    wait->next_in = datagram->frame;
-    wait->superseded_in = oxc_followup_is_called(wait) ? 0 : datagram->frame;
+    datagram->next = wait->next;
+    wait->next = datagram;
+    wait->superseded = !oxc_followup_is_called(wait);
     state = state_of(datagram->session);
     if (state->open == wait)
         state->open = datagram;
@@ -429,6 +432,7 @@ fetch_answered_only(const oxc_pdu_t *pdu)
     state_t *state = state_of(pdu->call->session);
 
     state->last_push = NULL;
+    oxc_missing_question(pdu);
     if (!state->open || state->open->frame >= pdu->frame || oxc_followup_is_called(state->open))
         return;
     state->open = NULL;
@@ -489,7 +493,7 @@ oxc_matcher_failed(packet_info *pinfo, const oxc_call_t *call)
     oxc_followup_failure(attempt);
     if (oxc_followup_is_called(wakeup))
         return;
-    wakeup->superseded_in = wakeup->next_in;
+    wakeup->superseded = wakeup->next != NULL;
     state = state_of(call->session);
     if (state->open == wakeup && !state->last_push)
         state->last_push = state->told_push;
@@ -534,7 +538,7 @@ oxc_matcher_settled(const oxc_wakeup_t *wakeup)
         return true;
     if (oxc_followup_is_waiting(wakeup))
         return false;
-    return wakeup->next_in || wakeup->late_fetch || oxc_matcher_expired(wakeup);
+    return wakeup->next || wakeup->late_fetch || oxc_matcher_expired(wakeup);
 }
 
 bool
@@ -551,9 +555,9 @@ oxc_matcher_followup(const oxc_wakeup_t *wakeup)
         return OXC_FOLLOWUP_FOLLOWED;
     if (wakeup->fetch)
         return OXC_FOLLOWUP_OPEN;
-    if (wakeup->superseded_in)
+    if (oxc_superseded_in(wakeup))
         return OXC_FOLLOWUP_SUPERSEDED;
-    if (wakeup->session && !wakeup->undecided && (wakeup->late_fetch || oxc_matcher_expired(wakeup)))
+    if (wakeup->session && !wakeup->superseded && !wakeup->undecided && !wakeup->call_missing && (wakeup->late_fetch || oxc_matcher_expired(wakeup)))
         return OXC_FOLLOWUP_MISSED;
     return OXC_FOLLOWUP_OPEN;
 }
@@ -587,6 +591,7 @@ oxc_matcher_register(void)
     oxc_postdissector_each(watch_time, proto_get_id_by_filter_name("oxcnotif"));
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    oxc_missing_register();
     oxc_polling_register();
     oxc_trust_register();
     register_init_routine(matcher_forget);

@@ -44,12 +44,13 @@ typedef struct oxc_wakeup {
     nstime_t waited;             /* from the request of the wait */
     const oxc_pdu_t *fetch;      /* request that followed it up; NULL when there was none (yet) */
     const oxc_pdu_t *late_fetch; /* the first one after the window had passed */
-    uint32_t superseded_in;      /* 0 when it was not */
+    bool superseded;             /* by the next one; but see oxc_superseded_in() */
     unsigned repeats;            /* equal datagrams before this one with no fetch between */
     uint32_t first_frame;        /* of those; its own frame when there were none */
     nstime_t first_time;
-    uint32_t next_in;            /* the next wake-up of the session, within the window; 0 for none */
+    const struct oxc_wakeup *next; /* of the session, within the window; NULL for none */
     struct oxc_calls *calls;     /* of the session after it; see notify/followup.h */
+    bool call_missing;  /* of the session, which may be its follow-up, in the capture: so nobody can say that there is none */
     bool undecided;     /* something of what followed is missing in the capture: nobody can say what became of it */
     uint8_t closed_by;  /* oxc_closed_by_t, of a wait that was cut off */
     uint8_t match;      /* oxc_match_t of the link */

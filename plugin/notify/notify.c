@@ -9,6 +9,7 @@
 #include "foreign_text.h"
 #include "oxcnotif_item.h"
 #include "notify/abandoned.h"
+#include "notify/missing_packets.h"
 #include "notify/notification_check.h"
 #include "notify/polling.h"
 #include "notify/push_inference.h"
@@ -124,9 +125,9 @@ show_fate(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item,
     if (wakeup->fetch) {
         add_generated_uint(tree, hf_followup_in, tvb, wakeup->fetch->frame);
         show_link(tvb, tree, wakeup);
-    } else if (wakeup->superseded_in) {
-        add_generated_uint(tree, hf_superseded_in, tvb, wakeup->superseded_in);
-    } else if (wakeup->late_fetch) {
+    } else if (oxc_superseded_in(wakeup)) {
+        add_generated_uint(tree, hf_superseded_in, tvb, oxc_superseded_in(wakeup));
+    } else if (wakeup->late_fetch && !wakeup->call_missing) {
         oxc_explain(
             tvb, pinfo, item, &ei_never_followed,
             "No call of the session fetched the notifications within %u s; the next one is in frame %u",

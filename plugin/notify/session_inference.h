@@ -89,6 +89,10 @@ void oxc_channel_learn(oxc_channel_t *channel, oxc_session_t *session);
 /* Was a session met between them? First visit only. */
 bool oxc_inference_are_peers(const address *client, const address *server);
 
+/* Calls fn for those sessions of the two that were met last, a few. First visit only. */
+void oxc_inference_each_met(const address *client, const address *server,
+                            void (*fn)(const oxc_session_t *session, const void *user), const void *user);
+
 /* A key shows which channel of this kind the session has: it has no other. First visit only. */
 void oxc_inference_taken(oxc_session_t *session, oxc_channel_kind_t kind);
 

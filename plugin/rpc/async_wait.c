@@ -128,7 +128,8 @@ take_open_calls(packet_info *pinfo, connection_t *connection)
     oxc_call_t *fetch = connection->fetch;
 
     connection->fetch = NULL;
-    if (fetch && !fetch->response && !fetch->failure && !(fetch->session && fetch->session->end)) {
+    if (fetch && !fetch->response && !fetch->failure && !fetch->answer_missing &&
+        !(fetch->session && fetch->session->end)) {
         oxc_listener->call_failed(pinfo, fetch, OXC_FAILURE_CUT_OFF);
         lost = wmem_list_new(wmem_file_scope());
         wmem_list_append(lost, fetch);
@@ -136,7 +137,7 @@ take_open_calls(packet_info *pinfo, connection_t *connection)
     for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at)) {
         oxc_call_t *wait = (oxc_call_t *)wmem_list_frame_data(at);
 
-        if (wait->session && wait->session->end == OXC_END_DISCONNECTED)
+        if (wait->answer_missing || (wait->session && wait->session->end == OXC_END_DISCONNECTED))
             continue;
         if (!lost)
             lost = wmem_list_new(wmem_file_scope());
@@ -150,13 +151,35 @@ take_open_calls(packet_info *pinfo, connection_t *connection)
     ends++;
 }
 
+static void
+note_missing_answer(const packet_info *pinfo, oxc_call_t *call)
+{
+    if (call && call->request->frame != pinfo->num)
+        call->answer_missing = true;
+}
+
+/* Bytes of the connection that were not captured may be answers, or a call. */
+static void
+note_missing_answers(packet_info *pinfo, const connection_t *connection)
+{
+    oxc_connection_tell_missing_call(pinfo);
+    if (!oxc_connection_misses_answer(pinfo))
+        return;
+    note_missing_answer(pinfo, connection->fetch);
+    for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at))
+        note_missing_answer(pinfo, (oxc_call_t *)wmem_list_frame_data(at));
+}
+
 /* The TCP connection of this frame: does it end here? */
 static void
 note_end_of_tcp(packet_info *pinfo)
 {
     connection_t *connection = find_connection(pinfo);
+    bool ends_now = connection && oxc_connection_ends_now(pinfo);
 
-    if (!connection || !oxc_connection_ends_now(pinfo))
+    if (connection && oxc_connection_bytes_missing())
+        note_missing_answers(pinfo, connection);
+    if (!ends_now)
         return;
     take_open_calls(pinfo, connection);
     note_closed_by(pinfo, oxc_connection_sender(pinfo));

@@ -79,6 +79,7 @@ struct oxc_call {
     oxc_pdu_t *request;         /* NULL when not captured */
     oxc_pdu_t *response;        /* NULL when not (yet) captured */
     uint8_t failure;            /* oxc_failure_t; first pass */
+    bool answer_missing;        /* bytes that may be the answer were not captured; first pass */
     uint8_t method;             /* of a wait: oxc_wakeup_method_t */
     uint8_t outcome;            /* of a wait: oxc_wakeup_outcome_t, 0 while it is open */
     const oxc_call_t *next_wait;        /* of a wait: the next one of its session; NULL for none */
@@ -86,6 +87,12 @@ struct oxc_call {
     unsigned last_answered;     /* first pass: number of the request ROP that was answered last, from 1 */
     unsigned next_answer;       /* first pass: request ROP that the next response ROP may answer */
 };
+
+/*
+ * Fewer bytes are no request and no answer: the answer to EcDoAsyncWaitEx has a PDU header and two words (C706 12.6.4.10,
+ * MS-OXCRPC 3.3.4.1), but a PENDING of a NotificationWait is shorter.
+ */
+#define OXC_LEAST_MESSAGE 32
 
 /*
  * A PDU and, unless it is the answer of one, its call, for a transport that keeps them itself and says so when it shows

@@ -94,6 +94,12 @@ typedef struct {
      */
     void (*call_failed)(packet_info *pinfo, oxc_call_t *call, oxc_failure_t how);
 
+    /*
+     * The capture lacks a call between these addresses as a whole, its request and its answer; the request was not sent
+     * before since.
+     */
+    void (*call_missing)(packet_info *pinfo, const address *client, const address *server, const nstime_t *since);
+
     /* A session was met between these addresses, over MAPI/HTTP or over RPC. */
     void (*session_met)(packet_info *pinfo, oxc_session_t *session, bool over_http, const address *client,
                         const address *server);

@@ -1,5 +1,5 @@
 /* connection.c
- * A TCP connection with something of ours: who is its client, and how it ended
+ * A TCP connection with something of ours: who is its client, what of it was not captured, and how it ended
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -12,14 +12,34 @@
 #define TCP_SEEN_FIN    0x10
 #define TCP_SEEN_RST    0x20
 
+/* Bits of tcp_acked.flags; the same. */
+#define TCP_A_LOST_PACKET       0x0002
+#define TCP_A_ACK_LOST_PACKET   0x0004
+
+enum { CLIENT, SERVER };
+
+/* Bytes that one side sent. */
+typedef struct {
+    bool known;
+    uint32_t upto;              /* the first one of which nothing is known: neither captured nor acknowledged */
+    nstime_t reached;           /* time of the latest frame of this side: later ones were not sent before */
+    uint32_t missing;           /* bytes that the frame looked at last shows to be missing */
+    uint32_t gap_bytes;         /* of the latest gap; 0 for none */
+    uint32_t gap_end;           /* the first byte behind it */
+    nstime_t gap_from, gap_to;  /* they were sent in that time */
+} sent_t;
+
 typedef struct {
     uint32_t client_port;       /* of the latest request; 0: none yet */
+    sent_t sent[2];             /* by the client, by the server */
+    bool misses_call;           /* as the frame looked at last shows */
     uint8_t ends;               /* bits that were seen up to frame looked_in */
     uint8_t news;               /* of these, which came with it */
     uint32_t looked_in;
 } connection_t;
 
 static wmem_map_t *connections; /* conversation_t -> connection_t */
+static bool bytes_missing;      /* on any of them */
 
 /* Bits for FIN and RST, 0 while it is open. */
 static uint8_t
@@ -63,21 +83,105 @@ oxc_connection_sender(packet_info *pinfo)
     return pinfo->srcport == connection->client_port ? OXC_CLOSED_BY_CLIENT : OXC_CLOSED_BY_SERVER;
 }
 
-bool
-oxc_connection_ends_now(packet_info *pinfo)
+/* The frame shows that all bytes before that one were sent, and not captured. */
+static void
+note_gap(sent_t *sent, const packet_info *pinfo, uint32_t upto)
+{
+    if (sent->known && GT_SEQ(upto, sent->upto)) {
+        sent->missing = sent->gap_bytes = upto - sent->upto;
+        sent->gap_from = sent->reached;
+        sent->gap_to = pinfo->abs_ts;
+        sent->gap_end = sent->upto = upto;
+        bytes_missing = true;
+    }
+}
+
+/* The client has sent nothing more since the gap in its bytes, so that the gap in the server's is in the answer to them. */
+static bool
+may_be_call(const sent_t *request, const sent_t *answer)
+{
+    return (request->missing > 0 || answer->missing > 0) && request->gap_bytes >= OXC_LEAST_MESSAGE &&
+           answer->gap_bytes >= OXC_LEAST_MESSAGE &&
+           request->upto == request->gap_end && nstime_cmp(&request->gap_from, &answer->gap_to) < 0;
+}
+
+/* What the frame, and whom it acknowledges, show to be missing. */
+static void
+look_for_gaps(connection_t *connection, packet_info *pinfo)
+{
+    const struct tcp_analysis *tcp = oxc_segment_tcp(pinfo);
+    const tcp_analyze_seq_flow_info_t *flow = tcp && tcp->fwd ? tcp->fwd->tcp_analyze_seq_info : NULL;
+    unsigned flags = tcp && tcp->ta ? tcp->ta->flags : 0;
+    bool from_client = pinfo->srcport == connection->client_port;
+    sent_t *sent = &connection->sent[from_client ? CLIENT : SERVER];
+    sent_t *acknowledged = &connection->sent[from_client ? SERVER : CLIENT];
+
+    connection->sent[CLIENT].missing = connection->sent[SERVER].missing = 0;
+    connection->misses_call = false;
+    if (!flow || connection->client_port == 0)
+        return;
+    if (flags & TCP_A_LOST_PACKET)
+        note_gap(sent, pinfo, flow->nextseq - oxc_segment_length(pinfo));
+    if (flags & TCP_A_ACK_LOST_PACKET)
+        note_gap(acknowledged, pinfo, flow->lastack);
+    connection->misses_call = may_be_call(&connection->sent[CLIENT], &connection->sent[SERVER]);
+    if (!sent->known || GT_SEQ(flow->nextseq, sent->upto))
+        sent->upto = flow->nextseq;
+    sent->known = true;
+    sent->reached = pinfo->abs_ts;
+}
+
+/* The record of the frame's connection, with what the frame says of it; NULL for none. */
+static connection_t *
+look_at(packet_info *pinfo)
 {
     connection_t *connection = PINFO_FD_VISITED(pinfo) ? NULL : get(pinfo);
     uint8_t ends;
 
-    if (!connection)
-        return false;
-    if (connection->looked_in != pinfo->num) {
+    if (connection && connection->looked_in != pinfo->num) {
         ends = ends_seen(pinfo);
         connection->news = ends & (uint8_t)~connection->ends;
         connection->ends = ends;
         connection->looked_in = pinfo->num;
+        look_for_gaps(connection, pinfo);
     }
-    return connection->news != 0;
+    return connection;
+}
+
+bool
+oxc_connection_ends_now(packet_info *pinfo)
+{
+    const connection_t *connection = look_at(pinfo);
+
+    return connection && connection->news != 0;
+}
+
+bool
+oxc_connection_misses_answer(packet_info *pinfo)
+{
+    const connection_t *connection = look_at(pinfo);
+
+    return connection && connection->sent[SERVER].missing >= OXC_LEAST_MESSAGE;
+}
+
+void
+oxc_connection_tell_missing_call(packet_info *pinfo)
+{
+    connection_t *connection = look_at(pinfo);
+    bool from_client = connection && pinfo->srcport == connection->client_port;
+
+    if (!connection || !connection->misses_call)
+        return;
+    connection->misses_call = false;
+    oxc_listener->call_missing(pinfo, from_client ? &pinfo->src : &pinfo->dst, from_client ? &pinfo->dst : &pinfo->src,
+                               &connection->sent[CLIENT].gap_from);
+    connection->sent[CLIENT].gap_bytes = 0;
+}
+
+bool
+oxc_connection_bytes_missing(void)
+{
+    return bytes_missing;
 }
 
 bool
@@ -86,8 +190,15 @@ oxc_connection_has_ended(packet_info *pinfo)
     return ends_seen(pinfo) != 0;
 }
 
+static void
+forget(void)
+{
+    bytes_missing = false;
+}
+
 void
 oxc_connection_register(void)
 {
+    register_init_routine(forget);
     connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
 }

@@ -32,6 +32,24 @@ bool oxc_connection_ends_now(packet_info *pinfo);
 /* It was seen to end, in this frame or before. Behind the TCP dissector; on any visit. */
 bool oxc_connection_has_ended(packet_info *pinfo);
 
+/*
+ * What of the connection was not captured: bytes of a side in front of a later segment of it, or that the other side
+ * acknowledges. Bytes that come later, out of order, count, too. Nothing is known where Wireshark does not analyze sequence
+ * numbers.
+ */
+
+/* May bytes of the server that the frame shows to be missing be an answer? To be asked like oxc_connection_ends_now(). */
+bool oxc_connection_misses_answer(packet_info *pinfo);
+
+/*
+ * Tells the listener if the frame shows that a call is missing as a whole: its request, and bytes of its answer. In the
+ * same way, but only once in a frame.
+ */
+void oxc_connection_tell_missing_call(packet_info *pinfo);
+
+/* Do bytes of any connection of ours miss, as far as the file was read? On any visit. */
+bool oxc_connection_bytes_missing(void);
+
 void oxc_connection_register(void);
 
 #endif /* OXCNOTIF_CONNECTION_H */

@@ -145,7 +145,7 @@ postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
         each(pinfo);
     if (pinfo->ptype == PT_TCP) {
         sight.active = &active_tcp;
-        sight.layers = oxc_segment_begin(pinfo);
+        sight.layers = oxc_segment_begin(tvb, pinfo);
     } else if (pinfo->ptype != PT_UDP) {
         return 1;
     }

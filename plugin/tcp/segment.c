@@ -54,6 +54,7 @@ static struct {
 /* Of the frame that the post-dissectors look at; pinfo is NULL between frames. Each is found when it is asked for. */
 static struct {
     const packet_info *pinfo;
+    tvbuff_t *frame;
     unsigned layers;
     bool has_first_bytes;               /* they are known */
     int first_bytes;
@@ -199,9 +200,10 @@ look_at_layers(wmem_list_frame_t *last)
 
 /* Before any of the post-dissector's own is there. */
 unsigned
-oxc_segment_begin(packet_info *pinfo)
+oxc_segment_begin(tvbuff_t *frame, packet_info *pinfo)
 {
     current.pinfo = pinfo;
+    current.frame = frame;
     current.layers = look_at_layers(wmem_list_tail(pinfo->layers));
     if (current.layers == 0 && compat_layer_was_taken_away(pinfo))
         current.layers = OXC_LAYER_LOST;
@@ -240,6 +242,14 @@ oxc_segment_first_bytes(tvbuff_t *frame, const packet_info *pinfo)
         current.has_first_bytes = true;
     }
     return current.first_bytes;
+}
+
+uint32_t
+oxc_segment_length(const packet_info *pinfo)
+{
+    uint32_t seq, length;
+
+    return current.pinfo == pinfo && oxc_segment_extent(current.frame, pinfo, &seq, &length) >= 0 ? length : 0;
 }
 
 tvbuff_t *

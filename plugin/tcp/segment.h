@@ -26,7 +26,7 @@ const struct tcp_analysis *oxc_segment_tcp(packet_info *pinfo);
  * Post-dissectors ask the same of a frame, so that what follows is found once: between these two calls, behind all
  * dissectors. Anywhere else it is found each time. The first one returns the layers.
  */
-unsigned oxc_segment_begin(packet_info *pinfo);
+unsigned oxc_segment_begin(tvbuff_t *frame, packet_info *pinfo);
 void oxc_segment_end(void);
 
 typedef enum {
@@ -46,6 +46,9 @@ unsigned oxc_segment_layers(const packet_info *pinfo);
 tvbuff_t *oxc_segment_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq);
 int oxc_segment_extent(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq, uint32_t *length);
 int oxc_segment_first_bytes(tvbuff_t *frame, const packet_info *pinfo);
+
+/* How many bytes of data that are: between the two calls above. */
+uint32_t oxc_segment_length(const packet_info *pinfo);
 
 void oxc_segment_register(void);
 

@@ -246,6 +246,8 @@ def verdict(condition: str, score: Score) -> list[str]:
                 problems.append(f"{condition}: {name} = {getattr(score, name)}")
         if (score.superseded.precision, score.superseded.recall) != (1.0, 1.0):
             problems.append(f"{condition}: superseded: precision {score.superseded.precision}, recall {score.superseded.recall}")
+    if condition == "loss":
+        problems += _missing_packets(score)
     if score.one_way:
         problems.append(f"{condition}: {score.one_way} links stand on one of their frames only")
     for step, (links, right, confidence) in score.calibration.items():
@@ -255,6 +257,23 @@ def verdict(condition: str, score: Score) -> list[str]:
                             f"{100 * right / links:.1f} % are right")
     if sum(links for links, _, _ in score.calibration.values()) < score.all.shown:
         problems.append(f"{condition}: links without oxcnotif.match.confidence")
+    return problems
+
+
+# With lost packets: wake-ups shown as superseded that are, beyond two standard errors of so few; and at most so many of what is
+# shown as the end of a wait is none.
+SUPERSEDED = 0.98
+NONE_SUCH = 0.005
+
+
+def _missing_packets(score: Score) -> list[str]:
+    """What is claimed of a wake-up although the packet that would show it is missing."""
+    problems = []
+    least = SUPERSEDED - 2 * (SUPERSEDED * (1 - SUPERSEDED) / max(score.superseded.shown, 1)) ** 0.5
+    if (score.superseded.precision or 0) < least:
+        problems.append(f"loss: superseded: precision {score.superseded.precision} < {least:.4f}")
+    if score.strange > NONE_SUCH * score.outcomes:
+        problems.append(f"loss: {score.strange} of {score.outcomes} ends of waits shown are none")
     return problems
 
 

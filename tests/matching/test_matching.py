@@ -42,6 +42,17 @@ def test_requirements_hold(capture):
     assert score.all.recall >= LEAST_RECALL.get(condition, 0.98)
 
 
+def test_never_followed_is_true(tshark, capture):
+    """Where packets are missing, a call that fetched may be one of them."""
+    condition, made, truth = capture
+    if condition not in ("complete", "loss"):
+        pytest.skip("tells nothing that those do not")
+    never = {wakeup["frame"] for wakeup in truth["wakeup"] if wakeup["fate"] == "never"}
+    shown = [row["frame"] for row in tshark.fields(made, ["oxcnotif.never_followed"], "oxcnotif.never_followed", two_pass=True)]
+    assert len(shown) > 10
+    assert sum(frame not in never for frame in shown) <= (0.15 if condition == "loss" else 0) * len(shown)
+
+
 def test_one_pass_links_what_brought_notifications(tshark, capture):
     """In a single pass, an answer with RopNotify shows the wake-up that it answers: a later call does not change that.
     Only what later frames show, such as datagrams without a registration, is added by the second pass."""

@@ -136,3 +136,14 @@ def test_a_wrong_closer_is_seen(truths):
     row["closer"] = ["3"]
     result, problems = score("complete", truths["complete"], rows)
     assert result.wrong_closers == 1 and result.cut_off > 1 and any("closers" in problem for problem in problems)
+
+
+def test_claims_about_missing_packets_are_seen(truths):
+    rows = perfect(truths["loss"])
+    superseded = [row for row in rows if row["superseded"]]
+    for row in superseded[::8]:
+        row["superseded"] = [str(row["frame"])]
+    rows += [{"frame": -number, **{name: [] for name in scoring.FIELDS}, "method": ["2"], "outcome": ["5"]}
+             for number in range(1, 30)]
+    _, problems = score("loss", truths["loss"], rows)
+    assert any("superseded" in problem for problem in problems) and any("are none" in problem for problem in problems)
