@@ -118,6 +118,7 @@ open_wakeup(oxc_wakeup_t *wakeup)
         close_wakeup(earlier, wakeup);
     state->open = wakeup;
     oxc_missing_wakeup(wakeup);
+    oxc_polling_wakeup(wakeup);
 }
 
 const oxc_wakeup_t *

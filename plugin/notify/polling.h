@@ -10,12 +10,15 @@
 #include "notify/matcher.h"
 
 /*
- * A client that registered polls until the first datagram reaches it, and then no more. If a poll brings notifications,
- * a datagram was due: it did not reach the client. The rhythm of the calls shows it, at the latest with the third one.
- * First visit only.
+ * A client that registered polls until the first datagram reaches it, and then no more. A poll is a call that asks for
+ * nothing but notifications, without a wake-up or another such call shortly before. A rhythm of polls shows that no datagram
+ * reaches the client, if a poll brought notifications whose datagram the client had not acted on, or if two did for which no
+ * datagram had come nor came shortly after: one alone may be quicker than its datagram. A call soon after a datagram shows
+ * the contrary. First visit only.
  */
 void oxc_polling_request(const oxc_pdu_t *request);
 void oxc_polling_response(const oxc_pdu_t *response, unsigned notifications);
+void oxc_polling_wakeup(const oxc_wakeup_t *wakeup);
 
 /* Is this the response that shows it, one for each session? On every visit; period becomes the seconds between polls. */
 bool oxc_polling_is_shown_by(const oxc_pdu_t *response, double *period);

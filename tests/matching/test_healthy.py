@@ -6,6 +6,8 @@ from __future__ import annotations
 import pathlib
 import sys
 
+import pytest
+
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 import report  # noqa: E402  (after the path is set)
@@ -13,8 +15,9 @@ import report  # noqa: E402  (after the path is set)
 PI_WARN = 0x600000
 
 
-def test_healthy_capture_has_no_warning_and_no_error(tshark):
-    capture, _ = report.generate(40, 8, 3, "healthy", tshark.scratch() / "captures")
+@pytest.mark.parametrize("seed", (1, 3, 4, 5, 10))
+def test_healthy_capture_has_no_warning_and_no_error(tshark, seed):
+    capture, _ = report.generate(40, 8, seed, "healthy", tshark.folder())
     capture.chmod(0o644)
     rows = tshark.fields(capture, ["oxcnotif.wakeup.method"],
                          "oxcnotif.wakeup", two_pass=True)

@@ -69,7 +69,8 @@ class Session:
 
     def facts(self):
         return {'kind': self.slot['kind'], 'client': str(self.owner.host.address), 'server': self.owner.server.name,
-                'process': self.owner.number, 'replaces': self.old.record.number if self.old else None}
+                'process': self.owner.number, 'replaces': self.old.record.number if self.old else None,
+                'deaf': self.slot['deaf'] and 'push' in self.slot['methods']}
 
     # -- life
 
@@ -93,8 +94,7 @@ class Session:
         self.sim.spawn(self.guarded(self.work()))
         if self.waits:
             self.sim.spawn(self.guarded(self.wait_on()))
-        # A poll that comes before the datagram of an event looks like one that is needed.
-        if self.polls and not (self.mailbox.whole and 'push' in self.slot['methods']):
+        if self.polls:
             self.sim.spawn(self.guarded(self.poll()))
         end = self.slot['end']
         if end is not None:

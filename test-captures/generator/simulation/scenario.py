@@ -189,12 +189,14 @@ class World:
             owner = (PushOwner if kind != 'http' else Http2Owner if 'http2' in self.conditions else HttpOwner)(self, number, host, server, habits, rng)
             twin = self.nat and kind == 'push' and rng.random() < 0.3
             old = kind == 'push' and rng.random() < 0.15
+            # A server refuses the wait that is open when its session ends.
+            leaves = 'healthy' not in self.conditions or kind in ('push', 'poll')
             for position in range(count):
                 linked = kind == 'linked' and position > 0
                 slot = {'kind': kind, 'user': f'user{number}-{position}', 'methods': () if linked else METHODS.get(kind, ()),
                         'linked': linked, 'twin': twin, 'old': old, 'xor': rng.random() < 0.2, 'deaf': rng.random() < habits.deaf,
                         'limit': rng.choice((0x7FFF if old else 0x8007,) * 2 + (0x1000, 0x600)),
-                        'end': rng.uniform(self.end * 0.6, self.end) if rng.random() < 0.4 and 'healthy' not in self.conditions else None}
+                        'end': rng.uniform(self.end * 0.6, self.end) if rng.random() < 0.4 and leaves else None}
                 session = (HttpSession if kind == 'http' else RpcSession)(owner, slot)
                 owner.sessions.append(session)
                 self._delegate(owner, slot, rng)
