@@ -35,6 +35,7 @@ static void (*const registrations[])(void) = {
     proto_register_oxc_postdissector,
     proto_register_oxc_reassembly_overrun,
     proto_register_oxc_out_of_order,
+    proto_register_oxc_segment_copy,
     proto_register_oxc_tls_undecrypted,
     proto_register_oxc_tls_connection,
     proto_register_mapihttp,            /* mapihttp */

@@ -24,6 +24,7 @@ void proto_reg_handoff_oxc_flow(void);
 void proto_register_oxc_postdissector(void);
 void proto_register_oxc_reassembly_overrun(void);
 void proto_register_oxc_out_of_order(void);
+void proto_register_oxc_segment_copy(void);
 void proto_register_oxc_tls_undecrypted(void);
 void proto_register_oxc_tls_connection(void);
 void proto_reg_handoff_oxc_tls_connection(void);

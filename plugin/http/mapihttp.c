@@ -19,6 +19,7 @@
 #include "tcp/out_of_order.h"
 #include "tcp/reassembly_overrun.h"
 #include "tcp/segment.h"
+#include "tcp/segment_copy.h"
 #include "tcp/tls_undecrypted.h"
 
 #include <epan/exceptions.h>
@@ -138,13 +139,18 @@ show_rest(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
     oxc_mapihttp_show_message(pinfo, tree, message, body);
 }
 
+/* tcpinfo: what TCP told of the data; NULL if they came otherwise. */
 static int
-dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data,
+                   const void *tcpinfo)
 {
     uint32_t watched_from = oxc_mapihttp_watched_from(pinfo);
     oxc_mapihttp_messages_t *messages;
     oxc_http_message_t *message;
     volatile int used = 0;
+
+    if (oxc_segment_is_copy(pinfo, tcpinfo))
+        return (int)tvb_captured_length(tvb);
 
     /* The http dissector may want reassembly, which is offered to the next dissector only. */
     if (pinfo->can_desegment > 0)
@@ -164,6 +170,7 @@ dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *p
     /* What the http dissector wants to see again comes again. */
     if (pinfo->desegment_len != 0 && pinfo->desegment_offset == 0)
         return used;
+    oxc_segment_dissected(pinfo, tcpinfo);
     for (unsigned i = 0; (message = oxc_mapihttp_nth_message(pinfo, messages, i)) != NULL; i++) {
         if (pinfo->desegment_len != 0 && message->end > pinfo->desegment_offset)
             break;
@@ -179,13 +186,13 @@ dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *p
 static int
 dissect_connection_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    return dissect_connection(http_tcp_handle, tvb, pinfo, tree, data);
+    return dissect_connection(http_tcp_handle, tvb, pinfo, tree, data, data);
 }
 
 static int
 dissect_connection_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    return dissect_connection(http_tls_handle, tvb, pinfo, tree, data);
+    return dissect_connection(http_tls_handle, tvb, pinfo, tree, data, NULL);
 }
 
 /* ---- what is found behind all dissectors ---- */

@@ -9,6 +9,7 @@
 #include "http/mapihttp_message.h"
 #include "http/mapihttp_transaction.h"
 #include "tcp/segment.h"
+#include "tcp/segment_copy.h"
 
 #include <string.h>
 
@@ -155,6 +156,8 @@ oxc_mapihttp_watch(packet_info *pinfo)
     if (PINFO_FD_VISITED(pinfo))
         return;
     oxc_mapihttp_set_watched(pinfo);
+    if (first)
+        oxc_segment_dissected_now(pinfo);
     if (oxc_segment_layers(pinfo) & OXC_LAYER_TLS) {
         if (first)
             tls_set_appdata_dissector(tls_handle, pinfo, connection_tls_handle);

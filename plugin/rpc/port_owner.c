@@ -10,6 +10,7 @@
 #include "rpc/rpc_fallback.h"
 #include "tcp/postdissector.h"
 #include "tcp/segment.h"
+#include "tcp/segment_copy.h"
 #include "tcp/reassembly_overrun.h"
 
 static int proto_owner = -1;
@@ -142,7 +143,8 @@ wants(tvbuff_t *frame, packet_info *pinfo, unsigned layers)
     if (first != OXC_TCP_UNSURE && first != 0x0500)
         return false;
     start = oxc_segment_extent(frame, pinfo, &seq, &length);
-    return start >= 0 && tvb_bytes_exist(frame, start, RPC_HEADER_SIZE) && tvb_get_ntohs(frame, start) == 0x0500;
+    return start >= 0 && tvb_bytes_exist(frame, start, RPC_HEADER_SIZE) && tvb_get_ntohs(frame, start) == 0x0500 &&
+           !oxc_segment_was_copy(pinfo);
 }
 
 /*

@@ -11,6 +11,7 @@
 #include "rpc/rpc_inference.h"
 #include "tcp/postdissector.h"
 #include "tcp/segment.h"
+#include "tcp/segment_copy.h"
 
 #include "registration.h"
 
@@ -530,6 +531,17 @@ oxc_rpc_dissect_pdus(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         dissect_stream(tvb, pinfo, tree, NULL);
 }
 
+/* PDUs in the data of a TCP connection. */
+static bool
+dissect_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *tcpinfo)
+{
+    bool copy = oxc_segment_is_copy(pinfo, tcpinfo), accepted = copy || dissect_stream(tvb, pinfo, tree, tcpinfo);
+
+    if (accepted && !copy)
+        oxc_segment_dissected(pinfo, tcpinfo);
+    return accepted;
+}
+
 static ws_bool
 dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
@@ -538,14 +550,14 @@ dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
     /* Cheap for everything that is none, and for those who disabled DCE/RPC's heuristic. */
     if (tvb_captured_length(tvb) < RPC_HEADER_SIZE || tvb_get_uint8(tvb, 0) != 5)
         return false;
-    return dcerpc_over_tcp->enabled && oxc_rpc_read_header(tvb, 0, &pdu) && dissect_stream(tvb, pinfo, tree, data);
+    return dcerpc_over_tcp->enabled && oxc_rpc_read_header(tvb, 0, &pdu) && dissect_connection(tvb, pinfo, tree, data);
 }
 
 /* A connection that was claimed: whatever is no PDU in it is at least not another protocol's. */
 static int
 dissect_rpc_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    if (!dissect_stream(tvb, pinfo, tree, data))
+    if (!dissect_connection(tvb, pinfo, tree, data))
         call_data_dissector(tvb, pinfo, tree);
     return (int)tvb_captured_length(tvb);
 }

@@ -44,6 +44,7 @@
 #include "tcp/out_of_order.h"
 #include "tcp/reassembly_overrun.h"
 #include "tcp/segment.h"
+#include "tcp/segment_copy.h"
 #include "tcp/tls_undecrypted.h"
 
 #include <epan/dissectors/packet-tcp.h>
@@ -78,8 +79,14 @@ static int
 dissect_rpch_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
     const struct tcpinfo *tcp = (const struct tcpinfo *)data;
+    int used;
 
-    return rpch_dissect(tvb, pinfo, tree, data, http_tcp_handle, tcp ? &tcp->seq : NULL);
+    if (oxc_segment_is_copy(pinfo, tcp))
+        return (int)tvb_captured_length(tvb);
+    used = rpch_dissect(tvb, pinfo, tree, data, http_tcp_handle, tcp ? &tcp->seq : NULL);
+    if (used)
+        oxc_segment_dissected(pinfo, tcp);
+    return used;
 }
 
 static int
@@ -335,6 +342,7 @@ take_over(tvbuff_t *tvb, packet_info *pinfo)
         return false;
     connection = rpch_get_connection(conversation);
     connection->armed = true;
+    oxc_segment_dissected_now(pinfo);
     if (channel == RPCH_CHANNEL_UNKNOWN && http->req_res_tail) {
         connection->suspected = RPCH_CHANNEL_OUT;
     } else if (channel != RPCH_CHANNEL_UNKNOWN) {
