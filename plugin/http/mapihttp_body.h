@@ -31,6 +31,7 @@ typedef struct {
     unsigned pending;           /* PENDING meta-tags */
     bool has_response_code;     /* an additional X-ResponseCode */
     uint32_t response_code;
+    bool is_text;               /* an additional Content-Type: of a page that explains an error (MS-OXCMAPIHTTP 3.2.5.1) */
 } oxc_preamble_t;
 
 /* Shows the preamble at the beginning of a response body; returns the offset behind it, 0 if there is none. */

@@ -31,6 +31,7 @@ static int ett_mapihttp = -1;
 static int ett_headers = -1;
 
 static expert_field ei_no_preamble = EI_INIT;
+static expert_field ei_text = EI_INIT;
 static expert_field ei_credentials = EI_INIT;
 static expert_field ei_refused = EI_INIT;
 static expert_field ei_request_unknown = EI_INIT;
@@ -127,6 +128,26 @@ read_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, bool is_request, 
     ENDTRY;
 }
 
+/*
+ * HTML or XML: a login page, or what a device says of an error, whatever media type it has. The StatusCode with which a body
+ * of MAPI/HTTP begins is none of the numbers that these letters would be.
+ */
+static bool
+is_markup(tvbuff_t *tvb, int offset)
+{
+    int left = tvb_captured_length_remaining(tvb, offset);
+    uint8_t next;
+
+    while (left > 1 && g_ascii_isspace(tvb_get_uint8(tvb, offset))) {
+        offset++;
+        left--;
+    }
+    if (left < 2 || tvb_get_uint8(tvb, offset) != '<')
+        return false;
+    next = tvb_get_uint8(tvb, offset + 1);
+    return g_ascii_isalpha(next) || next == '!' || next == '?';
+}
+
 static void
 dissect_request(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_http_message_t *message,
                 tvbuff_t *body_tvb, mapihttp_record_t *record)
@@ -178,6 +199,7 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
                  const oxc_http_message_t *message, tvbuff_t *body_tvb, mapihttp_record_t *record, uint32_t ordinal)
 {
     oxc_preamble_t preamble = { 0 };
+    bool is_text;
     oxc_body_t body = { 0 };
     uint32_t response_code = 0;
     bool known = true;          /* nothing that tells how a wait ended was left out of the capture */
@@ -198,11 +220,14 @@ dissect_response(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item
     }
     if (body_tvb) {
         offset = oxc_mapihttp_preamble(body_tvb, pinfo, tree, &preamble);
-        if (!preamble.there && response_code == 0)
+        is_text = preamble.is_text || is_markup(body_tvb, offset);
+        if (!preamble.there && response_code == 0 && !is_text)
             expert_add_info(pinfo, item, &ei_no_preamble);
         if (preamble.has_response_code && preamble.response_code != 0)
             response_code = preamble.response_code;
-        if ((preamble.done || !preamble.there) && tvb_reported_length_remaining(body_tvb, offset) > 0)
+        if (is_text)
+            proto_tree_add_expert(tree, pinfo, &ei_text, body_tvb, offset, -1);
+        else if ((preamble.done || !preamble.there) && tvb_reported_length_remaining(body_tvb, offset) > 0)
             read_body(tvb_new_subset_remaining(body_tvb, offset), pinfo, tree, false, record, &body);
         else if (preamble.done && response_code == 0)
             read_body(tvb_new_subset_length(body_tvb, offset, 0), pinfo, tree, false, record, &body);
@@ -297,6 +322,7 @@ oxc_register_mapihttp_message(int proto)
     };
     static int *ett[] = { &ett_mapihttp, &ett_headers };
     static ei_register_info ei[] = {
+        { &ei_text, { "mapihttp.text", PI_UNDECODED, PI_NOTE, "A text in place of the response body", EXPFILL } },
         { &ei_no_preamble,
           { "mapihttp.no_preamble", PI_PROTOCOL, PI_NOTE,
             "No PROCESSING and DONE before the response body", EXPFILL } },

@@ -65,6 +65,8 @@ additional_headers(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offs
             oxc_mapihttp_header(tvb, pinfo, proto_item_add_subtree(item, ett_additional_header), &header);
             if (header.known == OXC_HEADER_X_RESPONSECODE)
                 preamble->has_response_code = oxc_mapihttp_number(header.value, &preamble->response_code);
+            if (header.known == OXC_HEADER_CONTENT_TYPE && g_ascii_strncasecmp(header.value, "text/", 5) == 0)
+                preamble->is_text = true;
         } else {
             expert_add_info(pinfo, item, &ei_additional_header);
         }

@@ -54,6 +54,7 @@ def mapihttp_bodies() -> Built:
             ("PROCESSING only", b"PROCESSING\r\nPENDING\r\n", b"", {}),
             ("no header behind DONE", front + b"what is this\r\n\r\n", http.waited(0), {}),
             ("elapsed soon", front + b"X-ElapsedTime: soon\r\n\r\n", http.waited(0), {}),
+            ("login page", b"", b"\r\n<!DOCTYPE html><html>", {}), ("text behind DONE", front + b"Content-Type: text/plain\r\n\r\n", b"sorry", {}),
             ("StatusCode 5", http.PREAMBLE, http.u32(5, 0), {}), ("ErrorCode", http.PREAMBLE, http.waited(0, 0x4B6), {}),
             ("X-ResponseCode 10", b"", b"", {"code": 10}), ("status 502", b"", b"", {"status": "502 Bad Gateway", "code": None}),
             ("brotli", b"", b"\x0b\x02\x80", {"headers": {"Content-Encoding": "br"}})):
