@@ -25,7 +25,7 @@ BY_COLUMNS = ("PropertyRow", "RecipientRow")    # C types that are read by colum
 # What the session keeps has a shape.
 TAGS, NUMBER = (("tag",), True), (("u8", "u16", "u32", "bool"), False)
 KEPT = {"columns": TAGS, "recipient_columns": TAGS, "row_columns": TAGS, "names": (("PropertyName",), True),
-        "ids": (("u16",), True), "folder_names": (("fid",), True), "folder": (("fid",), False),
+        "ids": (("u16",), True), "folder_names": (("fid",), True), "old_folder": (("fid",), False), "folder": (("fid",), False),
         "message": (("mid",), False),
         "name": (("z8", "z16"), False), "state_property": (("tag",), False), "user_dn": (("z8",), False),
         "display_name": (("z16",), False)}

@@ -235,7 +235,7 @@ STRINGS = {"z8", "z16", "str8", "str16", "bytes"}
 KEEPS = {"folder", "message", "notification_types", "whole_store", "name", "columns", "recipient_columns",
          "row_columns", "logon_flags", "folder_names", "names", "ids", "target", "notification_flags", "table_event",
          "session_index", "state_property", "state_size", "table_flags", "code_page", "user_dn", "display_name",
-         "event_pending", "max_rop_out"}
+         "event_pending", "max_rop_out", "old_folder"}
 DOES = {"release", "logon", "set_columns", "reset_columns", "set_recipients", "name_folder", "name_properties",
         "subscribe", "notify", "pending", "end_of_answers", "progress", "list_folders", "open_table"}
 CALLS = {"connect", "fetch", "wait", "disconnect"}           # what a message does

@@ -52,11 +52,10 @@ oxc_notify_table(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_
 static bool
 tells_of_message(const oxc_rop_t *rop)
 {
-    enum { BY_SEARCH = 0x4000, OF_MESSAGE = 0x8000, NEW_MAIL = 0x0002, CREATED = 0x0004, DELETED = 0x0008, MOVED = 0x0020,
-           COPIED = 0x0040 };
+    const unsigned events = OXC_NOTIFIED_NEW_MAIL | OXC_NOTIFIED_CREATED | OXC_NOTIFIED_DELETED | OXC_NOTIFIED_MOVED |
+                            OXC_NOTIFIED_COPIED;
 
-    return (rop->notification_flags & (BY_SEARCH | OF_MESSAGE)) == OF_MESSAGE
-           && rop->notification_flags & (NEW_MAIL | CREATED | DELETED | MOVED | COPIED);
+    return oxc_notified_of_message(rop->notification_flags) && rop->notification_flags & events;
 }
 
 void

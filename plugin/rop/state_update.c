@@ -87,6 +87,10 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
     case ROPDEF_KEEP_FOLDER:
         rop->folder_id = value;
         break;
+    case ROPDEF_KEEP_OLD_FOLDER:
+        if (oxc_notified_of_message(rop->notification_flags) && rop->notification_flags & OXC_NOTIFIED_MOVED)
+            oxc_session_folder_changed(r->pinfo, session, rop->logon, value);
+        break;
     case ROPDEF_KEEP_MESSAGE:
         rop->message_id = value;
         break;

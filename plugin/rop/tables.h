@@ -36,6 +36,7 @@ typedef enum {
 typedef enum {
     ROPDEF_KEEP_NOTHING,
     ROPDEF_KEEP_FOLDER,
+    ROPDEF_KEEP_OLD_FOLDER,     /* of a notification: where the object was before */
     ROPDEF_KEEP_MESSAGE,
     ROPDEF_KEEP_NOTIFICATION_TYPES,
     ROPDEF_KEEP_WHOLE_STORE,

@@ -13,6 +13,24 @@
 #define OXC_NO_INDEX 0xFFFF
 #define OXC_NO_HANDLE 0xFFFFFFFF        /* never a real handle (MS-OXCROPS 2.2.1) */
 
+/* Bits of NotificationFlags (MS-OXCNOTIF 2.2.1.4.1.2). */
+enum {
+    OXC_NOTIFIED_NEW_MAIL = 0x0002,
+    OXC_NOTIFIED_CREATED = 0x0004,
+    OXC_NOTIFIED_DELETED = 0x0008,
+    OXC_NOTIFIED_MOVED = 0x0020,
+    OXC_NOTIFIED_COPIED = 0x0040,
+    OXC_NOTIFIED_BY_SEARCH = 0x4000,
+    OXC_NOTIFIED_OF_MESSAGE = 0x8000
+};
+
+/* Is the notification about a message, by a folder that is no search folder? */
+static inline bool
+oxc_notified_of_message(uint16_t notification_flags)
+{
+    return (notification_flags & (OXC_NOTIFIED_BY_SEARCH | OXC_NOTIFIED_OF_MESSAGE)) == OXC_NOTIFIED_OF_MESSAGE;
+}
+
 /* What the first pass found out about one ROP of a PDU; in an order without gaps, as there are many. */
 struct oxc_rop {
     const oxc_rop_t *peer;      /* the request that a response answers, or the other way round */
