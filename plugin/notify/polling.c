@@ -14,7 +14,6 @@
 #define DEFAULT_PERIOD 60.0 /* seconds: PollsMax of most servers, where it was not captured */
 #define TOLERANCE 0.1       /* share of the period: so soon after a wake-up a call fetches what that announced */
 #define INTERVALS 2         /* so many in a row are a rhythm */
-#define RACES 2             /* one poll may be quicker than the datagram */
 
 typedef struct {
     double bare;      /* the latest call that asked for nothing but notifications, seconds; 0 for none */
@@ -107,9 +106,9 @@ oxc_polling_response(const oxc_pdu_t *response, unsigned notifications)
         polling->alone++;
         polling->alone_at = nstime_to_sec(&polling->request->time);
     }
-    polling->request = NULL;
-    if (polling->intervals >= INTERVALS && (polling->deaf || polling->alone >= RACES))
+    if (polling->intervals >= INTERVALS && (polling->deaf || polling->alone > 0))
         polling->shown_by = response;
+    polling->request = NULL;
 }
 
 void

@@ -12,9 +12,8 @@
 /*
  * A client that registered polls until the first datagram reaches it, and then no more. A poll is a call that asks for
  * nothing but notifications, without a wake-up or another such call shortly before. A rhythm of polls shows that no datagram
- * reaches the client, if a poll brought notifications whose datagram the client had not acted on, or if two did for which no
- * datagram had come nor came shortly after: one alone may be quicker than its datagram. A call soon after a datagram shows
- * the contrary. First visit only.
+ * reaches the client, if a poll brings notifications whose datagram the client had not acted on, or for which none had come:
+ * servers send it at once, so hardly a poll is quicker. A call soon after a datagram shows the contrary. First visit only.
  */
 void oxc_polling_request(const oxc_pdu_t *request);
 void oxc_polling_response(const oxc_pdu_t *response, unsigned notifications);

@@ -309,14 +309,14 @@ def rpc_streams() -> Built:
 
 
 def rpc_polling() -> Built:
-    """A client that registered for datagrams polls every PollsMax (60 s), and two polls bring a notification without one."""
+    """A client that registered for datagrams polls every PollsMax (60 s), and a poll brings a notification without one."""
     capture, pauses = carrier.Capture(), {}
     stream = rpc.Stream(capture).bound()
     stream.connect(2)
     register(stream, 3)
     notify = bytes.fromhex("2a" "07000000" "00" "1000" "0100000000000c38" "ffff")
     frames = {}
-    for number, rops in enumerate((b"", b"", notify, notify), 4):
+    for number, rops in enumerate((b"", b"", b"", notify), 4):
         pauses[len(capture.records) + 1] = 60
         frames[f"poll {number - 3}"] = stream.call(number, 11, rpc.rpc_request(), rpc.rpc_response(rops=carrier.rop_buffer(rops)))[1]
     return capture.write("polling.pcap", pauses), frames
