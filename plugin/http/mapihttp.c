@@ -239,10 +239,15 @@ show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, wmem_list_t *l
     for (wmem_list_frame_t *at = wmem_list_head(lost); at; at = wmem_list_frame_next(at), which++) {
         const mapihttp_exchange_t *exchange = (const mapihttp_exchange_t *)wmem_list_frame_data(at);
         oxc_call_t *call = exchange->whole ? exchange->whole->call : exchange->call;
-        proto_item *item = proto_tree_add_item(tree, proto_mapihttp, tvb, 0, 0, ENC_NA);
         const char *name = oxc_mapihttp_type_text(exchange->type_name);
-        proto_tree *lost_tree = proto_item_add_subtree(item, ett_unanswered);
+        proto_tree *lost_tree;
+        proto_item *item;
 
+        /* The client had nothing more to send, and the answer came. */
+        if (PINFO_FD_VISITED(pinfo) && call->response)
+            continue;
+        item = proto_tree_add_item(tree, proto_mapihttp, tvb, 0, 0, ENC_NA);
+        lost_tree = proto_item_add_subtree(item, ett_unanswered);
         proto_item_set_generated(item);
         proto_item_append_text(item, ", %s: the connection ends before the response", name);
         col_append_fstr(pinfo->cinfo, COL_INFO, " [%s of frame %u cut off]", name, call->request->frame);
@@ -386,6 +391,7 @@ note_ends(tvbuff_t *tvb, packet_info *pinfo)
     ends.known = true;
     ends.silence = NULL;
     ends.lost = NULL;
+    oxc_mapihttp_forget_connection(pinfo);
     if (!oxc_mapihttp_is_connection(pinfo))
         return false;
     undecrypted = oxc_tls_note_undecrypted(tvb, pinfo, proto_mapihttp, oxc_mapihttp_is_connection);

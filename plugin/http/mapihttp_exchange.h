@@ -63,4 +63,20 @@ typedef struct mapihttp_record {
     nstime_t leg_delay;         /* since that one, if it was before */
 } mapihttp_record_t;
 
+/*
+ * Is it a request, or a response, of the protocol, by its own headers? Those that tell it of a response may stand in a
+ * request, too.
+ */
+bool oxc_mapihttp_is_request(const oxc_http_message_t *message);
+bool oxc_mapihttp_is_response(const oxc_http_message_t *message);
+
+/* A header value for as long as the capture is open; NULL when there is none. */
+const char *oxc_mapihttp_keep_header(const oxc_http_message_t *message, oxc_http_name_t name);
+
+/*
+ * The same of X-RequestType, as text for the Info column and statistics, and its type; NULL for one that is not known. The
+ * header itself keeps its value. Names of types that are known need no copy.
+ */
+const char *oxc_mapihttp_keep_type(const oxc_http_message_t *message, const oxc_request_type_t **type);
+
 #endif /* OXCNOTIF_MAPIHTTP_EXCHANGE_H */

@@ -126,7 +126,7 @@ oxc_leg_cut_off(mapihttp_exchange_t *leg, oxc_closed_by_t sender)
     if (whole->ended_on && whole->ended_on != leg)
         return false;
     whole->ended_on = leg;
-    if (whole->other && sender == (is_front(leg) ? OXC_CLOSED_BY_SERVER : OXC_CLOSED_BY_CLIENT))
+    if (whole->other && sender != OXC_CLOSED_BY_DEVICE && sender == (is_front(leg) ? OXC_CLOSED_BY_SERVER : OXC_CLOSED_BY_CLIENT))
         leg->closed_by = OXC_CLOSED_BY_DEVICE;
     return true;
 }

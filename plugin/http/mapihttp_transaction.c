@@ -11,7 +11,6 @@
 #include <epan/epan.h>
 #include <epan/proto_data.h>
 
-#include "foreign_text.h"
 #include "tcp/postdissector.h"
 #include "http/mapihttp_authentication.h"
 #include "http/mapihttp_keepalive.h"
@@ -103,12 +102,12 @@ give_up(packet_info *pinfo, mapihttp_exchange_t *exchange)
 
     /* Behind a Disconnect nobody waits for an answer. */
     if (!exchange->ours || exchange->given_up ||
-        (exchange->call->session && exchange->call->session->end == OXC_END_DISCONNECTED))
+        (exchange->call->session && oxc_session_is_left(exchange->call->session)))
         return lost;
     exchange->given_up = true;
     if (exchange->call->answer_missing)
         return lost;
-    if (!oxc_leg_cut_off(exchange, oxc_connection_sender(pinfo)))
+    if (!oxc_leg_cut_off(exchange, oxc_connection_closer(pinfo)))
         return lost;
     if (!lost) {
         lost = wmem_list_new(wmem_file_scope());
@@ -150,6 +149,21 @@ note_missing_answers(packet_info *pinfo, const connection_t *connection)
 
         if (exchange->ours && exchange->call->request->frame != pinfo->num)
             exchange->call->answer_missing = true;
+    }
+}
+
+void
+oxc_mapihttp_forget_connection(packet_info *pinfo)
+{
+    const conversation_t *before = connections > 0 && !PINFO_FD_VISITED(pinfo) ? oxc_connection_before(pinfo) : NULL;
+    connection_t *connection =
+        before ? (connection_t *)conversation_get_proto_data(before, proto_mapihttp_track) : NULL;
+
+    for (wmem_list_frame_t *at = connection ? wmem_list_head(connection->open) : NULL; at; at = wmem_list_frame_next(at)) {
+        mapihttp_exchange_t *exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
+
+        if (exchange->ours && !exchange->given_up && exchange->whole == exchange && !exchange->other)
+            oxc_listener->call_forgotten(pinfo, exchange->call);
     }
 }
 
@@ -260,41 +274,6 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
 
 /* ---- messages ---- */
 
-/* A header value for as long as the capture is open; NULL when there is none. */
-static const char *
-keep_header(const oxc_http_message_t *message, oxc_http_name_t name)
-{
-    const char *value = oxc_http_value(message, name);
-
-    return value ? wmem_strdup(wmem_file_scope(), value) : NULL;
-}
-
-/* For the Info column and statistics: the header itself keeps its value. Names of types that are known need no copy. */
-static const char *
-keep_request_type(const oxc_http_message_t *message, const oxc_request_type_t **type)
-{
-    const char *value = oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE);
-
-    *type = oxc_mapihttp_request_type(value);
-    if (*type && strcmp((*type)->name, value) == 0)
-        return (*type)->name;
-    return value ? oxc_shown_text(wmem_file_scope(), wmem_strdup(wmem_file_scope(), value)) : NULL;
-}
-
-bool
-oxc_mapihttp_is_request(const oxc_http_message_t *message)
-{
-    return message->is_request &&
-           (oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE) || oxc_http_is_type(message, "application/mapi-http"));
-}
-
-bool
-oxc_mapihttp_is_response(const oxc_http_message_t *message)
-{
-    return oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE) || oxc_http_value(message, OXC_HEADER_X_RESPONSECODE) ||
-           oxc_http_is_type(message, "application/mapi-http");
-}
-
 /* The same for all requests of a connection. */
 static const mapihttp_ends_t *
 ends_of_request(const packet_info *pinfo, connection_t *connection)
@@ -354,8 +333,8 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
         exchange->type_name = type ? type->name : NULL;
         record->type_inferred = true;
     } else {
-        exchange->type_name = keep_request_type(message, &exchange->type);
-        exchange->request_id = keep_header(message, OXC_HEADER_X_REQUESTID);
+        exchange->type_name = oxc_mapihttp_keep_type(message, &exchange->type);
+        exchange->request_id = oxc_mapihttp_keep_header(message, OXC_HEADER_X_REQUESTID);
     }
     record->exchange = exchange;
     record->type_name = exchange->type_name;
@@ -519,7 +498,7 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
             return;
     }
     record->exchange = exchange;
-    record->type_name = keep_request_type(message, &record->type);
+    record->type_name = oxc_mapihttp_keep_type(message, &record->type);
     if (!record->type_name && type) {
         record->type_name = type->name;
         record->type = type;

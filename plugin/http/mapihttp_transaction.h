@@ -10,13 +10,6 @@
 #include "http/mapihttp_exchange.h"
 
 /*
- * Is it a request, or a response, of the protocol, by its own headers? Those that tell it of a response may stand in a
- * request, too.
- */
-bool oxc_mapihttp_is_request(const oxc_http_message_t *message);
-bool oxc_mapihttp_is_response(const oxc_http_message_t *message);
-
-/*
  * The record of a message; ordinal counts the messages of the protocol in the frame. The first visit matches responses
  * to requests and requests to sessions. body is what the type is guessed from when no headers are known. NULL for a
  * response that has nothing to do with the protocol.
@@ -47,6 +40,9 @@ uint32_t oxc_mapihttp_watched_from(packet_info *pinfo);
 
 /* From the next frame on the connection is watched. */
 void oxc_mapihttp_set_watched(packet_info *pinfo);
+
+/* The frame begins a connection: if its addresses and ports were another one's, no answer comes on that any more. */
+void oxc_mapihttp_forget_connection(packet_info *pinfo);
 
 /*
  * The exchanges that lost their connection with this frame (FIN or RST before the response was complete), a list of

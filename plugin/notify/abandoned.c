@@ -25,7 +25,7 @@ static wmem_map_t *waits;       /* oxc_call_t -> abandoned_t */
  * earlier one was open (MS-OXCRPC 3.3.4.1), and so does a new session context in place of this one. So does a session that
  * goes on while the server sends no PENDING any more. Over RPC a wait sends nothing meanwhile, and each other call of the
  * session gives it five minutes more: its silence proves nothing. After a Disconnect nobody waits for an answer, but the
- * silence before that counts.
+ * silence before that counts. Nothing comes on a connection whose ports another one has.
  */
 bool
 oxc_wait_is_abandoned(const oxc_call_t *wait)
@@ -37,6 +37,8 @@ oxc_wait_is_abandoned(const oxc_call_t *wait)
     if (wait->response || wait->outcome || wait->answer_missing || !session || session->sealed)
         return false;
     if (session->end == OXC_END_REPLACED || (wait->next_wait && wait->next_wait->outcome != OXC_OUTCOME_REJECTED))
+        return true;
+    if (wait->forgotten)
         return true;
     if (nstime_is_zero(&wait->heard))
         return false;
@@ -103,6 +105,14 @@ oxc_abandoned_tell(packet_info *pinfo, const oxc_session_t *session)
         event.wakeup = oxc_abandoned_wakeup(of_session[i]);
         oxc_tap_tell(pinfo, &event);
     }
+}
+
+void
+oxc_wait_is_forgotten(packet_info *pinfo, oxc_call_t *wait)
+{
+    wait->forgotten = true;
+    if (wait->session)
+        oxc_abandoned_tell(pinfo, wait->session);
 }
 
 void

@@ -27,6 +27,9 @@ const oxc_wakeup_t *oxc_abandoned_wakeup(const oxc_call_t *wait);
  */
 void oxc_abandoned_tell(packet_info *pinfo, const oxc_session_t *session);
 
+/* Nothing comes on the connection of a wait without an answer any more. First visit only. */
+void oxc_wait_is_forgotten(packet_info *pinfo, oxc_call_t *wait);
+
 /* Registers what lives from file to file. */
 void oxc_abandoned_register(void);
 

@@ -5,6 +5,7 @@
  */
 
 #include "notify/missing_packets.h"
+#include "notify/abandoned.h"
 #include "notify/notify.h"
 #include "notify/push_inference.h"
 #include "notify/session_inference.h"
@@ -123,6 +124,17 @@ on_rop_pending(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *p
 /* ---- on the first visit ---- */
 
 static void
+on_call_forgotten(packet_info *pinfo, oxc_call_t *call)
+{
+    if (PINFO_FD_VISITED(pinfo) || call->response || call->outcome)
+        return;
+    if (call->kind == OXC_CALL_WAIT)
+        oxc_wait_is_forgotten(pinfo, call);
+    else
+        oxc_notify_call_failed(pinfo, call, OXC_FAILURE_CUT_OFF);
+}
+
+static void
 on_async_handle(oxc_session_t *session)
 {
     oxc_inference_taken(session, OXC_CHANNEL_WAIT);
@@ -219,6 +231,7 @@ proto_register_oxc_listener(void)
         .rop_pending = on_rop_pending,
         .call_failed = oxc_notify_call_failed,
         .call_missing = oxc_missing_call,
+        .call_forgotten = on_call_forgotten,
         .session_met = oxc_inference_meet,
         .has_async_handle = on_async_handle,
         .wait_by_unknown_handle = on_wait_by_unknown_handle,

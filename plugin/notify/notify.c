@@ -153,7 +153,7 @@ show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wake
             "often end connections after 60 or 120 s without traffic",
             wakeup->closed_by == OXC_CLOSED_BY_CLIENT   ? "The client ended"
             : wakeup->closed_by == OXC_CLOSED_BY_SERVER ? "The server's side ended"
-            : wakeup->closed_by == OXC_CLOSED_BY_DEVICE ? "The proxy between client and server ended"
+            : wakeup->closed_by == OXC_CLOSED_BY_DEVICE ? "A device between client and server ended"
                                                         : "An unknown side ended",
             waited ? waited : "", waited ? " s after the request, " : "", "");
     if (wakeup->outcome == OXC_OUTCOME_REJECTED)
@@ -334,6 +334,7 @@ oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_
         oxc_explain(tvb, pinfo, item, &ei_abandoned, "%s",
                     wait->session->end == OXC_END_REPLACED
                         ? "No answer and no end of the connection was seen; the client connected again"
+                    : wait->forgotten ? "No answer and no end of the connection was seen; another connection has its ports"
                         : "The session went on while the server sent nothing more");
 }
 
@@ -355,8 +356,10 @@ tell_late_wakeups(packet_info *pinfo, const oxc_pdu_t *request)
 static void
 note_call(const packet_info *pinfo, const oxc_pdu_t *pdu)
 {
-    if (!PINFO_FD_VISITED(pinfo) && pdu->call->session && !pdu->is_response)
-        pdu->call->session->latest_call = pinfo->abs_ts;
+    if (PINFO_FD_VISITED(pinfo) || !pdu->call->session || pdu->is_response)
+        return;
+    pdu->call->session->latest_call = pinfo->abs_ts;
+    pdu->call->session->leaving = pdu->call->kind == OXC_CALL_DISCONNECT && !pdu->call->session->sealed;
 }
 
 /* A server that answers ROPs knows the session; a client may also ask for one that never was. */

@@ -137,7 +137,7 @@ take_open_calls(packet_info *pinfo, connection_t *connection)
     for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at)) {
         oxc_call_t *wait = (oxc_call_t *)wmem_list_frame_data(at);
 
-        if (wait->answer_missing || (wait->session && wait->session->end == OXC_END_DISCONNECTED))
+        if (wait->answer_missing || (wait->session && oxc_session_is_left(wait->session)))
             continue;
         if (!lost)
             lost = wmem_list_new(wmem_file_scope());
@@ -170,19 +170,36 @@ note_missing_answers(packet_info *pinfo, const connection_t *connection)
         note_missing_answer(pinfo, (oxc_call_t *)wmem_list_frame_data(at));
 }
 
+/* Another connection has the ports now: nothing comes on this one any more. */
+static void
+forget_connection(packet_info *pinfo, const conversation_t *conversation)
+{
+    connection_t *connection = (connection_t *)conversation_get_proto_data(conversation, proto_parent);
+
+    if (!connection)
+        return;
+    if (connection->fetch && !connection->fetch->response)
+        oxc_listener->call_forgotten(pinfo, connection->fetch);
+    for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at))
+        oxc_listener->call_forgotten(pinfo, (oxc_call_t *)wmem_list_frame_data(at));
+}
+
 /* The TCP connection of this frame: does it end here? */
 static void
 note_end_of_tcp(packet_info *pinfo)
 {
+    const conversation_t *before = connections > 0 ? oxc_connection_before(pinfo) : NULL;
     connection_t *connection = find_connection(pinfo);
     bool ends_now = connection && oxc_connection_ends_now(pinfo);
 
+    if (before)
+        forget_connection(pinfo, before);
     if (connection && oxc_connection_bytes_missing())
         note_missing_answers(pinfo, connection);
     if (!ends_now)
         return;
     take_open_calls(pinfo, connection);
-    note_closed_by(pinfo, oxc_connection_sender(pinfo));
+    note_closed_by(pinfo, oxc_connection_closer(pinfo));
 }
 
 /* ---- every visit ---- */
@@ -207,8 +224,12 @@ show_lost_waits(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
         const oxc_call_t *wait = (const oxc_call_t *)wmem_list_frame_data(at);
         const char *name = wait->kind == OXC_CALL_WAIT ? "EcDoAsyncWaitEx" : wait->name ? wait->name : "call";
         bool is_wait = wait->kind == OXC_CALL_WAIT;
-        proto_item *item = proto_tree_add_item(tree, is_wait ? proto_parent : proto_emsmdb, tvb, 0, 0, ENC_NA);
+        proto_item *item;
 
+        /* The client had nothing more to send, and the answer came. */
+        if (PINFO_FD_VISITED(pinfo) && wait->response)
+            continue;
+        item = proto_tree_add_item(tree, is_wait ? proto_parent : proto_emsmdb, tvb, 0, 0, ENC_NA);
         proto_item_set_generated(item);
         proto_item_append_text(item, ", %s: the connection ends before the response", name);
         col_append_fstr(pinfo->cinfo, COL_INFO, " [%s of frame %u cut off]", name, wait->request->frame);

@@ -41,6 +41,7 @@
 #include "rpch/rpch_stream.h"
 #include "rpc/rpc_overrun.h"
 #include "rpc/rpc_pdu.h"
+#include "tcp/connection.h"
 #include "tcp/out_of_order.h"
 #include "tcp/reassembly_overrun.h"
 #include "tcp/segment.h"
@@ -273,10 +274,13 @@ static void
 show_end(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const rpch_virtual_t *ended)
 {
     conversation_element_t *elements = pinfo->conv_elements;
-    bool from_server = addresses_equal(&pinfo->src, &ended->server) && pinfo->srcport == ended->port;
+    oxc_closed_by_t closer = oxc_connection_closer(pinfo);
 
+    if (closer == OXC_CLOSED_BY_UNKNOWN)
+        closer = addresses_equal(&pinfo->src, &ended->server) && pinfo->srcport == ended->port ? OXC_CLOSED_BY_SERVER
+                                                                                                : OXC_CLOSED_BY_CLIENT;
     rpch_name_conversation(pinfo, ended);
-    oxc_async_waits_lost(frame, pinfo, tree, from_server ? OXC_CLOSED_BY_SERVER : OXC_CLOSED_BY_CLIENT);
+    oxc_async_waits_lost(frame, pinfo, tree, closer);
     pinfo->conv_elements = elements;
 }
 

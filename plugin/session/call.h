@@ -80,6 +80,7 @@ struct oxc_call {
     oxc_pdu_t *response;        /* NULL when not (yet) captured */
     uint8_t failure;            /* oxc_failure_t; first pass */
     bool answer_missing;        /* bytes that may be the answer were not captured; first pass */
+    bool forgotten;             /* another connection has the ports of its own, and nothing had come */
     uint8_t method;             /* of a wait: oxc_wakeup_method_t */
     uint8_t outcome;            /* of a wait: oxc_wakeup_outcome_t, 0 while it is open */
     const oxc_call_t *next_wait;        /* of a wait: the next one of its session; NULL for none */

@@ -99,6 +99,8 @@ typedef struct {
      * before since.
      */
     void (*call_missing)(packet_info *pinfo, const address *client, const address *server, const nstime_t *since);
+    /* A connection begins with the addresses and ports of another one, on which the call has no answer: none comes now. */
+    void (*call_forgotten)(packet_info *pinfo, oxc_call_t *call);
 
     /* A session was met between these addresses, over MAPI/HTTP or over RPC. */
     void (*session_met)(packet_info *pinfo, oxc_session_t *session, bool over_http, const address *client,

@@ -83,6 +83,7 @@ struct oxc_session {
     uint32_t answered_in;
     uint32_t ended_in;          /* frame of Disconnect or loss; 0 while alive */
     uint8_t end;                /* oxc_end_t; 0 while alive */
+    bool leaving;               /* the latest call is a Disconnect; first pass */
     unsigned lost_subscriptions;        /* open when the session ended */
     unsigned lost_tables;       /* the same: other objects that notifications can be about */
     oxc_session_t *replaces;    /* the session that ended because this one began; NULL for none */
@@ -123,6 +124,13 @@ void oxc_session_set_code_page(packet_info *pinfo, oxc_session_t *session, uint3
 
 /* Disconnect, a zero context handle, a lost context or a new connect ends the session with this frame. */
 void oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how);
+
+/* The client gave the session up, or has asked to: it waits for nothing any more. First visit only. */
+static inline bool
+oxc_session_is_left(const oxc_session_t *session)
+{
+    return session->end == OXC_END_DISCONNECTED || session->leaving;
+}
 
 /*
  * Key of OXC_KEY_INDEX: piCxr (MS-OXCRPC 3.1.4.1), then the server's address; the length is returned (2 to 18 bytes).

@@ -7,6 +7,7 @@
 #include "tcp/connection.h"
 
 #include "tcp/segment.h"
+#include "tcp/tcp_payload.h"
 
 /* Bits of tcp_analysis.conversation_completeness; packet-tcp.c keeps their names to itself. */
 #define TCP_SEEN_FIN    0x10
@@ -29,8 +30,12 @@ typedef struct {
     nstime_t gap_from, gap_to;  /* they were sent in that time */
 } sent_t;
 
+/* So many ways of one side's packets are told apart: a mirror port may show each before and behind a router. */
+#define WAYS 2
+
 typedef struct {
     uint32_t client_port;       /* of the latest request; 0: none yet */
+    uint8_t hops[2][WAYS];      /* left to the first packets from the higher port, and the others; 0: none yet */
     sent_t sent[2];             /* by the client, by the server */
     bool misses_call;           /* as the frame looked at last shows */
     uint8_t ends;               /* bits that were seen up to frame looked_in */
@@ -81,6 +86,65 @@ oxc_connection_sender(packet_info *pinfo)
     if (!connection || connection->client_port == 0)
         return OXC_CLOSED_BY_UNKNOWN;
     return pinfo->srcport == connection->client_port ? OXC_CLOSED_BY_CLIENT : OXC_CLOSED_BY_SERVER;
+}
+
+static uint8_t *
+hops_of_sender(connection_t *connection, const packet_info *pinfo)
+{
+    return connection->hops[pinfo->srcport <= pinfo->destport];
+}
+
+/* What an RST is compared with. */
+static void
+note_hops(connection_t *connection, const packet_info *pinfo)
+{
+    uint8_t *hops = hops_of_sender(connection, pinfo);
+
+    for (unsigned i = 0; i < WAYS; i++) {
+        if (hops[i] == 0) {
+            hops[i] = oxc_tcp_hops_left(pinfo);
+            return;
+        }
+    }
+}
+
+/* An RST that came another way than the other packets of its sender. */
+static bool
+is_foreign_reset(packet_info *pinfo)
+{
+    connection_t *connection = get(pinfo);
+    const uint8_t *hops;
+    uint8_t left;
+
+    if (!connection || (connection->news & TCP_SEEN_RST) == 0)
+        return false;
+    hops = hops_of_sender(connection, pinfo);
+    left = oxc_tcp_hops_left(pinfo);
+    if (left == 0 || hops[0] == 0)
+        return false;
+    for (unsigned i = 0; i < WAYS; i++)
+        if (hops[i] == left)
+            return false;
+    return true;
+}
+
+oxc_closed_by_t
+oxc_connection_closer(packet_info *pinfo)
+{
+    return is_foreign_reset(pinfo) ? OXC_CLOSED_BY_DEVICE : oxc_connection_sender(pinfo);
+}
+
+const conversation_t *
+oxc_connection_before(packet_info *pinfo)
+{
+    const conversation_t *conversation = pinfo->ptype == PT_TCP ? oxc_segment_conversation(pinfo) : NULL;
+    const conversation_t *before;
+
+    if (!conversation || conversation->setup_frame != pinfo->num || pinfo->num < 2)
+        return NULL;
+    before = find_conversation(pinfo->num - 1, &pinfo->src, &pinfo->dst, conversation_pt_to_conversation_type(pinfo->ptype),
+                               pinfo->srcport, pinfo->destport, 0);
+    return before == conversation ? NULL : before;
 }
 
 /* The frame shows that all bytes before that one were sent, and not captured. */
@@ -143,6 +207,8 @@ look_at(packet_info *pinfo)
         connection->news = ends & (uint8_t)~connection->ends;
         connection->ends = ends;
         connection->looked_in = pinfo->num;
+        if (connection->news == 0)
+            note_hops(connection, pinfo);
         look_for_gaps(connection, pinfo);
     }
     return connection;

@@ -11,6 +11,8 @@
 
 #include "session/event.h"
 
+#include <epan/conversation.h>
+
 /*
  * One record of a connection for whoever watches it, whatever it carries. It begins when one is first asked for, and is
  * of use on the first visit only. The end of what stands in for a connection, a stream of HTTP/2 or a virtual connection of
@@ -28,6 +30,18 @@ oxc_closed_by_t oxc_connection_sender(packet_info *pinfo);
  * frame of the connection, behind the TCP dissector; it has the same answer as often as it is asked.
  */
 bool oxc_connection_ends_now(packet_info *pinfo);
+
+/*
+ * Who is to blame for the end that comes with this frame: its sender, or a device between if the frame is an RST whose
+ * packet came another way than the others of its sender. On the first visit, once oxc_connection_ends_now() has said so.
+ */
+oxc_closed_by_t oxc_connection_closer(packet_info *pinfo);
+
+/*
+ * The conversation that had the addresses and ports before, if this frame begins another one on them; NULL for none. First
+ * visit only.
+ */
+const conversation_t *oxc_connection_before(packet_info *pinfo);
 
 /* It was seen to end, in this frame or before. Behind the TCP dissector; on any visit. */
 bool oxc_connection_has_ended(packet_info *pinfo);

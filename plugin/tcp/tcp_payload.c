@@ -155,6 +155,24 @@ oxc_tcp_first_bytes(tvbuff_t *tvb, const packet_info *pinfo)
     return captured < start + 2 ? OXC_TCP_UNSURE : (int)be16(bytes + start);
 }
 
+uint8_t
+oxc_tcp_hops_left(const packet_info *pinfo)
+{
+    const struct data_source *source = pinfo->data_src ? (const struct data_source *)pinfo->data_src->data : NULL;
+    tvbuff_t *tvb = source ? get_data_source_tvb(source) : NULL;
+    const uint8_t *addresses = (const uint8_t *)pinfo->net_src.data;
+    uintptr_t place;
+
+    if (!tvb || tvb_captured_length(tvb) == 0)
+        return 0;
+    place = (uintptr_t)addresses - (uintptr_t)tvb_get_ptr(tvb, 0, 1);
+    if (place < 12 || place > tvb_captured_length(tvb))
+        return 0;
+    if (pinfo->net_src.type == AT_IPv4 && addresses[-12] >> 4 == 4)
+        return addresses[-4];
+    return pinfo->net_src.type == AT_IPv6 && addresses[-8] >> 4 == 6 ? addresses[-1] : 0;
+}
+
 tvbuff_t *
 oxc_tcp_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq)
 {

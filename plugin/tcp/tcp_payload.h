@@ -27,4 +27,10 @@ enum {
 /* The two bytes with which the data begin, quickly, to tell from them that the data are of no interest; or one of those. */
 int oxc_tcp_first_bytes(tvbuff_t *frame, const packet_info *pinfo);
 
+/*
+ * Time to Live (RFC 791 3.1) or Hop Limit (RFC 8200 3) of the packet around the frame's segment, as it was captured; 0 if
+ * that is not known: addresses that Wireshark copied.
+ */
+uint8_t oxc_tcp_hops_left(const packet_info *pinfo);
+
 #endif /* OXCNOTIF_TCP_PAYLOAD_H */

@@ -99,18 +99,31 @@ class Capture:
     def __init__(self) -> None:
         self.frames: list[bytes] = []
         self.links = 0
+        self.pauses: dict[int, float] = {}
+
+    def pause(self, seconds: float) -> None:
+        """The next frame comes so much later; without, 1 ms after the one before it."""
+        number = len(self.frames) + 1
+        self.pauses[number] = self.pauses.get(number, 0) + seconds
 
     def link(self, port: int = 80, server: int = 1, handshake: bool = True, client: int = 100) -> "Link":
         self.links += 1
         return Link(self, 50000 + self.links, port, server, handshake, client)
 
+    def again(self, link: "Link") -> "Link":
+        """A new connection with the ports of an old one."""
+        return Link(self, link.ports[0], link.ports[1], link.server, True, link.client, (700_000, 900_000))
+
     def write(self, path: pathlib.Path, snaplen: int = 262144, snaplens: dict[int, int] | None = None) -> pathlib.Path:
         """snaplens: frame -> bytes of it that were captured, where that is fewer."""
         with open(path, "wb") as out:
             out.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, snaplen, 1))
+            late = 0.0
             for number, frame in enumerate(self.frames):
                 kept = frame[:(snaplens or {}).get(number + 1, snaplen)]
-                out.write(struct.pack("<IIII", 1_700_000_000 + number // 1000, number % 1000 * 1000, len(kept), len(frame)) + kept)
+                late += self.pauses.get(number + 1, 0)
+                seconds, micro = divmod(number * 1000 + round(late * 1_000_000), 1_000_000)
+                out.write(struct.pack("<IIII", 1_700_000_000 + seconds, micro, len(kept), len(frame)) + kept)
         path.chmod(0o644)
         return path
 
@@ -118,9 +131,11 @@ class Capture:
 class Link:
     """One TCP connection. send() makes frames; expect() notes the PDUs in what was sent."""
 
-    def __init__(self, capture: Capture, client_port: int, port: int, server: int, handshake: bool, client: int = 100):
+    def __init__(self, capture: Capture, client_port: int, port: int, server: int, handshake: bool, client: int = 100,
+                 first: tuple[int, int] = (1000, 5000)):
         self.capture, self.ports, self.server, self.client = capture, (client_port, port), server, client
-        self.seq = [1000, 5000]
+        self.seq = [*first]
+        self.hops = 64          # left to the packets of both sides
         if handshake:
             for way, flags in ((0, 0x02), (1, 0x12)):
                 self.segment(way, b"", flags=flags)
@@ -134,7 +149,7 @@ class Link:
         tcp = struct.pack(">HHIIBBHHH", source, target, seq & 0xFFFFFFFF, self.seq[1 - way] & 0xFFFFFFFF if flags != 2 else 0,
                           0x50, flags, 64000, 0, 0) + data
         hosts = [bytes((192, 0, 2, self.client)), bytes((192, 0, 2, self.server))]
-        header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0x4000, 64, 6, 0, hosts[way], hosts[1 - way])
+        header = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 0, 0x4000, self.hops, 6, 0, hosts[way], hosts[1 - way])
         ethernet = b"\x02" + bytes(5) + b"\x02" + bytes(4) + b"\1" + b"\x08\x00"
         self.capture.frames.append(ethernet + header + tcp)
         return len(self.capture.frames)
