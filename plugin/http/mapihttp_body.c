@@ -348,7 +348,7 @@ read_codes(reader_t *r, const oxc_request_type_t *type)
         proto_item_append_text(item, ", of Unbind: UnbindSuccess");
         body->error_code = 0;
     }
-    if (body->error_code != 0)
+    if (body->error_code != 0 && !oxc_call_is_given_up(r->pinfo, r->pdu->call, body->error_code))
         expert_add_info_format(r->pinfo, item, &ei_error_code, "ErrorCode %s",
                                oxc_mapihttp_error_name(r->pinfo, body->error_code));
     return true;

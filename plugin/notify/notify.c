@@ -156,7 +156,7 @@ show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wake
             : wakeup->closed_by == OXC_CLOSED_BY_DEVICE ? "A device between client and server ended"
                                                         : "An unknown side ended",
             waited ? waited : "", waited ? " s after the request, " : "", "");
-    if (wakeup->outcome == OXC_OUTCOME_REJECTED)
+    if (wakeup->outcome == OXC_OUTCOME_REJECTED && !(wakeup->session && oxc_session_is_left_at(wakeup->session, pinfo)))
         oxc_explain(
             tvb, pinfo, item, &ei_rejected,
             "%s", "The wait was refused or failed: no long poll until the client retries");
@@ -359,7 +359,7 @@ note_call(const packet_info *pinfo, const oxc_pdu_t *pdu)
     if (PINFO_FD_VISITED(pinfo) || !pdu->call->session || pdu->is_response)
         return;
     pdu->call->session->latest_call = pinfo->abs_ts;
-    pdu->call->session->leaving = pdu->call->kind == OXC_CALL_DISCONNECT && !pdu->call->session->sealed;
+    pdu->call->session->left_in = pdu->call->kind == OXC_CALL_DISCONNECT && !pdu->call->session->sealed ? pinfo->num : 0;
 }
 
 /* A server that answers ROPs knows the session; a client may also ask for one that never was. */

@@ -190,7 +190,7 @@ is_wait_response(packet_info *pinfo, tvbuff_t *stub, const oxc_rpc_pdu_t *pdu, b
     if (tvb_reported_length(stub) != 8 || tvb_get_uint32(stub, 0, pdu->encoding) > 1)
         return false;
     result = tvb_get_uint32(stub, 4, pdu->encoding);
-    return known_interface || ((result == 0 || result == 0x7EE || result == 0x3ED) &&
+    return known_interface || ((result == 0 || result == 0x7EE || result == OXC_EXITING) &&
                                oxc_rpc_is_server(pinfo, &pinfo->src, pinfo->srcport));
 }
 

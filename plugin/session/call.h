@@ -121,6 +121,16 @@ oxc_pdu_which(const oxc_pdu_t *pdu)
     return (uint32_t)pdu->key;
 }
 
+/* The return value of a wait that ends since the session does (MS-OXCRPC 3.3.4.1). */
+#define OXC_EXITING 0x3ED
+
+/* Is a result of the call no failure, since the client gives the session up? On every visit. */
+static inline bool
+oxc_call_is_given_up(const packet_info *pinfo, const oxc_call_t *call, uint32_t result)
+{
+    return result == OXC_EXITING && call->kind == OXC_CALL_WAIT && call->session && oxc_session_is_left_at(call->session, pinfo);
+}
+
 /* Binds a call to its session, unless that is known; first visit only. */
 void oxc_call_bind(packet_info *pinfo, oxc_call_t *call, oxc_session_t *session, oxc_bound_t how);
 

@@ -83,7 +83,7 @@ struct oxc_session {
     uint32_t answered_in;
     uint32_t ended_in;          /* frame of Disconnect or loss; 0 while alive */
     uint8_t end;                /* oxc_end_t; 0 while alive */
-    bool leaving;               /* the latest call is a Disconnect; first pass */
+    uint32_t left_in;           /* frame of the latest call if that is a request to Disconnect, else 0; first pass */
     unsigned lost_subscriptions;        /* open when the session ended */
     unsigned lost_tables;       /* the same: other objects that notifications can be about */
     oxc_session_t *replaces;    /* the session that ended because this one began; NULL for none */
@@ -129,7 +129,16 @@ void oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how);
 static inline bool
 oxc_session_is_left(const oxc_session_t *session)
 {
-    return session->end == OXC_END_DISCONNECTED || session->leaving;
+    return session->end == OXC_END_DISCONNECTED || session->left_in != 0;
+}
+
+/* Had the client done so when the frame came? On every visit. */
+static inline bool
+oxc_session_is_left_at(const oxc_session_t *session, const packet_info *pinfo)
+{
+    if (!PINFO_FD_VISITED(pinfo))
+        return oxc_session_is_left(session);
+    return session->end == OXC_END_DISCONNECTED && session->left_in != 0 && session->left_in <= pinfo->num;
 }
 
 /*

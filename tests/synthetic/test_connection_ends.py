@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import pathlib
+import struct
 
 import carrier
 import pytest
 import rpc_streams as rpc
+import rpch_streams as pdus
 import tshark as tools
 from mapihttp import DISCONNECT, DONE_DISCONNECT, FIN, RST, TO_CLIENT, TO_SERVER, WAIT, Client, Http, shown, waited
 
@@ -167,3 +169,38 @@ def test_wait_over_rpc_whose_ports_are_used_again_is_abandoned(tshark):
     rows = shown(capture.write("ends-ports-rpc.pcap", {request + 1: 400}), FIELDS[:2], True)
     assert {frame: row["oxcnotif.wakeup.outcome"] for frame, row in rows.items() if row["oxcnotif.wakeup.outcome"]} == \
         {request: [ABANDONED]}
+
+
+EXITING, REJECTED = 0x3ED, 0x7EE
+WARN = 0x600000
+
+
+def warned(path: pathlib.Path, two_pass: bool) -> bool:
+    rows = tools.fields(path, ["_ws.expert.severity"], two_pass=two_pass)
+    return any(int(level) >= WARN for row in rows for level in row["_ws.expert.severity"])
+
+
+@PASSES
+@pytest.mark.parametrize("result", [EXITING, REJECTED])
+@pytest.mark.parametrize("leaves", [False, True])
+def test_wait_that_ends_as_the_session_is_given_up_is_no_failure(tshark, result: int, leaves: bool, two_pass: bool):
+    """Exiting is what the server answers then ([MS-OXCRPC] 3.3.4.1, [MS-OXCMAPIHTTP] 2.2.4.4.2), and nobody minds another answer."""
+    http, client, wait = waiting()
+    if leaves:
+        client.request("Disconnect", DISCONNECT, COOKIE)
+    wait.response("NotificationWait", waited(0, result))
+    if leaves:
+        client.response("Disconnect", DONE_DISCONNECT)
+    assert warned(http.write(f"ends-exiting-{result}-{leaves}"), two_pass) == (not leaves)
+
+
+@PASSES
+@pytest.mark.parametrize("leaves", [False, True])
+def test_rpc_wait_that_ends_as_the_session_is_given_up_is_no_failure(tshark, leaves: bool, two_pass: bool):
+    capture, calls, waits = rpc_waiting()
+    if leaves:
+        calls.up(pdus.request(4, 1, rpc.CXH))
+    waits.down(pdus.response(2, struct.pack("<II", 0, EXITING)))
+    if leaves:
+        calls.down(pdus.response(4, bytes(24)))
+    assert warned(capture.write(f"ends-rpc-exiting-{leaves}.pcap"), two_pass) == (not leaves)
