@@ -154,6 +154,7 @@ new_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_w
     if (request) {
         wakeup->request_frame = request->frame;
         request->call->outcome = outcome;
+        wakeup->given_up = request->call->given_up;
         nstime_delta(&wakeup->waited, &wakeup->time, &request->time);
     }
     return wakeup;

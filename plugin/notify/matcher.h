@@ -52,6 +52,7 @@ typedef struct oxc_wakeup {
     struct oxc_calls *calls;     /* of the session after it; see notify/followup.h */
     bool call_missing;  /* of the session, which may be its follow-up, in the capture: so nobody can say that there is none */
     bool undecided;     /* something of what followed is missing in the capture: nobody can say what became of it */
+    bool given_up;      /* of a wait: see oxc_call_is_given_up() */
     uint8_t closed_by;  /* oxc_closed_by_t, of a wait that was cut off */
     uint8_t match;      /* oxc_match_t of the link */
     uint8_t confidence; /* 0 to 100: of links shown with c, about c % are right */

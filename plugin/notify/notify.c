@@ -156,7 +156,7 @@ show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wake
             : wakeup->closed_by == OXC_CLOSED_BY_DEVICE ? "A device between client and server ended"
                                                         : "An unknown side ended",
             waited ? waited : "", waited ? " s after the request, " : "", "");
-    if (wakeup->outcome == OXC_OUTCOME_REJECTED && !(wakeup->session && oxc_session_is_left_at(wakeup->session, pinfo)))
+    if (wakeup->outcome == OXC_OUTCOME_REJECTED && !wakeup->given_up)
         oxc_explain(
             tvb, pinfo, item, &ei_rejected,
             "%s", "The wait was refused or failed: no long poll until the client retries");
@@ -195,7 +195,7 @@ show_in_column(packet_info *pinfo, const oxc_wakeup_t *wakeup)
                                wakeup->closed_by < G_N_ELEMENTS(closers) ? closers[wakeup->closed_by] : "");
     else if (wakeup->outcome == OXC_OUTCOME_CUT_OFF)
         col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s cut off, ", wait);
-    else if (wakeup->outcome == OXC_OUTCOME_REJECTED)
+    else if (wakeup->outcome == OXC_OUTCOME_REJECTED && !wakeup->given_up)
         col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s refused, ", wait);
     else if (wakeup->request_frame)
         col_append_fstr(pinfo->cinfo, COL_INFO, ", after %.1f s", waited);

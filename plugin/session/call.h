@@ -80,6 +80,7 @@ struct oxc_call {
     oxc_pdu_t *response;        /* NULL when not (yet) captured */
     uint8_t failure;            /* oxc_failure_t; first pass */
     bool answer_missing;        /* bytes that may be the answer were not captured; first pass */
+    bool given_up;              /* a wait that ended since the client had asked to end the session */
     bool forgotten;             /* another connection has the ports of its own, and nothing had come */
     uint8_t method;             /* of a wait: oxc_wakeup_method_t */
     uint8_t outcome;            /* of a wait: oxc_wakeup_outcome_t, 0 while it is open */
@@ -124,11 +125,13 @@ oxc_pdu_which(const oxc_pdu_t *pdu)
 /* The return value of a wait that ends since the session does (MS-OXCRPC 3.3.4.1). */
 #define OXC_EXITING 0x3ED
 
-/* Is a result of the call no failure, since the client gives the session up? On every visit. */
+/* Is a result of the call no failure, since the client gives the session up? On every visit; the first one decides. */
 static inline bool
-oxc_call_is_given_up(const packet_info *pinfo, const oxc_call_t *call, uint32_t result)
+oxc_call_is_given_up(const packet_info *pinfo, oxc_call_t *call, uint32_t result)
 {
-    return result == OXC_EXITING && call->kind == OXC_CALL_WAIT && call->session && oxc_session_is_left_at(call->session, pinfo);
+    if (!PINFO_FD_VISITED(pinfo) && result == OXC_EXITING && call->kind == OXC_CALL_WAIT)
+        call->given_up = call->session && oxc_session_is_left(call->session);
+    return call->given_up;
 }
 
 /* Binds a call to its session, unless that is known; first visit only. */

@@ -132,15 +132,6 @@ oxc_session_is_left(const oxc_session_t *session)
     return session->end == OXC_END_DISCONNECTED || session->left_in != 0;
 }
 
-/* Had the client done so when the frame came? On every visit. */
-static inline bool
-oxc_session_is_left_at(const oxc_session_t *session, const packet_info *pinfo)
-{
-    if (!PINFO_FD_VISITED(pinfo))
-        return oxc_session_is_left(session);
-    return session->end == OXC_END_DISCONNECTED && session->left_in != 0 && session->left_in <= pinfo->num;
-}
-
 /*
  * Key of OXC_KEY_INDEX: piCxr (MS-OXCRPC 3.1.4.1), then the server's address; the length is returned (2 to 18 bytes).
  */

@@ -27,6 +27,7 @@ typedef struct {
     uint32_t missing;           /* bytes that the frame looked at last shows to be missing */
     uint32_t gap_bytes;         /* of the latest gap; 0 for none */
     uint32_t gap_end;           /* the first byte behind it */
+    bool gap_counts;            /* it may hold a message, and its end was not captured since */
     nstime_t gap_from, gap_to;  /* they were sent in that time */
 } sent_t;
 
@@ -44,7 +45,7 @@ typedef struct {
 } connection_t;
 
 static wmem_map_t *connections; /* conversation_t -> connection_t */
-static bool bytes_missing;      /* on any of them */
+static unsigned gaps;           /* on all of them, that may hold messages */
 
 /* Bits for FIN and RST, 0 while it is open. */
 static uint8_t
@@ -156,7 +157,22 @@ note_gap(sent_t *sent, const packet_info *pinfo, uint32_t upto)
         sent->gap_from = sent->reached;
         sent->gap_to = pinfo->abs_ts;
         sent->gap_end = sent->upto = upto;
-        bytes_missing = true;
+        if (sent->gap_bytes >= OXC_LEAST_MESSAGE && !sent->gap_counts) {
+            sent->gap_counts = true;
+            gaps++;
+        }
+    }
+}
+
+/* Captures of several points have segments behind their acknowledgements. */
+static void
+note_late_segment(sent_t *sent, const packet_info *pinfo)
+{
+    uint32_t seq, length = oxc_segment_length(pinfo, &seq);
+
+    if (length > 0 && LT_SEQ(seq, sent->gap_end) && GE_SEQ(seq + length, sent->gap_end)) {
+        sent->gap_counts = false;
+        gaps--;
     }
 }
 
@@ -176,6 +192,7 @@ look_for_gaps(connection_t *connection, packet_info *pinfo)
     const struct tcp_analysis *tcp = oxc_segment_tcp(pinfo);
     const tcp_analyze_seq_flow_info_t *flow = tcp && tcp->fwd ? tcp->fwd->tcp_analyze_seq_info : NULL;
     unsigned flags = tcp && tcp->ta ? tcp->ta->flags : 0;
+    uint32_t seq;
     bool from_client = pinfo->srcport == connection->client_port;
     sent_t *sent = &connection->sent[from_client ? CLIENT : SERVER];
     sent_t *acknowledged = &connection->sent[from_client ? SERVER : CLIENT];
@@ -185,7 +202,9 @@ look_for_gaps(connection_t *connection, packet_info *pinfo)
     if (!flow || connection->client_port == 0)
         return;
     if (flags & TCP_A_LOST_PACKET)
-        note_gap(sent, pinfo, flow->nextseq - oxc_segment_length(pinfo));
+        note_gap(sent, pinfo, flow->nextseq - oxc_segment_length(pinfo, &seq));
+    else if (sent->gap_counts)
+        note_late_segment(sent, pinfo);
     if (flags & TCP_A_ACK_LOST_PACKET)
         note_gap(acknowledged, pinfo, flow->lastack);
     connection->misses_call = may_be_call(&connection->sent[CLIENT], &connection->sent[SERVER]);
@@ -247,7 +266,7 @@ oxc_connection_tell_missing_call(packet_info *pinfo)
 bool
 oxc_connection_bytes_missing(void)
 {
-    return bytes_missing;
+    return gaps > 0;
 }
 
 bool
@@ -259,7 +278,7 @@ oxc_connection_has_ended(packet_info *pinfo)
 static void
 forget(void)
 {
-    bytes_missing = false;
+    gaps = 0;
 }
 
 void

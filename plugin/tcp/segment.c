@@ -245,11 +245,11 @@ oxc_segment_first_bytes(tvbuff_t *frame, const packet_info *pinfo)
 }
 
 uint32_t
-oxc_segment_length(const packet_info *pinfo)
+oxc_segment_length(const packet_info *pinfo, uint32_t *seq)
 {
-    uint32_t seq, length;
+    uint32_t length;
 
-    return current.pinfo == pinfo && oxc_segment_extent(current.frame, pinfo, &seq, &length) >= 0 ? length : 0;
+    return current.pinfo == pinfo && oxc_segment_extent(current.frame, pinfo, seq, &length) >= 0 ? length : 0;
 }
 
 tvbuff_t *

@@ -47,8 +47,8 @@ tvbuff_t *oxc_segment_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_
 int oxc_segment_extent(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq, uint32_t *length);
 int oxc_segment_first_bytes(tvbuff_t *frame, const packet_info *pinfo);
 
-/* How many bytes of data that are: between the two calls above. */
-uint32_t oxc_segment_length(const packet_info *pinfo);
+/* How many bytes of data that are, and the number of the first one if there are any: between the two calls above. */
+uint32_t oxc_segment_length(const packet_info *pinfo, uint32_t *seq);
 
 void oxc_segment_register(void);
 

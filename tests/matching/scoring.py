@@ -177,7 +177,10 @@ def _superseded(score, shown, wakeups, strict):
     for frame, later in true.items():
         if wakeups[frame]["survived"] or not strict:
             score.superseded.followed += 1
-            score.superseded.found += frame in shown and later in integers(shown[frame]["superseded"])
+            found = frame in shown and later in integers(shown[frame]["superseded"])
+            score.superseded.found += found
+            if not found:
+                score.note(f"not shown: frame {frame} superseded_in {later}")
 
 
 def _outcomes(score, shown, truth):

@@ -415,12 +415,16 @@ def test_cost_grows_with_the_number_of_events(tmp_path: pathlib.Path):
     import time
 
     def cost(count: int) -> float:
+        """Of several runs the least: other work makes processor time longer, too."""
         folder = tmp_path / str(count)
         folder.mkdir()
         path = many(folder, count, one_session=True)
-        begun = time.process_time()
-        page_of(folder, path)
-        return time.process_time() - begun
+        took = []
+        for _ in range(3):
+            begun = time.process_time()
+            page_of(folder, path)
+            took.append(time.process_time() - begun)
+        return min(took)
 
     cost(1_100)
     small, large = cost(5_000), cost(20_000)
