@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.skipif(bool(os.environ.get("OXCNOTIF_SANITIZE")), reas
               pytest.mark.skipif(not pathlib.Path("/proc/self/status").exists(), reason="memory is read from /proc")]
 EVENTS = ["-q", "-z", "oxcnotif,events"]
 SESSIONS = 12                   # 1,370 frames, more than a minute of capture
-BYTES_A_FRAME = 700             # that the plugin may keep beside Wireshark's own; docs/live.md has what was measured
+BYTES_A_FRAME = 450             # that the plugin may keep beside Wireshark's own; docs/live.md has what was measured
 
 
 def kinds(lines: list[str]) -> list[str]:
