@@ -42,12 +42,18 @@ static const uint8_t *
 find_text(const uint8_t *bytes, unsigned length, const char *text)
 {
     size_t size = strlen(text);
-    const uint8_t *at = bytes, *end = bytes + length;
+    const uint8_t *last;        /* where it may begin */
 
-    while (at && (size_t)(end - at) >= size && (at = (const uint8_t *)memchr(at, text[0], (size_t)(end - at) - size + 1)) != NULL) {
+    /* Of a tvb without bytes there is no pointer. */
+    if (length < size)
+        return NULL;
+    last = bytes + (length - size);
+    for (const uint8_t *at = bytes; at <= last; at++) {
+        at = (const uint8_t *)memchr(at, text[0], (size_t)(last - at) + 1);
+        if (!at)
+            return NULL;
         if (memcmp(at, text, size) == 0)
             return at;
-        at++;
     }
     return NULL;
 }
