@@ -50,5 +50,6 @@ install(DIRECTORY docs DESTINATION ${DOC})
 install(FILES ${MADE}/oxcnotif.1.gz DESTINATION share/man/man1)
 install(PROGRAMS packaging/oxcnotif DESTINATION bin)
 install(PROGRAMS scripts/check-plugin DESTINATION share/${PACKAGE})
-install(DIRECTORY tools/oxcnotif DESTINATION share/${PACKAGE} FILES_MATCHING REGEX "\\.(py|j2|css|js)$")
+install(DIRECTORY tools/oxcnotif DESTINATION share/${PACKAGE} FILES_MATCHING REGEX "\\.(py|j2|css|js)$"
+    PATTERN __pycache__ EXCLUDE)             # folders are made even if nothing in them matches
 include(CPack)
