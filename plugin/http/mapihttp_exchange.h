@@ -12,6 +12,13 @@
 #include "http/http_message.h"
 #include "http/mapihttp_body.h"
 
+/*
+ * Requests of a connection whose responses are waited for. A session has one besides its wait (X-ResponseCode 15), and
+ * HTTP/1.1 does not overtake; of HTTP/2 servers allow about 100 streams a connection. Of more than this the oldest are
+ * forgotten.
+ */
+#define OXC_MAPIHTTP_MAX_OPEN 256
+
 struct mapihttp_record;
 
 /* Between whom, as the request was sent. */

@@ -11,6 +11,7 @@
 #include <epan/proto_data.h>
 #include <wsutil/strtoi.h>
 
+#include "http/mapihttp_exchange.h"
 #include "session/call.h"
 #include "tcp/segment.h"
 #include "tcp/connection.h"
@@ -90,12 +91,15 @@ oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call, bool is_stream)
     line = (line_t *)wmem_map_lookup(lines, conversation);
     if (!line) {
         line = wmem_new0(wmem_file_scope(), line_t);
+        line->waits = wmem_list_new(wmem_file_scope());
         wmem_map_insert(lines, conversation, line);
     }
-    if (!line->waits || !is_stream)
-        line->waits = wmem_list_new(wmem_file_scope());
+    while (!is_stream && wmem_list_head(line->waits))
+        wmem_list_remove_frame(line->waits, wmem_list_head(line->waits));
     line->has_streams = is_stream;
     wmem_list_prepend(line->waits, call);
+    if (wmem_list_count(line->waits) > OXC_MAPIHTTP_MAX_OPEN)
+        wmem_list_remove_frame(line->waits, wmem_list_tail(line->waits));
     line->ended = false;
     oxc_connection_request(pinfo);
     line->heard = call->heard = pinfo->abs_ts;

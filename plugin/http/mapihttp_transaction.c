@@ -23,13 +23,6 @@
 /* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
 #define CUT_OFF_KEY     0xFFFFFFFF
 
-/*
- * Requests of a connection whose responses are waited for. A session has one besides its wait (X-ResponseCode 15), and
- * HTTP/1.1 does not overtake; of HTTP/2 servers allow about 100 streams a connection. Of more than this the oldest are
- * forgotten.
- */
-#define MAX_OPEN        256
-
 /* What is known of a TCP connection; first pass, except watched_from. */
 typedef struct {
     uint32_t watched_from;
@@ -304,7 +297,7 @@ exchange_new(packet_info *pinfo, bool ours)
         exchange->ends = ends_of_request(pinfo, connection);
     oxc_connection_request(pinfo);
     wmem_list_append(open, exchange);
-    if (wmem_list_count(open) > MAX_OPEN)
+    if (wmem_list_count(open) > OXC_MAPIHTTP_MAX_OPEN)
         wmem_list_remove_frame(open, wmem_list_head(open));
     return exchange;
 }

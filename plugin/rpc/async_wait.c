@@ -166,8 +166,14 @@ note_missing_answers(packet_info *pinfo, const connection_t *connection)
     if (!oxc_connection_misses_answer(pinfo))
         return;
     note_missing_answer(pinfo, connection->fetch);
-    for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at))
-        note_missing_answer(pinfo, (oxc_call_t *)wmem_list_frame_data(at));
+    /* The latest first: those before one that is noted are, too, so that none is looked at for each gap. */
+    for (wmem_list_frame_t *at = wmem_list_tail(connection->open); at; at = wmem_list_frame_prev(at)) {
+        oxc_call_t *wait = (oxc_call_t *)wmem_list_frame_data(at);
+
+        if (wait->answer_missing)
+            break;
+        note_missing_answer(pinfo, wait);
+    }
 }
 
 /* Another connection has the ports now: nothing comes on this one any more. */

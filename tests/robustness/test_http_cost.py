@@ -11,8 +11,10 @@ import shutil
 import sys
 import uuid
 
+import http2_frames as http2
 import mapihttp
 import pytest
+import rpc_streams as rpc
 import rpch_streams as rpch
 import test_robust_bounds as bounds
 import tshark as tools
@@ -103,6 +105,35 @@ def pending_chunks(capture: Http, client: mapihttp.Client, n: int) -> None:
     client.link.send(TO_CLIENT, b"0\r\n\r\n")
 
 
+def polls_of_one_connection(n: int) -> pathlib.Path:
+    """HTTP/2: long polls on one connection, of which one is kept alive as often as there are any."""
+    capture = Http()
+    link = capture.tcp.link(80)
+    link.send(TO_SERVER, http2.PREFACE + http2.frame(http2.SETTINGS, 0))
+    link.send(TO_CLIENT, http2.frame(http2.SETTINGS, 0))
+    asked = http2.block([(":method", "POST"), (":scheme", "http"), (":authority", "mail.example"), (":path", "/mapi/emsmdb/"),
+                         ("content-type", "application/mapi-http"), ("x-requesttype", "NotificationWait"), ("cookie", "MapiContext=c1")])
+    for at in range(n):
+        link.send(TO_SERVER, http2.frame(http2.HEADERS, 2 * at + 1, asked, http2.END_HEADERS)
+                  + http2.frame(http2.DATA, 2 * at + 1, mapihttp.WAIT, http2.END_STREAM))
+    link.send(TO_CLIENT, http2.frame(http2.HEADERS, 1, http2.block([(":status", "200"), ("content-type", "application/mapi-http")]),
+                                     http2.END_HEADERS))
+    for _ in range(n):
+        link.send(TO_CLIENT, http2.frame(http2.DATA, 1, b"PENDING\r\n"))
+    return capture.write("polls")
+
+
+def waits_with_gaps(n: int) -> pathlib.Path:
+    """EcDoAsyncWaitEx calls on one connection, none of which ends, and as often bytes of the server that were not captured."""
+    capture, link = bounds.bound(rpc.ASYNCEMSMDB)
+    for call in range(2, n + 2):
+        link.send(TO_SERVER, rpch.request(call, 0, rpc.CXH + bytes(4)))
+    for call in range(n):
+        link.lose(TO_CLIENT, bytes(100))
+        link.send(TO_CLIENT, rpch.response(n + 2 + call, bytes(8)))
+    return capture.write(tools.folder() / "waits-with-gaps.pcap")
+
+
 def segments(n: int, *makers) -> pathlib.Path:
     capture, client = watched()
     for maker in makers:
@@ -143,6 +174,20 @@ def test_no_segment_makes_the_plugin_read_a_message_again(tshark, make):
 
     added = []
     for n in (60, 240):
+        path = make(n)
+        added.append(counting.instructions("io,stat", True, path) - counting.instructions("io,stat", False, path))
+    assert added[1] <= 5 * added[0], added
+
+
+@pytest.mark.skipif(bounds.SANITIZED or not shutil.which("valgrind"), reason="counts instructions")
+@pytest.mark.parametrize("make", [polls_of_one_connection, waits_with_gaps])
+def test_open_waits_are_not_looked_at_for_each_frame(tshark, make):
+    """Four times the waits and frames cost about four times the plugin's instructions; each wait for each frame would be 16."""
+    sys.path.insert(0, str(tools.REPOSITORY / "bench"))
+    import counting
+
+    added = []
+    for n in (500, 2000):
         path = make(n)
         added.append(counting.instructions("io,stat", True, path) - counting.instructions("io,stat", False, path))
     assert added[1] <= 5 * added[0], added
