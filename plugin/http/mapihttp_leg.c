@@ -10,6 +10,7 @@
 
 #include <epan/epan.h>
 
+#include "session/hash.h"
 #include "session/links.h"
 
 /*
@@ -28,20 +29,28 @@ same_bytes(const mapihttp_exchange_t *a, const mapihttp_exchange_t *b)
            g_strcmp0(a->type_name, b->type_name) == 0;
 }
 
+/* Is the frame's message so little behind the one that was seen first that it may be the same, sent on? */
+static bool
+is_at_once(const packet_info *pinfo, const oxc_pdu_t *first)
+{
+    nstime_t passed;
+
+    nstime_delta(&passed, &pinfo->abs_ts, &first->time);
+    return nstime_to_sec(&passed) < AT_ONCE;
+}
+
 static bool
 is_other_leg(const mapihttp_exchange_t *whole, const mapihttp_exchange_t *leg, const packet_info *pinfo)
 {
     bool client_differs = !addresses_equal(&whole->ends->client, &leg->ends->client);
     bool server_differs = !addresses_equal(&whole->ends->server, &leg->ends->server);
-    nstime_t passed;
 
     if (whole->ended_on || !same_bytes(whole, leg))
         return false;
     if (client_differs && server_differs)
         return true;
-    nstime_delta(&passed, &pinfo->abs_ts, &whole->call->request->time);
     return (client_differs || server_differs || whole->ends->server_port != leg->ends->server_port) &&
-           nstime_to_sec(&passed) < AT_ONCE;
+           is_at_once(pinfo, whole->call->request);
 }
 
 static void
@@ -141,54 +150,27 @@ oxc_leg_is_answered_by_device(const mapihttp_exchange_t *leg)
 
 /* What is left of a response that began before the capture, at the device that it came to. */
 typedef struct {
-    address to;
-    uint32_t hash;
+    oxc_address_key_t key;      /* the device's, and the hash of the bytes */
     mapihttp_record_t *record;
 } end_t;
-
-static unsigned
-end_hash(const void *key)
-{
-    const end_t *end = (const end_t *)key;
-
-    return add_address_to_hash(end->hash, &end->to);
-}
-
-static gboolean
-end_equal(const void *a, const void *b)
-{
-    const end_t *x = (const end_t *)a;
-    const end_t *y = (const end_t *)b;
-
-    return x->hash == y->hash && addresses_equal(&x->to, &y->to);
-}
-
-static bool
-is_at_once(const packet_info *pinfo, const mapihttp_record_t *first)
-{
-    nstime_t passed;
-
-    nstime_delta(&passed, &pinfo->abs_ts, &first->pdu->time);
-    return nstime_to_sec(&passed) < AT_ONCE;
-}
 
 bool
 oxc_leg_old_response(packet_info *pinfo, mapihttp_record_t *record, tvbuff_t *body)
 {
     unsigned length = tvb_captured_length(body);
-    end_t probe = { pinfo->src, wmem_strong_hash(tvb_get_ptr(body, 0, (int)length), length), record };
+    end_t probe = { { pinfo->src, wmem_strong_hash(tvb_get_ptr(body, 0, (int)length), length) }, record };
     end_t *first, *end;
 
     /* Inside one host every response comes to where others are sent from. */
     if (addresses_equal(&pinfo->src, &pinfo->dst))
         return true;
     first = (end_t *)wmem_map_remove(ends, &probe);
-    if (first && is_at_once(pinfo, first->record)) {
+    if (first && is_at_once(pinfo, first->record->pdu)) {
         link_records(pinfo, first->record, record);
         return false;
     }
     end = (end_t *)wmem_memdup(wmem_file_scope(), &probe, sizeof probe);
-    copy_address_wmem(wmem_file_scope(), &end->to, &pinfo->dst);
+    copy_address_wmem(wmem_file_scope(), &end->key.addr, &pinfo->dst);
     wmem_map_insert(ends, end, end);
     return true;
 }
@@ -196,6 +178,7 @@ oxc_leg_old_response(packet_info *pinfo, mapihttp_record_t *record, tvbuff_t *bo
 void
 oxc_register_mapihttp_leg(void)
 {
-    ends = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), end_hash, end_equal);
+    ends = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_address_key_hash,
+                                  oxc_address_key_equal);
     exchanges = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
 }

@@ -10,6 +10,8 @@
 
 #include <epan/epan.h>
 
+#include "session/hash.h"
+
 static wmem_map_t *clients; /* address -> oxc_push_client_t */
 static wmem_map_t *ports;   /* address and port -> oxc_push_port_t */
 
@@ -39,28 +41,6 @@ typedef struct {
 } sender_t;
 
 static sender_t senders[SENDERS];
-
-typedef struct {
-    address addr;
-    uint16_t port;
-} port_key_t;
-
-static unsigned
-port_hash(const void *key)
-{
-    const port_key_t *k = (const port_key_t *)key;
-
-    return add_address_to_hash(k->port, &k->addr);
-}
-
-static gboolean
-port_same(const void *a, const void *b)
-{
-    const port_key_t *x = (const port_key_t *)a;
-    const port_key_t *y = (const port_key_t *)b;
-
-    return x->port == y->port && addresses_equal(&x->addr, &y->addr);
-}
 
 void
 oxc_push_port_sent(const address *addr, uint16_t number)
@@ -100,15 +80,15 @@ oxc_push_client(const address *addr)
 oxc_push_port_t *
 oxc_push_port(const address *addr, uint16_t number, oxc_push_port_kind_t kind)
 {
-    port_key_t key = {ADDRESS_INIT_NONE, number};
+    oxc_address_key_t key = {ADDRESS_INIT_NONE, number};
     oxc_push_port_t *port;
 
     copy_address_shallow(&key.addr, addr);
     port = (oxc_push_port_t *)wmem_map_lookup(ports, &key);
     if (!port) {
-        port_key_t *kept = wmem_new(wmem_file_scope(), port_key_t);
+        oxc_address_key_t *kept = wmem_new(wmem_file_scope(), oxc_address_key_t);
 
-        kept->port = number;
+        kept->number = number;
         copy_address_wmem(wmem_file_scope(), &kept->addr, addr);
         port = wmem_new0(wmem_file_scope(), oxc_push_port_t);
         port->number = number;
@@ -185,5 +165,5 @@ oxc_push_ports_register(void)
 {
     register_init_routine(forget_senders);
     clients = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), address_hash, address_same);
-    ports = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), port_hash, port_same);
+    ports = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_address_key_hash, oxc_address_key_equal);
 }

@@ -30,35 +30,13 @@ static wmem_map_t *first_calls;         /* conversation -> id of the first call 
 
 /* ---- maps ---- */
 
-typedef struct {
-    address addr;
-    uint32_t port;
-} endpoint_t;
-
-static unsigned
-endpoint_hash(const void *key)
-{
-    const endpoint_t *e = (const endpoint_t *)key;
-
-    return add_address_to_hash(e->port, &e->addr);
-}
-
-static gboolean
-endpoint_equal(const void *a, const void *b)
-{
-    const endpoint_t *x = (const endpoint_t *)a;
-    const endpoint_t *y = (const endpoint_t *)b;
-
-    return x->port == y->port && addresses_equal(&x->addr, &y->addr);
-}
-
-static endpoint_t *
+static oxc_address_key_t *
 endpoint_copy(const address *addr, uint32_t port)
 {
-    endpoint_t *copy = wmem_new0(wmem_file_scope(), endpoint_t);
+    oxc_address_key_t *copy = wmem_new0(wmem_file_scope(), oxc_address_key_t);
 
     copy_address_wmem(wmem_file_scope(), &copy->addr, addr);
-    copy->port = port;
+    copy->number = port;
     return copy;
 }
 
@@ -99,7 +77,7 @@ oxc_rpc_register(int parent)
           { "emsmdb.return_value_failure", PI_RESPONSE_CODE, PI_NOTE, "Return value is not 0", EXPFILL } },
     };
 
-    servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), endpoint_hash, endpoint_equal);
+    servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_address_key_hash, oxc_address_key_equal);
     sessions_by_uuid = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), uuid_hash, uuid_equal);
     servers_of = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
@@ -115,24 +93,24 @@ static void
 remember_ends(packet_info *pinfo, bool is_response, oxc_session_t *session)
 {
     const address *client = is_response ? &pinfo->dst : &pinfo->src;
-    endpoint_t probe = { is_response ? pinfo->src : pinfo->dst, is_response ? pinfo->srcport : pinfo->destport };
+    oxc_address_key_t probe = { is_response ? pinfo->src : pinfo->dst, is_response ? pinfo->srcport : pinfo->destport };
 
     if (PINFO_FD_VISITED(pinfo))
         return;
     if (session)
         oxc_listener->session_met(pinfo, session, false, client, &probe.addr);
     if (!wmem_map_contains(servers, &probe)) {
-        endpoint_t *server = endpoint_copy(&probe.addr, probe.port);
+        oxc_address_key_t *server = endpoint_copy(&probe.addr, probe.number);
 
         wmem_map_insert(servers, server, server);
-        oxc_link_endpoint(pinfo, "server", &probe.addr, probe.port, true);
+        oxc_link_endpoint(pinfo, "server", &probe.addr, probe.number, true);
     }
 }
 
 bool
 oxc_rpc_is_server(const packet_info *pinfo, const address *server, uint32_t port)
 {
-    endpoint_t probe = { *server, port };
+    oxc_address_key_t probe = { *server, port };
     bool known = wmem_map_contains(servers, &probe);
 
     if (!known)

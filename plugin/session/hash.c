@@ -1,5 +1,5 @@
 /* hash.c
- * Hashes of keys that a peer may have chosen
+ * Hashes of keys that a peer may have chosen, and keys with an address
  *
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
@@ -46,4 +46,21 @@ oxc_hash(const void *key, size_t size)
         sum += factors[++i] * word;
     }
     return (unsigned)(sum >> 32);
+}
+
+unsigned
+oxc_address_key_hash(const void *key)
+{
+    const oxc_address_key_t *k = (const oxc_address_key_t *)key;
+
+    return add_address_to_hash(k->number, &k->addr);
+}
+
+gboolean
+oxc_address_key_equal(const void *a, const void *b)
+{
+    const oxc_address_key_t *x = (const oxc_address_key_t *)a;
+    const oxc_address_key_t *y = (const oxc_address_key_t *)b;
+
+    return x->number == y->number && addresses_equal(&x->addr, &y->addr);
 }

@@ -9,8 +9,6 @@
 #include "registration.h"
 
 #include <epan/dissectors/packet-tcp.h>
-#include <epan/prefs.h>
-#include <epan/prefs-int.h>
 #include <epan/proto_data.h>
 
 #include "tcp/postdissector.h"
@@ -152,10 +150,7 @@ oxc_out_of_order_show(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, int
 static void
 forget(void)
 {
-    module_t *tcp = prefs_find_module("tcp");
-    pref_t *preference = tcp ? prefs_find_preference(tcp, "reassemble_out_of_order") : NULL;
-
-    is_reassembled = preference && prefs_get_bool_value(preference, pref_current);
+    is_reassembled = oxc_segment_tcp_preference("reassemble_out_of_order");
     gaps = 0;
 }
 

@@ -8,6 +8,9 @@
 
 #include <string.h>
 
+#include <epan/prefs.h>
+#include <epan/prefs-int.h>
+
 static int proto_tcp = -1;
 
 /* By the bit number of their oxc_layer_t, the frequent ones first. */
@@ -165,6 +168,15 @@ oxc_segment_conversation(packet_info *pinfo)
     latest.dst = pinfo->dst.data;
     latest.tcp = NULL;
     return latest.conversation;
+}
+
+bool
+oxc_segment_tcp_preference(const char *name)
+{
+    module_t *tcp = prefs_find_module("tcp");
+    pref_t *preference = tcp ? prefs_find_preference(tcp, name) : NULL;
+
+    return preference && prefs_get_bool_value(preference, pref_current);
 }
 
 const struct tcp_analysis *

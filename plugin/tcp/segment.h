@@ -19,6 +19,9 @@ conversation_t *oxc_segment_conversation(packet_info *pinfo);
 /* As long as pinfo->conv_elements is this, the conversation is that; NULL: what the elements find. */
 void oxc_segment_name(const conversation_element_t *elements, conversation_t *conversation);
 
+/* A preference of the TCP dissector that is on or off; they change only between two readings of a file. */
+bool oxc_segment_tcp_preference(const char *name);
+
 /* What TCP knows of the conversation; NULL for none. */
 const struct tcp_analysis *oxc_segment_tcp(packet_info *pinfo);
 

@@ -9,8 +9,6 @@
 #include "registration.h"
 
 #include <epan/dissectors/packet-tcp.h>
-#include <epan/prefs.h>
-#include <epan/prefs-int.h>
 
 #include "tcp/segment.h"
 
@@ -30,6 +28,7 @@ typedef struct {
 
 static wmem_map_t *connections; /* conversation -> two direction_t */
 static wmem_map_t *copies;      /* frame -> frame that had its data first */
+static bool is_relative;        /* TCP hands over numbers from the first of the connection on; its analysis counts as the packets do */
 
 /* By whether it is from the higher port; NULL for none. */
 static direction_t *
@@ -43,18 +42,6 @@ direction_of(packet_info *pinfo, bool create)
         wmem_map_insert(connections, conversation, directions);
     }
     return directions ? &directions[pinfo->srcport > pinfo->destport] : NULL;
-}
-
-/* Whether TCP hands over numbers from the first of the connection on; its analysis counts as the packets do. */
-static bool
-is_relative(void)
-{
-    static pref_t *preference;
-    module_t *tcp = preference ? NULL : prefs_find_module("tcp");
-
-    if (tcp)
-        preference = prefs_find_preference(tcp, "relative_sequence_numbers");
-    return preference && prefs_get_bool_value(preference, pref_current);
 }
 
 /* 0 for none. */
@@ -126,12 +113,19 @@ oxc_segment_dissected_now(packet_info *pinfo)
 
     /* TCP has just counted the segment in. */
     if (tcp && tcp->fwd && tcp->fwd->tcp_analyze_seq_info && tcp->fwd->tcp_analyze_seq_info->nextseq)
-        remember(pinfo, tcp->fwd->tcp_analyze_seq_info->nextseq - (is_relative() ? tcp->fwd->base_seq : 0));
+        remember(pinfo, tcp->fwd->tcp_analyze_seq_info->nextseq - (is_relative ? tcp->fwd->base_seq : 0));
+}
+
+static void
+forget(void)
+{
+    is_relative = oxc_segment_tcp_preference("relative_sequence_numbers");
 }
 
 void
 proto_register_oxc_segment_copy(void)
 {
+    register_init_routine(forget);
     connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     copies = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
 }
