@@ -167,6 +167,8 @@ dissect_connection(dissector_handle_t http_handle, tvbuff_t *tvb, packet_info *p
     }
     ENDTRY;
 
+    if (tcpinfo)
+        oxc_segment_ask_for_rest(pinfo, tvb, (const struct tcpinfo *)tcpinfo);
     /* What the http dissector wants to see again comes again. */
     if (pinfo->desegment_len != 0 && pinfo->desegment_offset == 0)
         return used;

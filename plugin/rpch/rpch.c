@@ -85,8 +85,10 @@ dissect_rpch_tcp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
     if (oxc_segment_is_copy(pinfo, tcp))
         return (int)tvb_captured_length(tvb);
     used = rpch_dissect(tvb, pinfo, tree, data, http_tcp_handle, tcp ? &tcp->seq : NULL);
-    if (used)
+    if (used && tcp) {
+        oxc_segment_ask_for_rest(pinfo, tvb, tcp);
         oxc_segment_dissected(pinfo, tcp);
+    }
     return used;
 }
 

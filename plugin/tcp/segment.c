@@ -287,6 +287,18 @@ forget(void)
 }
 
 void
+oxc_segment_ask_for_rest(packet_info *pinfo, const tvbuff_t *data, const struct tcpinfo *tcpinfo)
+{
+    int32_t rest;
+
+    if (pinfo->desegment_len != DESEGMENT_ONE_MORE_SEGMENT || !tcpinfo->is_reassembled)
+        return;
+    rest = (int32_t)(tcpinfo->nxtseq - tcpinfo->seq - tvb_reported_length(data));
+    if (rest > 0)
+        pinfo->desegment_len = (uint32_t)rest;
+}
+
+void
 oxc_segment_register(void)
 {
     register_init_routine(forget);

@@ -53,6 +53,13 @@ int oxc_segment_first_bytes(tvbuff_t *frame, const packet_info *pinfo);
 /* How many bytes of data that are, and the number of the first one if there are any: between the two calls above. */
 uint32_t oxc_segment_length(const packet_info *pinfo, uint32_t *seq);
 
+/*
+ * A dissector asked for one more segment, but TCP (4.2 to 4.6, behind a retransmission) handed over a part of this one
+ * only: then it asks for the rest, because TCP would skip that and wait for the next. data has that part at its end;
+ * tcpinfo is what TCP told of it.
+ */
+void oxc_segment_ask_for_rest(packet_info *pinfo, const tvbuff_t *data, const struct tcpinfo *tcpinfo);
+
 void oxc_segment_register(void);
 
 #endif /* OXCNOTIF_SEGMENT_H */

@@ -12,22 +12,29 @@
 
 #include "tcp/segment.h"
 
-/* What is sent again was sent a short while ago. */
-#define LATEST 4
+/* What was dissected: one range, and one more for each gap in the capture. The oldest are forgotten. */
+#define RANGES 4
 
-/* A segment that ends where one ended that was dissected brings nothing new. */
+/* The longest that numbers tell apart (RFC 9293 3.4), halved: to be on the safe side. */
+#define LONGEST_RANGE 0x40000000
+
+/* Of a segment whose first number is not at hand (RFC 9293 3.1, RFC 791 3.1). */
+#define LONGEST_SEGMENT 0xFFFF
+
+/* Numbers of TCP, from the first byte to behind the last. */
 typedef struct {
-    uint32_t end;
-    uint32_t frame;             /* 0: none */
+    uint32_t from;
+    uint32_t to;
+    uint32_t frame;             /* the one that brought the last of it; 0: none */
 } dissected_t;
 
 typedef struct {
-    dissected_t latest[LATEST];
+    dissected_t ranges[RANGES];
     unsigned next;
 } direction_t;
 
 static wmem_map_t *connections; /* conversation -> two direction_t */
-static wmem_map_t *copies;      /* frame -> frame that had its data first */
+static wmem_map_t *copies;      /* frames whose data were dissected before */
 static bool is_relative;        /* TCP hands over numbers from the first of the connection on; its analysis counts as the packets do */
 
 /* By whether it is from the higher port; NULL for none. */
@@ -44,65 +51,88 @@ direction_of(packet_info *pinfo, bool create)
     return directions ? &directions[pinfo->srcport > pinfo->destport] : NULL;
 }
 
-/* 0 for none. */
-static uint32_t
-first_of_copy(const packet_info *pinfo)
+static bool
+is_behind(uint32_t number, uint32_t other)
 {
-    return wmem_map_size(copies) ? GPOINTER_TO_UINT(wmem_map_lookup(copies, GUINT_TO_POINTER(pinfo->num))) : 0;
+    return (int32_t)(number - other) > 0;
 }
 
 bool
 oxc_segment_was_copy(const packet_info *pinfo)
 {
-    return first_of_copy(pinfo) != 0;
+    return wmem_map_size(copies) > 0 && wmem_map_contains(copies, GUINT_TO_POINTER(pinfo->num));
 }
 
-/* 0 for none. */
-static uint32_t
-find_first(packet_info *pinfo, const struct tcpinfo *info)
+static bool
+find_copy(packet_info *pinfo, const struct tcpinfo *info)
 {
     const direction_t *direction;
 
     if (PINFO_FD_VISITED(pinfo))
-        return first_of_copy(pinfo);
+        return oxc_segment_was_copy(pinfo);
     direction = direction_of(pinfo, false);
-    for (unsigned i = 0; direction && i < LATEST; i++) {
-        const dissected_t *one = &direction->latest[i];
+    for (unsigned i = 0; direction && i < RANGES; i++) {
+        const dissected_t *range = &direction->ranges[i];
 
-        if (one->frame && one->frame != pinfo->num && one->end == info->nxtseq) {
-            wmem_map_insert(copies, GUINT_TO_POINTER(pinfo->num), GUINT_TO_POINTER(one->frame));
-            return one->frame;
+        if (range->frame && range->frame != pinfo->num && !is_behind(range->from, info->seq) &&
+            !is_behind(info->nxtseq, range->to)) {
+            wmem_map_insert(copies, GUINT_TO_POINTER(pinfo->num), NULL);
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
 bool
 oxc_segment_is_copy(packet_info *pinfo, const void *tcpinfo)
 {
-    uint32_t first = tcpinfo && !pinfo->flags.in_error_pkt ? find_first(pinfo, (const struct tcpinfo *)tcpinfo) : 0;
+    bool is_copy = tcpinfo && !pinfo->flags.in_error_pkt && find_copy(pinfo, (const struct tcpinfo *)tcpinfo);
 
-    if (first)
-        col_append_fstr(pinfo->cinfo, COL_INFO, " [the data of frame %u again]", first);
-    return first != 0;
+    if (is_copy)
+        col_append_str(pinfo->cinfo, COL_INFO, " [data of an earlier frame]");
+    return is_copy;
+}
+
+/* The range that the number is in, or right behind of; a new one if there is none. */
+static dissected_t *
+range_at(direction_t *direction, uint32_t number)
+{
+    dissected_t *range;
+
+    for (unsigned i = 0; i < RANGES; i++) {
+        range = &direction->ranges[i];
+        if (range->frame && !is_behind(range->from, number) && !is_behind(number, range->to))
+            return range;
+    }
+    range = &direction->ranges[direction->next++ % RANGES];
+    range->from = range->to = number;
+    return range;
 }
 
 static void
-remember(packet_info *pinfo, uint32_t end)
+remember(packet_info *pinfo, uint32_t from, uint32_t to)
 {
     direction_t *direction = direction_of(pinfo, true);
-    dissected_t one = { end, pinfo->num };
+    dissected_t *range;
 
-    if (direction)
-        direction->latest[direction->next++ % LATEST] = one;
+    if (!direction)
+        return;
+    range = range_at(direction, from);
+    range->frame = pinfo->num;
+    if (is_behind(to, range->to))
+        range->to = to;
+    if (range->to - range->from > LONGEST_RANGE)
+        range->from = range->to - LONGEST_RANGE;
 }
 
 void
 oxc_segment_dissected(packet_info *pinfo, const void *tcpinfo)
 {
-    if (tcpinfo && !PINFO_FD_VISITED(pinfo) && !pinfo->flags.in_error_pkt &&
+    const struct tcpinfo *info = (const struct tcpinfo *)tcpinfo;
+
+    if (info && !PINFO_FD_VISITED(pinfo) && !pinfo->flags.in_error_pkt &&
         (pinfo->desegment_len == 0 || pinfo->desegment_offset > 0))
-        remember(pinfo, ((const struct tcpinfo *)tcpinfo)->nxtseq);
+        remember(pinfo, info->seq, info->nxtseq);
 }
 
 void
@@ -110,10 +140,13 @@ oxc_segment_dissected_now(packet_info *pinfo)
 {
     const struct tcp_analysis *tcp =
         pinfo->ptype == PT_TCP && !PINFO_FD_VISITED(pinfo) && !pinfo->flags.in_error_pkt ? oxc_segment_tcp(pinfo) : NULL;
+    uint32_t end;
 
     /* TCP has just counted the segment in. */
-    if (tcp && tcp->fwd && tcp->fwd->tcp_analyze_seq_info && tcp->fwd->tcp_analyze_seq_info->nextseq)
-        remember(pinfo, tcp->fwd->tcp_analyze_seq_info->nextseq - (is_relative ? tcp->fwd->base_seq : 0));
+    if (!tcp || !tcp->fwd || !tcp->fwd->tcp_analyze_seq_info || !tcp->fwd->tcp_analyze_seq_info->nextseq)
+        return;
+    end = tcp->fwd->tcp_analyze_seq_info->nextseq - (is_relative ? tcp->fwd->base_seq : 0);
+    remember(pinfo, end - LONGEST_SEGMENT, end);
 }
 
 static void
