@@ -84,7 +84,8 @@ find_overrun(tvbuff_t *frame, packet_info *pinfo, tvbuff_t **data, oxc_overrun_t
     found->frame = pinfo->num;
     found->by = pdu->first_frame;
     found->seq = in_numbering_of(pdu, oxc_segment_tcp(pinfo)->fwd, seq);
-    if (found->seq - pdu->seq >= pdu->nxtpdu - pdu->seq)
+    /* What begins where the PDU does is its beginning once more. */
+    if (found->seq == pdu->seq || found->seq - pdu->seq >= pdu->nxtpdu - pdu->seq)
         return NULL;
     found->size = MIN(pdu->nxtpdu - found->seq, tvb_reported_length(*data));
     return pdu;
