@@ -98,7 +98,7 @@ give_up(packet_info *pinfo, mapihttp_exchange_t *exchange)
         (exchange->call->session && oxc_session_is_left(exchange->call->session)))
         return lost;
     exchange->given_up = true;
-    if (exchange->call->answer_missing)
+    if (oxc_call_misses_answer(exchange->call))
         return lost;
     if (!oxc_leg_cut_off(exchange, oxc_connection_closer(pinfo)))
         return lost;
@@ -127,21 +127,6 @@ oxc_mapihttp_stream_ended(packet_info *pinfo, uint32_t stream, bool all_above)
             wmem_list_remove_frame(connection->open, at);
         }
         at = next;
-    }
-}
-
-/* Bytes of the connection that were not captured may be answers, or a call. */
-static void
-note_missing_answers(packet_info *pinfo, const connection_t *connection)
-{
-    oxc_connection_tell_missing_call(pinfo);
-    if (!oxc_connection_misses_answer(pinfo))
-        return;
-    for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at)) {
-        const mapihttp_exchange_t *exchange = (const mapihttp_exchange_t *)wmem_list_frame_data(at);
-
-        if (exchange->ours && exchange->call->request->frame != pinfo->num)
-            exchange->call->answer_missing = true;
     }
 }
 
@@ -175,7 +160,7 @@ oxc_mapihttp_cut_off(packet_info *pinfo)
     connection = connection_find(pinfo);
     ends_now = connection && oxc_connection_ends_now(pinfo);
     if (connection && oxc_connection_bytes_missing())
-        note_missing_answers(pinfo, connection);
+        oxc_connection_tell_missing_call(pinfo);
     if (!ends_now)
         return lost;
     /* They stay in the list: after the client's FIN a server may still answer. */
@@ -295,7 +280,6 @@ exchange_new(packet_info *pinfo, bool ours)
     exchange->ours = ours;
     if (ours)
         exchange->ends = ends_of_request(pinfo, connection);
-    oxc_connection_request(pinfo);
     wmem_list_append(open, exchange);
     if (wmem_list_count(open) > OXC_MAPIHTTP_MAX_OPEN)
         wmem_list_remove_frame(open, wmem_list_head(open));
@@ -305,8 +289,10 @@ exchange_new(packet_info *pinfo, bool ours)
 void
 oxc_mapihttp_foreign_request(packet_info *pinfo)
 {
-    if (!PINFO_FD_VISITED(pinfo))
-        exchange_new(pinfo, false);
+    if (PINFO_FD_VISITED(pinfo))
+        return;
+    exchange_new(pinfo, false);
+    oxc_connection_request(pinfo);
 }
 
 static void
@@ -337,6 +323,7 @@ record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mes
                                       exchange->type && !record->is_again ? exchange->type->kind : OXC_CALL_OTHER);
     record->pdu->call->name = record->type_name;
     exchange->call = record->pdu->call;
+    exchange->call->gap = oxc_connection_request(pinfo);
     if (record->is_again) {
         oxc_call_bind(pinfo, exchange->call, exchange->whole->call->session, exchange->whole->call->bound);
         record->session = exchange->call->session;

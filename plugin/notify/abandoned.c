@@ -34,7 +34,7 @@ oxc_wait_is_abandoned(const oxc_call_t *wait)
     nstime_t silent;
     double limit = LONGEST_WAIT;
 
-    if (wait->response || wait->outcome || wait->answer_missing || !session || session->sealed)
+    if (wait->response || wait->outcome || oxc_call_misses_answer(wait) || !session || session->sealed)
         return false;
     if (session->end == OXC_END_REPLACED || (wait->next_wait && wait->next_wait->outcome != OXC_OUTCOME_REJECTED))
         return true;

@@ -54,9 +54,9 @@ find_connection(packet_info *pinfo)
     return conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_parent) : NULL;
 }
 
-/* The connection of a request; NULL if that is nothing to remember. */
+/* The connection of a call's request; NULL if that is nothing to remember. */
 static connection_t *
-get_connection(packet_info *pinfo)
+get_connection(packet_info *pinfo, oxc_call_t *call)
 {
     connection_t *connection;
 
@@ -71,14 +71,14 @@ get_connection(packet_info *pinfo)
         connections++;
         oxc_postdissector_expect(OXC_FRAME_CALL);
     }
-    oxc_connection_request(pinfo);
+    call->gap = oxc_connection_request(pinfo);
     return connection;
 }
 
 void
 oxc_async_other_call_begins(packet_info *pinfo, oxc_call_t *call)
 {
-    connection_t *connection = get_connection(pinfo);
+    connection_t *connection = get_connection(pinfo, call);
 
     if (connection)
         connection->fetch = call;
@@ -87,7 +87,7 @@ oxc_async_other_call_begins(packet_info *pinfo, oxc_call_t *call)
 void
 oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait)
 {
-    connection_t *connection = get_connection(pinfo);
+    connection_t *connection = get_connection(pinfo, wait);
 
     if (!connection)
         return;
@@ -128,7 +128,7 @@ take_open_calls(packet_info *pinfo, connection_t *connection)
     oxc_call_t *fetch = connection->fetch;
 
     connection->fetch = NULL;
-    if (fetch && !fetch->response && !fetch->failure && !fetch->answer_missing &&
+    if (fetch && !fetch->response && !fetch->failure && !oxc_call_misses_answer(fetch) &&
         !(fetch->session && fetch->session->end)) {
         oxc_listener->call_failed(pinfo, fetch, OXC_FAILURE_CUT_OFF);
         lost = wmem_list_new(wmem_file_scope());
@@ -137,7 +137,7 @@ take_open_calls(packet_info *pinfo, connection_t *connection)
     for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at)) {
         oxc_call_t *wait = (oxc_call_t *)wmem_list_frame_data(at);
 
-        if (wait->answer_missing || (wait->session && oxc_session_is_left(wait->session)))
+        if (oxc_call_misses_answer(wait) || (wait->session && oxc_session_is_left(wait->session)))
             continue;
         if (!lost)
             lost = wmem_list_new(wmem_file_scope());
@@ -149,31 +149,6 @@ take_open_calls(packet_info *pinfo, connection_t *connection)
         return;
     p_add_proto_data(wmem_file_scope(), pinfo, proto_parent, LOST_WAITS_KEY, lost);
     ends++;
-}
-
-static void
-note_missing_answer(const packet_info *pinfo, oxc_call_t *call)
-{
-    if (call && call->request->frame != pinfo->num)
-        call->answer_missing = true;
-}
-
-/* Bytes of the connection that were not captured may be answers, or a call. */
-static void
-note_missing_answers(packet_info *pinfo, const connection_t *connection)
-{
-    oxc_connection_tell_missing_call(pinfo);
-    if (!oxc_connection_misses_answer(pinfo))
-        return;
-    note_missing_answer(pinfo, connection->fetch);
-    /* The latest first: those before one that is noted are, too, so that none is looked at for each gap. */
-    for (wmem_list_frame_t *at = wmem_list_tail(connection->open); at; at = wmem_list_frame_prev(at)) {
-        oxc_call_t *wait = (oxc_call_t *)wmem_list_frame_data(at);
-
-        if (wait->answer_missing)
-            break;
-        note_missing_answer(pinfo, wait);
-    }
 }
 
 /* Another connection has the ports now: nothing comes on this one any more. */
@@ -201,7 +176,7 @@ note_end_of_tcp(packet_info *pinfo)
     if (before)
         forget_connection(pinfo, before);
     if (connection && oxc_connection_bytes_missing())
-        note_missing_answers(pinfo, connection);
+        oxc_connection_tell_missing_call(pinfo);
     if (!ends_now)
         return;
     take_open_calls(pinfo, connection);

@@ -79,12 +79,12 @@ struct oxc_call {
     oxc_pdu_t *request;         /* NULL when not captured */
     oxc_pdu_t *response;        /* NULL when not (yet) captured */
     uint8_t failure;            /* oxc_failure_t; first pass */
-    bool answer_missing;        /* bytes that may be the answer were not captured; first pass */
     bool given_up;              /* a wait that ended since the client had asked to end the session */
     bool forgotten;             /* another connection has the ports of its own, and nothing had come */
     uint8_t method;             /* of a wait: oxc_wakeup_method_t */
     uint8_t outcome;            /* of a wait: oxc_wakeup_outcome_t, 0 while it is open */
     const oxc_call_t *next_wait;        /* of a wait: the next one of its session; NULL for none */
+    const uint32_t *gap;        /* oxc_connection_request(); NULL if nobody looks for gaps */
     nstime_t heard;             /* of a wait: when the server was heard of last; zero if the transport does not tell */
     unsigned last_answered;     /* first pass: number of the request ROP that was answered last, from 1 */
     unsigned next_answer;       /* first pass: request ROP that the next response ROP may answer */
@@ -120,6 +120,13 @@ static inline uint32_t
 oxc_pdu_which(const oxc_pdu_t *pdu)
 {
     return (uint32_t)pdu->key;
+}
+
+/* May bytes that were not captured be its answer? As far as the file was read. */
+static inline bool
+oxc_call_misses_answer(const oxc_call_t *call)
+{
+    return call->gap && call->request && *call->gap > call->request->frame;
 }
 
 /* The return value of a wait that ends since the session does (MS-OXCRPC 3.3.4.1). */

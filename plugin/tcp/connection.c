@@ -27,8 +27,9 @@ typedef struct {
     uint32_t missing;           /* bytes that the frame looked at last shows to be missing */
     uint32_t gap_bytes;         /* of the latest gap; 0 for none */
     uint32_t gap_end;           /* the first byte behind it */
-    bool gap_counts;            /* it may hold a message, and its end was not captured since */
     nstime_t gap_from, gap_to;  /* they were sent in that time */
+    uint32_t gap_in;            /* frame that showed the latest gap which may hold a message and was not filled since; 0 for none */
+    uint32_t gap_before;        /* the one before; the same */
 } sent_t;
 
 /* So many ways of one side's packets are told apart: a mirror port may show each before and behind a router. */
@@ -70,13 +71,15 @@ get(packet_info *pinfo)
     return connection;
 }
 
-void
+const uint32_t *
 oxc_connection_request(packet_info *pinfo)
 {
     connection_t *connection = PINFO_FD_VISITED(pinfo) || pinfo->conv_elements ? NULL : get(pinfo);
 
-    if (connection)
-        connection->client_port = pinfo->srcport;
+    if (!connection)
+        return NULL;
+    connection->client_port = pinfo->srcport;
+    return &connection->sent[SERVER].gap_in;
 }
 
 oxc_closed_by_t
@@ -157,22 +160,25 @@ note_gap(sent_t *sent, const packet_info *pinfo, uint32_t upto)
         sent->gap_from = sent->reached;
         sent->gap_to = pinfo->abs_ts;
         sent->gap_end = sent->upto = upto;
-        if (sent->gap_bytes >= OXC_LEAST_MESSAGE && !sent->gap_counts) {
-            sent->gap_counts = true;
-            gaps++;
+        if (sent->gap_bytes >= OXC_LEAST_MESSAGE) {
+            gaps += sent->gap_in == 0;
+            sent->gap_before = sent->gap_in;
+            sent->gap_in = pinfo->num;
         }
     }
 }
 
-/* Captures of several points have segments behind their acknowledgements. */
+/* Segments out of order; captures of several points, or of several queues, have them behind their acknowledgements. */
 static void
 note_late_segment(sent_t *sent, const packet_info *pinfo)
 {
     uint32_t seq, length = oxc_segment_length(pinfo, &seq);
 
     if (length > 0 && LT_SEQ(seq, sent->gap_end) && GE_SEQ(seq + length, sent->gap_end)) {
-        sent->gap_counts = false;
-        gaps--;
+        sent->gap_bytes = 0;
+        sent->gap_in = sent->gap_before;
+        sent->gap_before = 0;
+        gaps -= sent->gap_in == 0;
     }
 }
 
@@ -203,7 +209,7 @@ look_for_gaps(connection_t *connection, packet_info *pinfo)
         return;
     if (flags & TCP_A_LOST_PACKET)
         note_gap(sent, pinfo, flow->nextseq - oxc_segment_length(pinfo, &seq));
-    else if (sent->gap_counts)
+    else if (sent->gap_in && sent->gap_bytes >= OXC_LEAST_MESSAGE)
         note_late_segment(sent, pinfo);
     if (flags & TCP_A_ACK_LOST_PACKET)
         note_gap(acknowledged, pinfo, flow->lastack);
@@ -239,14 +245,6 @@ oxc_connection_ends_now(packet_info *pinfo)
     const connection_t *connection = look_at(pinfo);
 
     return connection && connection->news != 0;
-}
-
-bool
-oxc_connection_misses_answer(packet_info *pinfo)
-{
-    const connection_t *connection = look_at(pinfo);
-
-    return connection && connection->sent[SERVER].missing >= OXC_LEAST_MESSAGE;
 }
 
 void

@@ -19,8 +19,11 @@
  * RPC over HTTP, is found by who reads that: oxc_mapihttp_stream_ended(), rpch_ended().
  */
 
-/* The frame carries a request, so that its sender is the client. */
-void oxc_connection_request(packet_info *pinfo);
+/*
+ * The frame carries a request, so that its sender is the client. Returns where the latest frame is kept that showed bytes of
+ * the server to be missing which were not captured since, for oxc_call_t; NULL if nobody looks for them, as on later visits.
+ */
+const uint32_t *oxc_connection_request(packet_info *pinfo);
 
 /* Which side sent the frame; unknown before the first request. */
 oxc_closed_by_t oxc_connection_sender(packet_info *pinfo);
@@ -48,16 +51,13 @@ bool oxc_connection_has_ended(packet_info *pinfo);
 
 /*
  * What of the connection was not captured: bytes of a side in front of a later segment of it, or that the other side
- * acknowledges. Bytes that come later, out of order, count, too. Nothing is known where Wireshark does not analyze sequence
+ * acknowledges. What comes later, out of order, is not missing from then on. Nothing is known where Wireshark does not analyze sequence
  * numbers.
  */
 
-/* May bytes of the server that the frame shows to be missing be an answer? To be asked like oxc_connection_ends_now(). */
-bool oxc_connection_misses_answer(packet_info *pinfo);
-
 /*
- * Tells the listener if the frame shows that a call is missing as a whole: its request, and bytes of its answer. In the
- * same way, but only once in a frame.
+ * Tells the listener if the frame shows that a call is missing as a whole: its request, and bytes of its answer. To be
+ * asked like oxc_connection_ends_now(), but only once in a frame.
  */
 void oxc_connection_tell_missing_call(packet_info *pinfo);
 

@@ -41,18 +41,18 @@ def capture(left_out: frozenset[str]) -> variants.Packets:
     return variants.joined(variants.read(path) for path in paths)
 
 
-def told(path: object, numbers: list[int], two_pass: bool) -> collections.Counter[str]:
-    text = tools.text(path, two_pass=two_pass, args=("-q", "-z", "oxcnotif,events"))
+def told(path: object, numbers: list[int], two_pass: bool, preferences: tuple[str, ...] = ()) -> collections.Counter[str]:
+    text = tools.text(path, two_pass=two_pass, args=("-q", "-z", "oxcnotif,events", *preferences))
     events = [json.loads(line) for line in text.splitlines()]
     return collections.Counter(variants.story([one for one in events if one.get("name") not in OF_PACKETS], numbers))
 
 
 @functools.lru_cache(maxsize=None)
-def expected(left_out: frozenset[str], two_pass: bool) -> collections.Counter[str]:
+def expected(left_out: frozenset[str], two_pass: bool, preferences: tuple[str, ...] = ()) -> collections.Counter[str]:
     path = tools.folder() / "joined.pcap"
     packets = capture(left_out)
     variants.write(path, packets)
-    found = told(path, [packet.number for packet in packets], two_pass)
+    found = told(path, [packet.number for packet in packets], two_pass, preferences)
     assert sum("event=wakeup" in line for line in found) > 50
     return found
 
@@ -71,5 +71,27 @@ def test_same_is_told(tshark, change: str, two_pass: bool):
     else:
         variants.write(path, packets, change)
     found, right = told(path, [packet.number for packet in packets], two_pass), expected(left_out, two_pass)
+    assert not found - right, "told of the variant only"
+    assert not right - found, "not told of the variant"
+
+
+OUT_OF_ORDER = ("-o", "tcp.reassemble_out_of_order:TRUE")
+SEGMENTS = {
+    "swapped": lambda packets: variants.halves(packets, swapped=True),
+    **{name: variants.CHANGES[name] for name in ("halves", "mirrored", "mirrored-twice", "mirrored-later", "routed", "wrap",
+                                                 "fast-retransmissions")},
+}
+
+
+@pytest.mark.parametrize("two_pass", [False, True], ids=["one-pass", "two-passes"])
+@pytest.mark.parametrize("change", SEGMENTS)
+def test_same_is_told_of_segments_in_order_and_out_of_order(tshark, change: str, two_pass: bool):
+    """The preference that the expert item about segments out of order names does what it says, and no harm to other captures."""
+    left_out = LEFT_OUT.get(change, frozenset())
+    packets = SEGMENTS[change](capture(left_out))
+    path = tools.folder() / f"{change}-out-of-order"
+    variants.write(path, packets)
+    found = told(path, [packet.number for packet in packets], two_pass, OUT_OF_ORDER)
+    right = expected(left_out, two_pass, OUT_OF_ORDER)
     assert not found - right, "told of the variant only"
     assert not right - found, "not told of the variant"

@@ -227,18 +227,24 @@ def other_times(packets: Packets) -> Packets:
     return [dataclasses.replace(packet, time=packet.time - 400_000_000 * 10**9 + 123) for packet in packets]
 
 
-def halves(packets: Packets) -> Packets:
-    """Each segment with data in two."""
+def halves(packets: Packets, swapped: bool = False) -> Packets:
+    """Each segment with data in two, the second one first if they are swapped."""
     found: Packets = []
+    begun: set[tuple] = set()
     for packet in packets:
         one = segment_of(packet.data)
         # Wireshark knows HTTP/2 by its preface only in one piece.
         if not one or len(one.payload) < 2 or one.flags & (SYN | FIN | RST) or one.payload.startswith(b"PRI "):
             found.append(packet)
+            if one and one.flags & SYN:
+                begun.add(one.way)
             continue
         at = len(one.payload) // 2
-        for part, seq in ((one.payload[:at], one.seq), (one.payload[at:], one.seq + at)):
+        both = ((one.payload[:at], one.seq), (one.payload[at:], one.seq + at))
+        # Of a connection without SYN Wireshark takes the first number that it sees for the lowest.
+        for part, seq in both[::-1] if swapped and one.way in begun else both:
             found.append(dataclasses.replace(packet, data=with_segment(packet.data, dataclasses.replace(one, payload=part, seq=seq))))
+        begun.add(one.way)
     return found
 
 
