@@ -174,17 +174,18 @@ def test_part_that_fails_is_reported_and_the_next_run_goes_on_and_tries_again(tr
 
 
 @contextlib.contextmanager
-def cluster() -> Iterator[str]:
-    """A scheduler and a worker, each a process that somebody else started, as docs/fleet.md says; the scheduler's address."""
+def cluster(**environment: str) -> Iterator[str]:
+    """A scheduler and a worker, each a process that somebody else started; the scheduler's address."""
     known = output().with_name("scheduler.json")
-    processes = [begin(["dask-scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(known)])]
+    processes = [begin(["dask-scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(known)],
+                       **environment)]
     try:
         deadline = time.monotonic() + 120
         while not known.exists() or not known.read_text():
             assert time.monotonic() < deadline and processes[0].poll() is None, "no scheduler"
             time.sleep(0.1)
         processes.append(begin(["dask-worker", "--scheduler-file", str(known), "--nthreads", "1", "--no-dashboard",
-                                "--local-directory", str(known.parent)], PYTHONPATH=str(tools.REPOSITORY / "tools")))
+                                "--local-directory", str(known.parent)], **environment))
         yield json.loads(known.read_text())["address"]
     finally:
         for process in reversed(processes):
@@ -195,11 +196,20 @@ def cluster() -> Iterator[str]:
 @pytest.mark.skipif(not shutil.which("dask-worker"), reason="no commands of Dask")
 def test_cluster_has_the_same_events(traffic, merged):
     folder = output()
-    with cluster() as address:
+    with cluster(PYTHONPATH=str(tools.REPOSITORY / "tools")) as address:
         process = start(traffic.files[0].parent.parent, "-o", folder, "--no-report", workers=("--scheduler", address))
         _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert canonical(events((folder / "events.jsonl").read_text())) == canonical(merged)
+
+
+@pytest.mark.skipif(not shutil.which("dask-worker"), reason="no commands of Dask")
+def test_cluster_without_the_package_says_so(traffic):
+    with cluster() as address:
+        process = start(traffic.files[0].parent.parent, "-o", output(), "--no-report", workers=("--scheduler", address))
+        _, errors = process.communicate(timeout=300)
+    assert process.returncode == 3
+    assert "No module named 'oxcnotif'" in errors or "different environments" in errors, errors
 
 
 # ---- without tshark ----

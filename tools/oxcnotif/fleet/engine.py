@@ -77,7 +77,7 @@ class Engine:
 
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """The outcomes as they come. The heaviest begin first."""
-        from distributed import as_completed
+        from distributed import KilledWorker, as_completed
 
         waiting = as_completed()
         known: dict[str, tuple[Task, int]] = {}
@@ -94,8 +94,9 @@ class Engine:
         for future in waiting:
             task, attempt = known.pop(future.key)
             error = future.exception()
-            if error is not None:   # the workers that had it died
-                yield Outcome(task, error=f"{type(error).__name__}: its workers died")
+            if error is not None:
+                died = isinstance(error, KilledWorker)
+                yield Outcome(task, error="its workers died" if died else f"Dask: {type(error).__name__}: {error}")
                 continue
             done: _Done = future.result()
             self.python += done.python
