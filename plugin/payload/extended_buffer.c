@@ -274,7 +274,7 @@ oxc_dissect_rop_chain(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_p
         int left = tvb_reported_length_remaining(tvb, offset);
 
         if (left <= 0) {
-            if (header.item)
+            if (number > 0)
                 expert_add_info(pinfo, header.item, &ei_ext_no_last);
             return;
         }

@@ -111,7 +111,7 @@ show_link(oxc_rpc_t *rpc)
     proto_item *item;
     uint32_t link = oxc_ndr_u32(&rpc->ndr, hf_ul_icxr_link, &item);
 
-    if (!item)
+    if (rpc->ndr.broken)
         return;
     if (link == NO_LINK) {
         proto_item_append_text(item, " (no link)");

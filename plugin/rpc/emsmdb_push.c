@@ -110,7 +110,7 @@ oxc_emsmdb_register_push_request(oxc_rpc_t *rpc)
                                tvb_reported_length(context), OXC_MAX_PUSH_CONTEXT);
     oxc_emsmdb_length16(rpc, hf_cb_context, context);
     bits = oxc_ndr_u32(&rpc->ndr, hf_grbit_advise_bits, &item);
-    if (item && bits != 0xFFFFFFFF)
+    if (!rpc->ndr.broken && bits != 0xFFFFFFFF)
         expert_add_info(rpc->pinfo, item, &ei_advise_bits);
     callback = oxc_ndr_bytes(&rpc->ndr, hf_rgb_callback_address, false, &item);
     if (callback && show_callback_address(rpc, callback, item, &addr, &port)) {

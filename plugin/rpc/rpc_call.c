@@ -393,7 +393,7 @@ oxc_rpc_return_value(oxc_rpc_t *rpc, int hf)
     uint32_t value = oxc_ndr_u32(&rpc->ndr, hf, &item);
     const char *name;
 
-    if (value == 0 || oxc_call_is_given_up(rpc->pinfo, rpc->pdu->call, value) || !item)
+    if (value == 0 || oxc_call_is_given_up(rpc->pinfo, rpc->pdu->call, value))
         return value;
     name = value == RPC_S_SERVER_TOO_BUSY ? "RPC_S_SERVER_TOO_BUSY"
                                           : try_val_to_str_ext(value, &ropdef_error_vals_ext);

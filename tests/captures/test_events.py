@@ -89,6 +89,17 @@ def test_explanations_are_those_of_the_fields(tshark):
     assert found and sorted(found) == sorted((row["frame"], text) for row in rows for text in row["oxcnotif.explanation"])
 
 
+@pytest.mark.parametrize("name", ["gromox-mapihttp-errors", "hermex-3-rpchttp", "hermex-4-errors", "mapihttp-cut", "push", "rpc-async",
+                                  "rpc-linked", "rpc-tcp"])
+def test_a_tree_changes_no_event(tshark, name: str):
+    """Without one, fields are not added: what is found on the way, expert items above all, is the same."""
+    path = tools.REPOSITORY / "test-captures" / f"{name}.pcapng"
+    alone = events(path)
+    output = tools.run(["-r", str(tools.readable(path)), "-q", "-z", "oxcnotif,events", "-z", "io,stat,0,_ws.expert"]).stdout
+    assert any(line["event"] == "diagnosis" for line in alone)
+    assert alone == [json.loads(line) for line in output.splitlines() if line.startswith("{")]
+
+
 def test_filter_is_applied_to_frames(tshark):
     path = tools.REPOSITORY / "test-captures" / "mapihttp-cut.pcapng"
     found = events(path, "frame.number < 50")

@@ -150,13 +150,26 @@ def test_session_taken_away(tshark):
     assert "RpcFormat" in rows[lost]["_ws.col.Info"][0]
 
 
-def test_link_names_its_session(tshark):
+def test_failed_call_without_a_tree(tshark):
+    """The Info column and listeners of expert items hear of it, though nobody looks at fields."""
+    capture = carrier.Capture()
+    stream = rpc.Stream(capture).bound()
+    stream.connect(2)
+    failed = stream.call(3, 11, rpc.rpc_request(), rpc.rpc_response(rpc.CXH, b"", 0x4B6))[1]
+    path = capture.write("failed.pcap")
+    assert "RpcFormat" in tshark.run(["-n", "-r", str(path)]).stdout.splitlines()[failed - 1]
+    assert "The call failed: RpcFormat" in tshark.run(["-n", "-r", str(path), "-q", "-z", "expert"]).stdout
+
+
+@pytest.mark.parametrize("two_pass", [False, True])
+def test_link_names_its_session(tshark, two_pass):
+    """The first of two passes has no tree."""
     capture = carrier.Capture()
     stream = rpc.Stream(capture).bound()
     made = stream.connect(2, index=17)[1]
     request = stream.call(3, 10, rpc.connect_request(link=17))[0]
     unknown = stream.call(4, 10, rpc.connect_request(link=18))[0]
-    rows = by_frame(tshark, capture.write("link.pcap"), ["emsmdb.ul_icxr_link.session", "oxcnotif.session"])
+    rows = by_frame(tshark, capture.write("link.pcap"), ["emsmdb.ul_icxr_link.session", "oxcnotif.session"], two_pass=two_pass)
     assert rows[request]["emsmdb.ul_icxr_link.session"] == rows[made]["oxcnotif.session"] != []
     assert rows[unknown]["emsmdb.ul_icxr_link.session"] == []
 
