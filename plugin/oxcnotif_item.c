@@ -67,6 +67,17 @@ oxc_item_text_is_wanted(const proto_tree *tree)
     return proto_field_is_referenced((proto_tree *)tree, hf_summary);
 }
 
+bool
+oxc_is_looked_at(proto_tree *tree, int proto)
+{
+    static int proto_expert_info = -1;
+
+    if (proto_expert_info < 0)
+        proto_expert_info = proto_get_id_by_filter_name("_ws.expert");
+    return proto_field_is_referenced(tree, proto) || proto_field_is_referenced(tree, proto_oxcnotif)
+           || proto_field_is_referenced(tree, proto_expert_info);
+}
+
 /* The explanation is made for who shows it: the tree, or a listener of expert items. */
 static void
 explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const expert_field *ei, const char *format, va_list args)

@@ -41,6 +41,12 @@ oxc_is_seen(const proto_tree *tree)
     return tree && PTREE_DATA(tree)->visible;
 }
 
+/*
+ * Does anybody look at fields of the protocol or of oxcnotif, or at expert items: a tree that is shown, or in one that is not
+ * a filter, column or tap? A field makes its protocol referenced, too. If not, they need not be added.
+ */
+bool oxc_is_looked_at(proto_tree *tree, int proto);
+
 /* Registers the fields with the protocol oxcnotif. */
 void oxc_item_register(int proto);
 

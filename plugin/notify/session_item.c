@@ -53,16 +53,18 @@ oxc_notify_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const ox
         return;
     item = proto_tree_add_uint(tree, hf_session, tvb, 0, 0, session->number);
     proto_item_set_generated(item);
-    /* The latest is found first; to look for one that it replaces would take longer. */
-    p_add_proto_data(pinfo->pool, pinfo, proto_oxcnotif, FRAME_SESSION, GUINT_TO_POINTER(session->number));
-    if (session->user) {
-        proto_item_append_text(item, " (%s)", oxc_shown_text(pinfo->pool, session->user));
+    if (session->user)
         proto_item_set_generated(proto_tree_add_string(tree, hf_user, tvb, 0, 0, oxc_user_name(session)));
+    if (oxc_is_seen(tree)) {
+        if (session->user)
+            proto_item_append_text(item, " (%s)", oxc_shown_text(pinfo->pool, session->user));
+        /* The latest is found first; to look for one that it replaces would take longer. */
+        p_add_proto_data(pinfo->pool, pinfo, proto_oxcnotif, FRAME_SESSION, GUINT_TO_POINTER(session->number));
     }
     show_end(tvb, pinfo, tree, session);
 }
 
-/* Conversation Filter in the menus: what belongs to the session of the frame. */
+/* Conversation Filter in the menus, for a frame whose tree is shown: what belongs to the session of the frame. */
 static unsigned
 session_of_frame(packet_info *pinfo)
 {

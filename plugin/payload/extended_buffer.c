@@ -6,6 +6,7 @@
 
 #include "payload/extended_buffer.h"
 
+#include "oxcnotif_item.h"
 #include "registration.h"
 #include "rop/budget.h"
 #include "rop/buffer.h"
@@ -31,6 +32,8 @@
 #define MAX_PAYLOADS    96
 /* SizeActual has 16 bits: a stream that yields more is wrong whatever SizeActual says. */
 #define MAX_INFLATED    0x10000
+
+static int proto_rop = -1;
 
 static int hf_ext = -1;
 static int hf_ext_version = -1;
@@ -60,12 +63,13 @@ static expert_field ei_ext_too_many = EI_INIT;
 
 /* One RPC_HEADER_EXT with its payload. */
 typedef struct {
+    uint16_t version;
     uint16_t flags;
     uint16_t size;              /* of the payload as it is there, never more than the buffer holds */
     uint16_t size_actual;
     proto_item *size_actual_item;
     proto_item *item;
-    proto_tree *tree;
+    proto_tree *tree;           /* NULL if nobody looks at it */
 } ext_header_t;
 
 /* A copy of the bytes with every one of them XORed; as much of it as was captured. */
@@ -179,25 +183,15 @@ inflate_payload(tvbuff_t *tvb, packet_info *pinfo, const ext_header_t *header)
     return plain;
 }
 
-/*
- * Shows the RPC_HEADER_EXT at offset and unwraps its payload. The tree and flags are left in *header. NULL when there
- * is nothing to dissect; that is shown then.
- */
-static tvbuff_t *
-unwrap(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offset, ext_header_t *header)
+/* Shows the RPC_HEADER_EXT at offset; its tree and items are left in *header. left: bytes behind it. */
+static void
+show_header(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offset, int left, ext_header_t *header)
 {
     static int *const flag_fields[] = {
         &hf_ext_flags_compressed, &hf_ext_flags_xor_magic, &hf_ext_flags_last, NULL
     };
-    int left = tvb_reported_length_remaining(tvb, offset) - HEADER_SIZE;
-    uint16_t version = tvb_get_letohs(tvb, offset);
     uint16_t size = tvb_get_letohs(tvb, offset + 4);
     proto_item *item;
-    tvbuff_t *payload, *raw;
-
-    header->flags = tvb_get_letohs(tvb, offset + 2);
-    header->size_actual = tvb_get_letohs(tvb, offset + 6);
-    header->size = (uint16_t)MIN(size, left);
 
     header->item = proto_tree_add_item(tree, hf_ext, tvb, offset, HEADER_SIZE + header->size, ENC_NA);
     proto_item_append_text(header->item, ": %u bytes", header->size);
@@ -207,7 +201,7 @@ unwrap(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offset, ext_head
         proto_item_append_text(header->item, ", obfuscated");
     header->tree = proto_item_add_subtree(header->item, ett_ext);
     item = proto_tree_add_item(header->tree, hf_ext_version, tvb, offset, 2, ENC_LITTLE_ENDIAN);
-    if (version != 0)
+    if (header->version != 0)
         expert_add_info(pinfo, item, &ei_ext_version);
     item = proto_tree_add_bitmask(header->tree, tvb, offset + 2, hf_ext_flags, ett_ext_flags, flag_fields,
                                   ENC_LITTLE_ENDIAN);
@@ -222,10 +216,37 @@ unwrap(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offset, ext_head
         expert_add_info_format(pinfo, header->size_actual_item, &ei_ext_size_actual,
                                "SizeActual is %u, but Size of a payload that is not compressed is %u",
                                header->size_actual, size);
-    if (header->size == 0) {
+    if (header->size == 0)
         expert_add_info(pinfo, header->item, &ei_ext_empty);
+}
+
+/* Is there nothing to say of the header? */
+static bool
+is_in_order(const ext_header_t *header, uint16_t size)
+{
+    return header->version == 0 && !(header->flags & ~FLAGS_KNOWN) && header->size == size && size > 0 &&
+           (header->flags & FLAG_COMPRESSED || header->size_actual == size);
+}
+
+/*
+ * Shows the RPC_HEADER_EXT at offset, if there is a tree or something is wrong with it, and unwraps its payload. The tree
+ * and flags are left in *header. NULL when there is nothing to dissect; that is shown then.
+ */
+static tvbuff_t *
+unwrap(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offset, ext_header_t *header)
+{
+    int left = tvb_reported_length_remaining(tvb, offset) - HEADER_SIZE;
+    uint16_t size = tvb_get_letohs(tvb, offset + 4);
+    tvbuff_t *payload, *raw;
+
+    header->version = tvb_get_letohs(tvb, offset);
+    header->flags = tvb_get_letohs(tvb, offset + 2);
+    header->size_actual = tvb_get_letohs(tvb, offset + 6);
+    header->size = (uint16_t)MIN(size, left);
+    if (tree || !is_in_order(header, size))
+        show_header(tvb, pinfo, tree, offset, left, header);
+    if (header->size == 0)
         return NULL;
-    }
 
     raw = tvb_new_subset_length(tvb, offset + HEADER_SIZE, header->size);
     payload = raw;
@@ -264,6 +285,7 @@ show_rest(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offset, exper
 void
 oxc_dissect_rop_chain(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t *pdu)
 {
+    proto_tree *shown = oxc_is_looked_at(tree, proto_rop) ? tree : NULL;
     ext_header_t header = { 0 };
     unsigned number;
     int offset = 0;
@@ -279,21 +301,21 @@ oxc_dissect_rop_chain(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_p
             return;
         }
         if (left < HEADER_SIZE) {
-            show_rest(tvb, pinfo, tree, offset, &ei_ext_header_truncated);
+            show_rest(tvb, pinfo, shown, offset, &ei_ext_header_truncated);
             return;
         }
-        payload = unwrap(tvb, pinfo, tree, offset, &header);
+        payload = unwrap(tvb, pinfo, shown, offset, &header);
         if (payload)
-            dissect_rops_safely(payload, pinfo, header.tree, pdu, number);
+            dissect_rops_safely(payload, pinfo, shown ? header.tree : tree, pdu, number);
         offset += HEADER_SIZE + header.size;
         if (header.flags & FLAG_LAST) {
             if (tvb_reported_length_remaining(tvb, offset) > 0)
-                show_rest(tvb, pinfo, tree, offset, &ei_ext_after_last);
+                show_rest(tvb, pinfo, shown, offset, &ei_ext_after_last);
             return;
         }
     }
     if (tvb_reported_length_remaining(tvb, offset) > 0)
-        show_rest(tvb, pinfo, tree, offset, &ei_ext_too_many);
+        show_rest(tvb, pinfo, shown, offset, &ei_ext_too_many);
     else
         expert_add_info(pinfo, header.item, &ei_ext_no_last);
 }
@@ -386,10 +408,10 @@ proto_register_oxc_payload(void)
         { &ei_ext_too_many,
           { "rop.ext.too_many", PI_PROTOCOL, PI_ERROR, "Too many payloads in one buffer", EXPFILL } },
     };
-    int proto = proto_get_id_by_filter_name("rop");
 
-    proto_register_field_array(proto, hf, array_length(hf));
+    proto_rop = proto_get_id_by_filter_name("rop");
+    proto_register_field_array(proto_rop, hf, array_length(hf));
     proto_register_subtree_array(ett, array_length(ett));
-    expert_register_field_array(expert_register_protocol(proto), ei, array_length(ei));
-    oxc_register_aux(proto);
+    expert_register_field_array(expert_register_protocol(proto_rop), ei, array_length(ei));
+    oxc_register_aux(proto_rop);
 }

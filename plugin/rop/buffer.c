@@ -348,19 +348,15 @@ is_enabled(void)
     return proto_is_protocol_enabled(find_protocol_by_id(proto_rop));
 }
 
-/*
- * Does anybody look at fields or expert items of ROPs: a tree that is shown, or in one that is not a filter, column or
- * tap? A field makes its protocol referenced, too.
- */
-static bool
-is_anything_shown(proto_tree *tree)
+static proto_tree *
+add_buffer(tvbuff_t *tvb, proto_tree *tree, bool is_response, unsigned payload)
 {
-    static int proto_expert_info = -1;
+    proto_item *item = proto_tree_add_item(tree, proto_rop, tvb, 0, -1, ENC_NA);
 
-    if (proto_expert_info < 0)
-        proto_expert_info = proto_get_id_by_filter_name("_ws.expert");
-    return proto_field_is_referenced(tree, proto_rop) || proto_field_is_referenced(tree, proto_oxcnotif)
-           || proto_field_is_referenced(tree, proto_expert_info);
+    proto_item_append_text(item, is_response ? ", response" : ", request");
+    if (payload > 0)
+        proto_item_append_text(item, ", payload %u", payload + 1);
+    return proto_item_add_subtree(item, ett_buffer);
 }
 
 void
@@ -370,7 +366,6 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
     oxc_rop_list_t *l = wmem_new0(pinfo->pool, oxc_rop_list_t);
     summary_t notifications = { NULL, NULL, 0, 0, NULL };
     summary_t summary = { NULL, NULL, 0, 0, &notifications };
-    proto_item *item;
     proto_tree *sub;
     oxc_read_t r;
 
@@ -388,14 +383,10 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
         pdu->rop_bytes_before += pdu->rop_bytes;
         pdu->rop_bytes = (uint32_t)length;
     }
-    item = proto_tree_add_item(tree, proto_rop, tvb, 0, length, ENC_NA);
     /* Without a tree reading only moves over the fields, and keeps what the session needs. */
-    sub = is_anything_shown(tree) ? proto_item_add_subtree(item, ett_buffer) : NULL;
+    sub = oxc_is_looked_at(tree, proto_rop) ? add_buffer(tvb, tree, pdu->is_response, payload) : NULL;
     l->events = sub ? NULL : tree;
     l->wants_text = sub || col_get_writable(pinfo->cinfo, COL_INFO);
-    proto_item_append_text(item, pdu->is_response ? ", response" : ", request");
-    if (payload > 0)
-        proto_item_append_text(item, ", payload %u", payload + 1);
     if (length < 2) {
         proto_tree_add_expert_format(sub, pinfo, &ei_size_too_small, tvb, 0, length,
                                      "A ROP buffer of %d bytes has no room for its RopSize", length);

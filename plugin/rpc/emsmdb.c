@@ -408,6 +408,7 @@ proto_reg_handoff_emsmdb(void)
         procs[i].dissect_rqst = calls[i].request ? dissect_call : NULL;
         procs[i].dissect_resp = calls[i].response ? dissect_call : NULL;
     }
+    oxc_rpc_handoff();
     apply_preferences();
 }
 

@@ -69,7 +69,7 @@ show_version(oxc_rpc_t *rpc, int hf)
     for (int i = 0; i < 3; i++)
         words[i] = oxc_ndr_u16(&rpc->ndr, hf, &items[i]);
     rpc->ndr.tree = parent;
-    if (rpc->ndr.broken)
+    if (rpc->ndr.broken || !tree)
         return;
 
     if (words[1] & 0x8000)

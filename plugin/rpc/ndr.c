@@ -76,7 +76,11 @@ ndr_uint(oxc_ndr_t *ndr, int hf, int size, proto_item **item)
     uint32_t value = 0;
 
     if (ndr_align(ndr, hf, size, size)) {
-        added = proto_tree_add_item_ret_uint(ndr->tree, hf, ndr->tvb, ndr->offset, size, ndr->encoding, &value);
+        if (ndr->tree)
+            added = proto_tree_add_item_ret_uint(ndr->tree, hf, ndr->tvb, ndr->offset, size, ndr->encoding, &value);
+        else
+            value = size == 2 ? tvb_get_uint16(ndr->tvb, ndr->offset, ndr->encoding)
+                              : tvb_get_uint32(ndr->tvb, ndr->offset, ndr->encoding);
         ndr->offset += size;
     }
     if (item)
@@ -96,45 +100,44 @@ oxc_ndr_u32(oxc_ndr_t *ndr, int hf, proto_item **item)
     return ndr_uint(ndr, hf, 4, item);
 }
 
+static void
+reverse(uint8_t *bytes, unsigned size)
+{
+    for (unsigned i = 0; i < size / 2; i++) {
+        uint8_t byte = bytes[i];
+
+        bytes[i] = bytes[size - 1 - i];
+        bytes[size - 1 - i] = byte;
+    }
+}
+
 bool
 oxc_ndr_read_handle(tvbuff_t *tvb, int offset, unsigned encoding, oxc_ndr_handle_t *handle)
 {
     static const uint8_t zero[OXC_NDR_HANDLE_SIZE];
-    e_guid_t uuid;
-    uint32_t attributes;
     uint8_t *to = handle->bytes;
 
     memset(handle, 0, sizeof *handle);
     handle->is_null = true;
     if (!tvb_bytes_exist(tvb, offset, OXC_NDR_HANDLE_SIZE))
         return false;
+    tvb_memcpy(tvb, to, offset, OXC_NDR_HANDLE_SIZE);
     /* The same handle has other bytes in a stub of the other byte order; keys and filters need one form. */
-    attributes = tvb_get_uint32(tvb, offset, encoding);
-    tvb_get_guid(tvb, offset + 4, &uuid, encoding);
-    for (unsigned i = 0; i < 4; i++) {
-        to[i] = (uint8_t)(attributes >> (8 * i));
-        to[4 + i] = (uint8_t)(uuid.data1 >> (8 * i));
+    if (encoding != ENC_LITTLE_ENDIAN) {
+        reverse(to, 4);         /* attributes */
+        reverse(to + 4, 4);     /* and the numbers of a UUID */
+        reverse(to + 8, 2);
+        reverse(to + 10, 2);
     }
-    for (unsigned i = 0; i < 2; i++) {
-        to[8 + i] = (uint8_t)(uuid.data2 >> (8 * i));
-        to[10 + i] = (uint8_t)(uuid.data3 >> (8 * i));
-    }
-    memcpy(to + 12, uuid.data4, sizeof uuid.data4);
     handle->is_null = memcmp(to, zero, sizeof zero) == 0;
     return true;
 }
 
-bool
-oxc_ndr_handle(oxc_ndr_t *ndr, int hf, oxc_ndr_handle_t *handle)
+static void
+show_handle(const oxc_ndr_t *ndr, int hf, const oxc_ndr_handle_t *handle)
 {
     proto_item *item;
     proto_tree *tree;
-
-    memset(handle, 0, sizeof *handle);
-    handle->is_null = true;
-    if (!ndr_align(ndr, hf, 4, OXC_NDR_HANDLE_SIZE) ||
-        !oxc_ndr_read_handle(ndr->tvb, ndr->offset, ndr->encoding, handle))
-        return false;
 
     item = proto_tree_add_bytes_with_length(ndr->tree, hf, ndr->tvb, ndr->offset, OXC_NDR_HANDLE_SIZE, handle->bytes,
                                             OXC_NDR_HANDLE_SIZE);
@@ -143,6 +146,18 @@ oxc_ndr_handle(oxc_ndr_t *ndr, int hf, oxc_ndr_handle_t *handle)
     tree = proto_item_add_subtree(item, ett_ndr);
     proto_tree_add_item(tree, hf_handle_attributes, ndr->tvb, ndr->offset, 4, ndr->encoding);
     proto_tree_add_item(tree, hf_handle_uuid, ndr->tvb, ndr->offset + 4, 16, ndr->encoding);
+}
+
+bool
+oxc_ndr_handle(oxc_ndr_t *ndr, int hf, oxc_ndr_handle_t *handle)
+{
+    memset(handle, 0, sizeof *handle);
+    handle->is_null = true;
+    if (!ndr_align(ndr, hf, 4, OXC_NDR_HANDLE_SIZE) ||
+        !oxc_ndr_read_handle(ndr->tvb, ndr->offset, ndr->encoding, handle))
+        return false;
+    if (ndr->tree)
+        show_handle(ndr, hf, handle);
     ndr->offset += OXC_NDR_HANDLE_SIZE;
     return true;
 }
@@ -193,8 +208,8 @@ ndr_array_begin(oxc_ndr_t *ndr, int hf, bool varying, ndr_array_t *array)
     return true;
 }
 
-static proto_tree *
-ndr_array_end(oxc_ndr_t *ndr, const ndr_array_t *array, bool varying, proto_item *item)
+static void
+show_counts(const oxc_ndr_t *ndr, const ndr_array_t *array, bool varying, proto_item *item)
 {
     proto_tree *tree = proto_item_add_subtree(item, ett_ndr);
     int word = ndr_word(ndr);
@@ -204,6 +219,13 @@ ndr_array_end(oxc_ndr_t *ndr, const ndr_array_t *array, bool varying, proto_item
         proto_tree_add_uint64(tree, hf_first, ndr->tvb, array->start + word, word, array->first);
         proto_tree_add_uint64(tree, hf_actual_count, ndr->tvb, array->start + 2 * word, word, array->actual_count);
     }
+}
+
+static void
+ndr_array_end(oxc_ndr_t *ndr, const ndr_array_t *array, bool varying, proto_item *item)
+{
+    if (item)
+        show_counts(ndr, array, varying, item);
     /* No [first_is] in these interfaces, so the offset is 0 (MS-OXCRPC 6). */
     if (array->first != 0 || array->actual_count > array->max_count)
         expert_add_info_format(ndr->pinfo, item, &ei_array_counts,
@@ -214,22 +236,22 @@ ndr_array_end(oxc_ndr_t *ndr, const ndr_array_t *array, bool varying, proto_item
         expert_add_info_format(ndr->pinfo, item, &ei_long_array, "The array claims %" PRIu64 " bytes, the stub has %d",
                                array->actual_count, array->length);
     }
-    return tree;
 }
 
 tvbuff_t *
 oxc_ndr_bytes(oxc_ndr_t *ndr, int hf, bool varying, proto_item **item)
 {
     ndr_array_t array;
-    proto_item *added;
+    proto_item *added = NULL;
 
     if (item)
         *item = NULL;
     if (!ndr_array_begin(ndr, hf, varying, &array))
         return NULL;
     /* What a snapshot length cut off is for those to miss who read the array: its first bytes may be worth a look. */
-    added = proto_tree_add_item(ndr->tree, hf, ndr->tvb, array.data,
-                                MIN(array.length, tvb_captured_length_remaining(ndr->tvb, array.data)), ENC_NA);
+    if (ndr->tree)
+        added = proto_tree_add_item(ndr->tree, hf, ndr->tvb, array.data,
+                                    MIN(array.length, tvb_captured_length_remaining(ndr->tvb, array.data)), ENC_NA);
     ndr_array_end(ndr, &array, varying, added);
     if (item)
         *item = added;

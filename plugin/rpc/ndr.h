@@ -17,7 +17,7 @@
 typedef struct {
     tvbuff_t *tvb;
     packet_info *pinfo;
-    proto_tree *tree;
+    proto_tree *tree;           /* NULL: parameters are only read */
     int offset;
     unsigned encoding;          /* of integers: ENC_LITTLE_ENDIAN or ENC_BIG_ENDIAN */
     bool ndr64;
@@ -38,7 +38,7 @@ void oxc_ndr_register(int parent);
 oxc_ndr_t oxc_ndr_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, const dcerpc_info *di,
                         const uint8_t *drep);
 
-/* Integers, aligned to their size; item, if not NULL, gets the item or NULL. */
+/* Integers, aligned to their size; item, if not NULL, gets the item or, if it did not fit or there is no tree, NULL. */
 uint16_t oxc_ndr_u16(oxc_ndr_t *ndr, int hf, proto_item **item);
 uint32_t oxc_ndr_u32(oxc_ndr_t *ndr, int hf, proto_item **item);
 

@@ -11,6 +11,7 @@
 #include <epan/address.h>
 #include <epan/expert.h>
 
+#include "oxcnotif_item.h"
 #include "rpc/rpc_fragments.h"
 #include "session/event.h"
 #include "session/hash.h"
@@ -19,6 +20,10 @@
 #include "session/links.h"
 
 static expert_field ei_return_value = EI_INIT;
+
+static int proto_emsmdb = -1;
+static int proto_asyncemsmdb = -1;
+static int proto_rop = -1;
 
 static void (*watch_stub)(uint32_t call_id, oxc_rpc_state_t *state);
 
@@ -82,9 +87,17 @@ oxc_rpc_register(int parent)
     servers_of = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     first_calls = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    proto_emsmdb = parent;
     oxc_ndr_register(parent);
     oxc_rpc_fragments_register(parent);
     expert_register_field_array(expert_register_protocol(parent), ei, array_length(ei));
+}
+
+void
+oxc_rpc_handoff(void)
+{
+    proto_asyncemsmdb = proto_get_id_by_filter_name("asyncemsmdb");
+    proto_rop = proto_get_id_by_filter_name("rop");
 }
 
 /* ---- who talks to whom ---- */
@@ -163,6 +176,14 @@ oxc_rpc_watch_stubs(void (*fn)(uint32_t call_id, oxc_rpc_state_t *state))
     watch_stub = fn;
 }
 
+/* The tree if anybody looks at parameters in it or, which belong to rop, at the links of a call; else NULL. */
+static proto_tree *
+for_fields(proto_tree *tree)
+{
+    return oxc_is_looked_at(tree, proto_emsmdb) || proto_field_is_referenced(tree, proto_asyncemsmdb) ||
+           proto_field_is_referenced(tree, proto_rop) ? tree : NULL;
+}
+
 oxc_rpc_t
 oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, const uint8_t *drep,
               oxc_rpc_interface_t interface, oxc_call_kind_t kind)
@@ -175,7 +196,7 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
     rpc.conversation = di->conv;
     rpc.discriminator = oxc_rpc_discriminator(di->conv, di->call_id);
     tvb = oxc_rpc_without_padding(pinfo, tvb, rpc.discriminator, di->ptype);
-    rpc.ndr = oxc_ndr_begin(tvb, offset, pinfo, tree, di, drep);
+    rpc.ndr = oxc_ndr_begin(tvb, offset, pinfo, for_fields(tree), di, drep);
     /* The call's own place for such things: DCE/RPC keeps it from the request's first visit on. */
     rpc.state = (oxc_rpc_state_t *)di->call_data->se_data;
     if (!rpc.state) {
@@ -193,7 +214,7 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
         rpc.began_before = began_before(di->conv, rpc.is_response, di->call_id) && !rpc.pdu->call->request;
     if (watch_stub)
         watch_stub(di->call_id, rpc.state);
-    oxc_show_call_links(tvb, pinfo, tree, rpc.pdu);
+    oxc_show_call_links(tvb, pinfo, rpc.ndr.tree, rpc.pdu);
     if (!rpc.pdu->call->session)
         remember_ends(pinfo, rpc.is_response, NULL);
     return rpc;

@@ -30,9 +30,9 @@ typedef struct {
 
 /* One direction of a call while it is being dissected. */
 typedef struct {
-    oxc_ndr_t ndr;
+    oxc_ndr_t ndr;              /* its tree is NULL if nobody looks at parameters */
     packet_info *pinfo;
-    proto_tree *tree;
+    proto_tree *tree;           /* for who hears of what is read */
     bool is_response;
     oxc_rpc_state_t *state;     /* never NULL */
     oxc_pdu_t *pdu;
@@ -43,6 +43,9 @@ typedef struct {
 
 /* Registers what is shared; parent is the protocol that it is listed under. */
 void oxc_rpc_register(int parent);
+
+/* Once all protocols are registered. */
+void oxc_rpc_handoff(void);
 
 /* Begins a request or a response with the parameters that DCE/RPC hands to an interface. */
 oxc_rpc_t oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di,

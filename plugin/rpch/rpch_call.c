@@ -10,6 +10,7 @@
 #include <epan/expert.h>
 #include <epan/show_exception.h>
 
+#include "oxcnotif_item.h"
 #include "rpc/rpc_pdu.h"
 #include "tcp/segment.h"
 
@@ -48,6 +49,8 @@ rpch_channel_item(rpch_call_t *call, int offset)
 {
     if (!call->has_item) {
         call->has_item = true;
+        if (!oxc_is_looked_at(call->tree, proto_rpch))
+            return NULL;
         call->item = proto_tree_add_item(call->tree, proto_rpch, call->tvb, offset, -1, ENC_NA);
         call->item_tree = proto_item_add_subtree(call->item, ett_rpch);
         call->item_start = offset;
@@ -65,7 +68,7 @@ rpch_finish_item(rpch_call_t *call)
         col_set_str(call->pinfo->cinfo, COL_PROTOCOL, "RPCH");
         col_set_str(call->pinfo->cinfo, COL_INFO, "RPC over HTTP channel");
     }
-    if (!call->has_item)
+    if (!call->item)
         return;
     proto_item_set_len(call->item, call->offset - call->item_start);
     if (use->channel != RPCH_CHANNEL_UNKNOWN) {

@@ -31,7 +31,7 @@ typedef struct {
     bool seen;                      /* a dissector wrote its columns */
 } rpch_call_t;
 
-/* The tree of the channel's item, made where the first byte of a body is shown: at offset there must be a byte. */
+/* The tree of the channel's item, made where the first byte of a body is shown; NULL if nobody looks at it. At offset there must be a byte. */
 proto_tree *rpch_channel_item(rpch_call_t *call, int offset);
 
 /* At the end of a call, when its RTS PDUs have told what the connection is used for. */

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Conversation Filter ▸ Exchange session, which only the GUI offers: a library loaded before tshark asks for it."""
+"""Conversation Filter ▸ Exchange session, which only the GUI offers, for the frame whose tree it shows: a library loaded before
+tshark asks for it."""
 
 import os
 import pathlib
@@ -29,7 +30,7 @@ def library() -> pathlib.Path:
 @pytest.mark.parametrize("name", ["gromox-mapihttp-notify", "rpc-tcp", "push"])
 def test_conversation_filter_is_the_session_of_the_frame(tshark, library: pathlib.Path, name: str) -> None:
     path = tools.readable(CAPTURES / f"{name}.pcapng")
-    done = subprocess.run(["tshark", "-n", "-r", str(path)], cwd=tools.scratch() / "home", capture_output=True, text=True, check=True,
+    done = subprocess.run(["tshark", "-n", "-V", "-r", str(path)], cwd=tools.scratch() / "home", capture_output=True, text=True, check=True,
                           env=tools.environment() | {"LD_PRELOAD": str(library)}, **tools.identity())
     offered = {int(frame): text for frame, text in re.findall(r"^filter (\d+) Exchange session: (.*)$", done.stderr, re.M)}
     shown = {row["frame"]: row["oxcnotif.session"] for row in tools.fields(path, ["oxcnotif.session"], "oxcnotif.session")}
