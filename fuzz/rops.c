@@ -6,27 +6,36 @@
 
 #include "rops.h"
 
+#include <epan/proto_data.h>
+
 #include "notify/notify.h"
 #include "rop/buffer.h"
 #include "payload/extended_buffer.h"
 
+#define PDU_KEY 0x4655          /* in the frame */
+
+/* As a transport that keeps its PDUs: each frame has one. */
 static oxc_pdu_t *
 pdu_of(packet_info *pinfo, bool is_response)
 {
     static oxc_call_t *open;
-    oxc_pdu_t *pdu;
+    int proto = proto_get_id_by_filter_name("rop");
+    oxc_pdu_t *pdu = (oxc_pdu_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto, PDU_KEY);
 
+    if (pdu) {
+        oxc_pdu_visit(pdu);
+        return pdu;
+    }
     if (pinfo->num == 1)
         open = NULL;
     if (is_response)
-        pdu = oxc_pdu_response(pinfo, 0, OXC_CALL_FETCH, open && open->response ? NULL : open);
+        pdu = oxc_pdu_new_response(pinfo, 0, OXC_CALL_FETCH, open && open->response ? NULL : open);
     else
-        pdu = oxc_pdu_request(pinfo, 0, OXC_CALL_FETCH);
-    if (!PINFO_FD_VISITED(pinfo)) {
-        oxc_call_bind(pinfo, pdu->call, oxc_session_find(pinfo, OXC_KEY_COOKIE, (const uint8_t *)"fuzz", 4, true),
-                      OXC_BOUND_BY_KEY);
-        open = is_response ? NULL : pdu->call;
-    }
+        pdu = oxc_pdu_new_request(pinfo, 0, OXC_CALL_FETCH);
+    p_add_proto_data(wmem_file_scope(), pinfo, proto, PDU_KEY, pdu);
+    oxc_call_bind(pinfo, pdu->call, oxc_session_find(pinfo, OXC_KEY_COOKIE, (const uint8_t *)"fuzz", 4, true),
+                  OXC_BOUND_BY_KEY);
+    open = is_response ? NULL : pdu->call;
     return pdu;
 }
 

@@ -207,7 +207,7 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
         di->call_data->se_data = rpc.state;
     }
     rpc.pdu = rpc.is_response ? oxc_pdu_response(pinfo, rpc.discriminator, kind, rpc.state->call)
-                              : oxc_pdu_request(pinfo, rpc.discriminator, kind);
+                              : oxc_pdu_request(pinfo, rpc.discriminator, kind, rpc.state->call);
     if (!rpc.state->call)
         rpc.state->call = rpc.pdu->call;
     if (!PINFO_FD_VISITED(pinfo))

@@ -104,7 +104,7 @@ oxc_rpc_encrypted_request(packet_info *pinfo, conversation_t *conversation, oxc_
     sealed->interface = interface;
     sealed->opnum = pdu->opnum;
     sealed->discriminator = oxc_rpc_discriminator(conversation, pdu->call_id);
-    sealed->pdu = oxc_pdu_request(pinfo, sealed->discriminator, kind_of(interface, pdu->opnum));
+    sealed->pdu = oxc_pdu_request(pinfo, sealed->discriminator, kind_of(interface, pdu->opnum), NULL);
     call = sealed->pdu->call;
     call->name = interface == OXC_RPC_EMSMDB ? oxc_emsmdb_call_name(pdu->opnum) : "EcDoAsyncWaitEx";
     oxc_call_bind(pinfo, call, association->session, OXC_BOUND_BY_ORDER);

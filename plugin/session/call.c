@@ -10,35 +10,45 @@
 
 #include <epan/epan.h>
 
-static wmem_map_t *requests;            /* frame and discriminator -> oxc_pdu_t */
-static wmem_map_t *responses;
+/* Requests and responses that repeat one of their call, which another PDU is: key -> oxc_pdu_t. */
+static wmem_map_t *repeated[2];
 
-static oxc_call_t *
-call_new(oxc_call_kind_t kind)
+/* A call begins with one of its PDUs. */
+typedef struct {
+    oxc_pdu_t pdu;
+    oxc_call_t call;
+} beginning_t;
+
+static uint64_t
+key_of(const packet_info *pinfo, uint32_t discriminator)
 {
-    oxc_call_t *call = wmem_new0(wmem_file_scope(), oxc_call_t);
+    return (uint64_t)pinfo->num << 32 | discriminator;
+}
 
-    call->kind = kind;
-    return call;
+static void
+begin(oxc_pdu_t *pdu, const packet_info *pinfo, uint32_t discriminator, oxc_call_t *call)
+{
+    pdu->key = key_of(pinfo, discriminator);
+    pdu->frame = pinfo->num;
+    pdu->time = pinfo->abs_ts;
+    pdu->call = call;
 }
 
 static oxc_pdu_t *
-pdu_new(const packet_info *pinfo, uint32_t discriminator)
+begin_call(const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind)
 {
-    oxc_pdu_t *pdu = wmem_new0(wmem_file_scope(), oxc_pdu_t);
+    beginning_t *beginning = wmem_new0(wmem_file_scope(), beginning_t);
 
-    pdu->key = (uint64_t)pinfo->num << 32 | discriminator;
-    pdu->frame = pinfo->num;
-    pdu->time = pinfo->abs_ts;
-    return pdu;
+    beginning->call.kind = kind;
+    begin(&beginning->pdu, pinfo, discriminator, &beginning->call);
+    return &beginning->pdu;
 }
 
 oxc_pdu_t *
 oxc_pdu_new_request(const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind)
 {
-    oxc_pdu_t *pdu = pdu_new(pinfo, discriminator);
+    oxc_pdu_t *pdu = begin_call(pinfo, discriminator, kind);
 
-    pdu->call = call_new(kind);
     pdu->call->request = pdu;
     return pdu;
 }
@@ -46,10 +56,15 @@ oxc_pdu_new_request(const packet_info *pinfo, uint32_t discriminator, oxc_call_k
 oxc_pdu_t *
 oxc_pdu_new_response(const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call)
 {
-    oxc_pdu_t *pdu = pdu_new(pinfo, discriminator);
+    oxc_pdu_t *pdu;
 
     /* A second answer to one request (a retransmission that TCP analysis let through) stands alone. */
-    pdu->call = call && !call->response ? call : call_new(kind);
+    if (call && !call->response) {
+        pdu = wmem_new0(wmem_file_scope(), oxc_pdu_t);
+        begin(pdu, pinfo, discriminator, call);
+    } else {
+        pdu = begin_call(pinfo, discriminator, kind);
+    }
     pdu->is_response = true;
     pdu->call->response = pdu;
     return pdu;
@@ -63,37 +78,50 @@ oxc_pdu_visit(oxc_pdu_t *pdu)
 }
 
 static oxc_pdu_t *
-pdu_visited(const packet_info *pinfo, wmem_map_t *pdus, uint32_t discriminator)
+find_repeated(const packet_info *pinfo, uint32_t discriminator, bool is_response)
 {
-    uint64_t key = (uint64_t)pinfo->num << 32 | discriminator;
-    oxc_pdu_t *pdu = (oxc_pdu_t *)wmem_map_lookup(pdus, &key);
+    uint64_t key = key_of(pinfo, discriminator);
 
-    if (pdu)
-        oxc_pdu_visit(pdu);
-    return pdu;
+    return (oxc_pdu_t *)wmem_map_lookup(repeated[is_response], &key);
+}
+
+static bool
+is_key_of(const oxc_pdu_t *pdu, const packet_info *pinfo, uint32_t discriminator)
+{
+    return pdu && pdu->key == key_of(pinfo, discriminator);
 }
 
 oxc_pdu_t *
-oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind)
+oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, const oxc_call_t *call)
 {
-    oxc_pdu_t *pdu = pdu_visited(pinfo, requests, discriminator);
+    oxc_pdu_t *pdu = NULL;
 
-    if (!pdu) {
-        pdu = oxc_pdu_new_request(pinfo, discriminator, kind);
-        wmem_map_insert(requests, &pdu->key, pdu);
+    if (call)
+        pdu = is_key_of(call->request, pinfo, discriminator) ? call->request : find_repeated(pinfo, discriminator, false);
+    if (pdu) {
+        oxc_pdu_visit(pdu);
+        return pdu;
     }
+    pdu = oxc_pdu_new_request(pinfo, discriminator, kind);
+    if (call)
+        wmem_map_insert(repeated[false], &pdu->key, pdu);
     return pdu;
 }
 
 oxc_pdu_t *
 oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call)
 {
-    oxc_pdu_t *pdu = pdu_visited(pinfo, responses, discriminator);
+    oxc_pdu_t *pdu = NULL;
 
-    if (!pdu) {
-        pdu = oxc_pdu_new_response(pinfo, discriminator, kind, call);
-        wmem_map_insert(responses, &pdu->key, pdu);
+    if (call && call->response)
+        pdu = is_key_of(call->response, pinfo, discriminator) ? call->response : find_repeated(pinfo, discriminator, true);
+    if (pdu) {
+        oxc_pdu_visit(pdu);
+        return pdu;
     }
+    pdu = oxc_pdu_new_response(pinfo, discriminator, kind, call);
+    if (call && pdu->call != call)
+        wmem_map_insert(repeated[true], &pdu->key, pdu);
     return pdu;
 }
 
@@ -109,6 +137,6 @@ oxc_call_bind(packet_info *pinfo, oxc_call_t *call, oxc_session_t *session, oxc_
 void
 proto_register_oxc_call(void)
 {
-    requests = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
-    responses = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
+    for (int i = 0; i < 2; i++)
+        repeated[i] = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
 }

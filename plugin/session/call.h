@@ -108,11 +108,12 @@ void oxc_pdu_visit(oxc_pdu_t *pdu);
 
 /*
  * The PDU which the transport is showing now. The discriminator tells several PDUs of one frame apart (a DCE/RPC call
- * id, an ordinal) and must be the same on every visit. The first visit creates the PDU and its call.
+ * id, an ordinal) and must be the same on every visit, for which the transport keeps the call. The first visit creates the
+ * PDU and, if call is NULL or has another request, its call.
  */
-oxc_pdu_t *oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind);
+oxc_pdu_t *oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, const oxc_call_t *call);
 
-/* The same for a response; call is what the transport matched it to, NULL when the request was not captured. */
+/* The same for a response; call is what the transport matched it to, NULL when neither was captured before. */
 oxc_pdu_t *oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call);
 
 /* A number that tells the PDUs of one frame apart. */
