@@ -12,14 +12,18 @@
 
 /* ---- PDUs ---- */
 
-static uint32_t
-number_at(const uint8_t *bytes, unsigned size, unsigned encoding)
+static uint16_t
+u16_at(const uint8_t *bytes, unsigned encoding)
 {
-    uint32_t number = 0;
+    return (uint16_t)(encoding == ENC_LITTLE_ENDIAN ? bytes[0] | bytes[1] << 8 : bytes[0] << 8 | bytes[1]);
+}
 
-    for (unsigned i = 0; i < size; i++)
-        number = number << 8 | bytes[encoding == ENC_LITTLE_ENDIAN ? size - 1 - i : i];
-    return number;
+static uint32_t
+u32_at(const uint8_t *bytes, unsigned encoding)
+{
+    unsigned high = encoding == ENC_LITTLE_ENDIAN ? 2 : 0;
+
+    return (uint32_t)u16_at(bytes + high, encoding) << 16 | u16_at(bytes + 2 - high, encoding);
 }
 
 bool
@@ -30,45 +34,50 @@ oxc_rpc_read_header(tvbuff_t *tvb, int offset, oxc_rpc_pdu_t *pdu)
     if (!tvb_bytes_exist(tvb, offset, RPC_HEADER_SIZE))
         return false;
     header = tvb_get_ptr(tvb, offset, RPC_HEADER_SIZE);
-    if (header[0] != 5 || header[1] > 1)
+    if (header[0] != 5 || header[1] > 1 || header[2] > PDU_RTS || header[4] & 0xEE || header[5] > 3)
         return false;
     memset(pdu, 0, sizeof *pdu);
     pdu->ptype = header[2];
     pdu->flags = header[3];
     memcpy(pdu->drep, header + 4, sizeof pdu->drep);
-    if (pdu->ptype > PDU_RTS || pdu->drep[0] & 0xEE || pdu->drep[1] > 3)
-        return false;
     pdu->encoding = DREP_ENC_INTEGER(pdu->drep);
-    pdu->length = (uint16_t)number_at(header + 8, 2, pdu->encoding);
-    pdu->call_id = number_at(header + 12, 4, pdu->encoding);
+    pdu->length = u16_at(header + 8, pdu->encoding);
+    pdu->call_id = u32_at(header + 12, pdu->encoding);
     return pdu->length >= RPC_HEADER_SIZE;
+}
+
+/* The verifier behind the stub, and the padding before it. */
+static void
+read_verifier(oxc_rpc_pdu_t *pdu, uint16_t auth_length)
+{
+    int trailer = pdu->length - auth_length - 8;
+
+    if (auth_length == 0 || trailer < pdu->stub)
+        return;
+    pdu->auth_type = tvb_get_uint8(pdu->tvb, trailer);
+    pdu->auth_level = tvb_get_uint8(pdu->tvb, trailer + 1);
+    pdu->padding = tvb_get_uint8(pdu->tvb, trailer + 2);
+    pdu->stub_end = trailer - pdu->padding;
 }
 
 bool
 oxc_rpc_read_pdu(tvbuff_t *tvb, int offset, oxc_rpc_pdu_t *pdu)
 {
-    uint16_t auth_length;
-    int trailer;
+    const uint8_t *body;
 
     if (!oxc_rpc_read_header(tvb, offset, pdu) || !tvb_bytes_exist(tvb, offset, pdu->length))
         return false;
-    pdu->tvb = tvb_new_subset_length(tvb, offset, pdu->length);
+    /* One alone, as most are, needs no other tvb. */
+    pdu->tvb = offset == 0 && tvb_reported_length(tvb) == pdu->length ? tvb
+                                                                      : tvb_new_subset_length(tvb, offset, pdu->length);
     if (pdu->length < RPC_BODY_SIZE)
         return true;
-    pdu->context_id = tvb_get_uint16(pdu->tvb, 20, pdu->encoding);
-    pdu->opnum = tvb_get_uint16(pdu->tvb, 22, pdu->encoding);
+    body = tvb_get_ptr(tvb, offset, RPC_BODY_SIZE);
+    pdu->context_id = u16_at(body + 20, pdu->encoding);
+    pdu->opnum = u16_at(body + 22, pdu->encoding);
     pdu->stub = RPC_BODY_SIZE + (pdu->ptype == PDU_REQ && pdu->flags & FLAG_OBJECT ? 16 : 0);
     pdu->stub_end = pdu->length;
-    auth_length = tvb_get_uint16(pdu->tvb, 10, pdu->encoding);
-    if (auth_length > 0) {
-        trailer = pdu->length - auth_length - 8;
-        if (trailer >= pdu->stub) {
-            pdu->auth_type = tvb_get_uint8(pdu->tvb, trailer);
-            pdu->auth_level = tvb_get_uint8(pdu->tvb, trailer + 1);
-            pdu->padding = tvb_get_uint8(pdu->tvb, trailer + 2);
-            pdu->stub_end = trailer - pdu->padding;
-        }
-    }
+    read_verifier(pdu, u16_at(body + 10, pdu->encoding));
     if (pdu->stub_end < pdu->stub)
         pdu->stub_end = pdu->stub;
     return true;

@@ -13,6 +13,7 @@
 
 #include "rpc/rpc_pdu.h"
 #include "rpch/rpch_call.h"
+#include "tcp/segment.h"
 
 #define MIN_CHANNEL_LENGTH 131072       /* Content-Length of a channel ([MS-RPCH] 2.1.2.1) */
 
@@ -149,6 +150,14 @@ dechunk_pdu(rpch_call_t *call, uint16_t length, int end)
     return pdu;
 }
 
+/* The PDU that comes next and is there. One alone, as most are, needs no other tvb. */
+static tvbuff_t *
+whole_pdu(const rpch_call_t *call, uint16_t length)
+{
+    return call->offset == 0 && tvb_reported_length(call->tvb) == length
+               ? call->tvb : tvb_new_subset_length(call->tvb, call->offset, length);
+}
+
 static oxc_http_result_t
 dissect_body(rpch_call_t *call)
 {
@@ -200,7 +209,7 @@ dissect_body(rpch_call_t *call)
         return OXC_HTTP_GO_ON;
     }
     rpch_channel_item(call, call->offset);
-    pdu = contiguous ? tvb_new_subset_length(call->tvb, call->offset, length) : dechunk_pdu(call, length, end);
+    pdu = contiguous ? whole_pdu(call, length) : dechunk_pdu(call, length, end);
     call->offset = end;
     at->framing = after;
     rpch_call_dcerpc(call, pdu);
@@ -221,14 +230,17 @@ find_place(rpch_call_t *call)
     uint64_t size;
 
     if (pdu) {
+        tvbuff_t *whole;
+
         if (pdu > left) {
             call->need = pdu - left;
             return OXC_HTTP_NEED_MORE;
         }
         claim(call);
         rpch_channel_item(call, call->offset);
+        whole = whole_pdu(call, pdu);
         call->offset += pdu;
-        rpch_call_dcerpc(call, tvb_new_subset_length(tvb, offset, pdu));
+        rpch_call_dcerpc(call, whole);
         return OXC_HTTP_GO_ON;
     }
     if (left < RPC_HEADER_SIZE && call->connection->claimed && tvb_get_uint8(tvb, offset) == 5) {
@@ -415,7 +427,7 @@ int
 rpch_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, dissector_handle_t http,
              const uint32_t *seq)
 {
-    rpch_connection_t *connection = rpch_connection_of(find_conversation_pinfo(pinfo, 0));
+    rpch_connection_t *connection = rpch_connection_of(oxc_segment_conversation(pinfo));
     int d = direction(pinfo), used = 0;
     bool first_visit = !PINFO_FD_VISITED(pinfo);
     uint32_t *count = (uint32_t *)p_get_proto_data(pinfo->pool, pinfo, proto_rpch, 0);
