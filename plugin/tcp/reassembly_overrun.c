@@ -129,11 +129,14 @@ oxc_overrun_note(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *
 
     if (!oxc_postdissector_expected())
         return false;
-    if (!PINFO_FD_VISITED(pinfo) && !recall_overrun(pinfo, of)) {
-        first = oxc_segment_first_bytes(frame, pinfo);
-        if (first == OXC_TCP_UNSURE || (first != OXC_TCP_NO_DATA && of->may_begin(first)))
-            remember_overrun(frame, pinfo, of);
-    }
+    if (recall_overrun(pinfo, of))
+        return true;
+    if (PINFO_FD_VISITED(pinfo))
+        return false;
+    first = oxc_segment_first_bytes(frame, pinfo);
+    if (first == OXC_TCP_NO_DATA || (first != OXC_TCP_UNSURE && !of->may_begin(first)))
+        return false;
+    remember_overrun(frame, pinfo, of);
     return recall_overrun(pinfo, of) != NULL;
 }
 

@@ -27,7 +27,6 @@ static struct {
     uint32_t srcport, destport;
     const void *src, *dst;              /* where the addresses are */
     conversation_t *conversation;
-    const struct tcp_analysis *tcp;     /* NULL until it was found */
 } latest;
 
 /*
@@ -59,12 +58,12 @@ static struct {
     const packet_info *pinfo;
     tvbuff_t *frame;
     unsigned layers;
+    conversation_t *conversation;       /* NULL until it was found */
+    const struct tcp_analysis *tcp;     /* the same */
     bool has_first_bytes;               /* they are known */
     int first_bytes;
-    bool has_extent;                    /* what follows is known */
-    int start;                          /* of the data in the frame */
-    uint32_t length;                    /* 0: none */
-    uint32_t seq;
+    bool has_extent;                    /* it is known */
+    oxc_tcp_data_t extent;              /* of the data in the frame */
     tvbuff_t *data;                     /* NULL until it was asked for */
 } current;
 
@@ -149,13 +148,9 @@ is_of_latest(const packet_info *pinfo)
            latest.ptype == pinfo->ptype;
 }
 
-conversation_t *
-oxc_segment_conversation(packet_info *pinfo)
+static conversation_t *
+find_latest(packet_info *pinfo)
 {
-    /* With elements it is another one: rpch_name_conversation(). */
-    if (pinfo->conv_elements)
-        return named.conversation && named.elements == pinfo->conv_elements ? named.conversation
-                                                                            : find_conversation_pinfo(pinfo, 0);
     if (is_of_latest(pinfo))
         return latest.conversation;
     latest.conversation = find_conversation_of(pinfo);
@@ -166,8 +161,21 @@ oxc_segment_conversation(packet_info *pinfo)
     latest.destport = pinfo->destport;
     latest.src = pinfo->src.data;
     latest.dst = pinfo->dst.data;
-    latest.tcp = NULL;
     return latest.conversation;
+}
+
+conversation_t *
+oxc_segment_conversation(packet_info *pinfo)
+{
+    /* With elements it is another one: rpch_name_conversation(). */
+    if (pinfo->conv_elements)
+        return named.conversation && named.elements == pinfo->conv_elements ? named.conversation
+                                                                            : find_conversation_pinfo(pinfo, 0);
+    if (current.pinfo != pinfo)
+        return find_latest(pinfo);
+    if (!current.conversation)
+        current.conversation = find_latest(pinfo);
+    return current.conversation;
 }
 
 bool
@@ -179,16 +187,20 @@ oxc_segment_tcp_preference(const char *name)
     return preference && prefs_get_bool_value(preference, pref_current);
 }
 
+static const struct tcp_analysis *
+tcp_of(const conversation_t *conversation)
+{
+    return conversation ? (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp) : NULL;
+}
+
 const struct tcp_analysis *
 oxc_segment_tcp(packet_info *pinfo)
 {
-    conversation_t *conversation = oxc_segment_conversation(pinfo);
-
-    if (conversation != latest.conversation || !conversation)
-        return conversation ? (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp) : NULL;
-    if (!latest.tcp)
-        latest.tcp = (const struct tcp_analysis *)conversation_get_proto_data(conversation, proto_tcp);
-    return latest.tcp;
+    if (current.pinfo != pinfo || pinfo->conv_elements)
+        return tcp_of(oxc_segment_conversation(pinfo));
+    if (!current.tcp)
+        current.tcp = tcp_of(oxc_segment_conversation(pinfo));
+    return current.tcp;
 }
 
 /* Of the layers from the last one back to TCP. */
@@ -219,6 +231,8 @@ oxc_segment_begin(tvbuff_t *frame, packet_info *pinfo)
     current.layers = look_at_layers(wmem_list_tail(pinfo->layers));
     if (current.layers == 0 && compat_layer_was_taken_away(pinfo))
         current.layers = OXC_LAYER_LOST;
+    current.conversation = NULL;
+    current.tcp = NULL;
     current.has_extent = current.has_first_bytes = false;
     current.data = NULL;
     return current.layers;
@@ -231,29 +245,33 @@ oxc_segment_layers(const packet_info *pinfo)
 }
 
 int
+oxc_segment_first_bytes(tvbuff_t *frame, const packet_info *pinfo)
+{
+    oxc_tcp_data_t data;
+
+    if (current.pinfo != pinfo)
+        return oxc_tcp_first_bytes(frame, pinfo, &data);
+    if (!current.has_first_bytes) {
+        current.first_bytes = oxc_tcp_first_bytes(frame, pinfo, &current.extent);
+        current.has_first_bytes = true;
+        current.has_extent = current.first_bytes != OXC_TCP_UNSURE;
+    }
+    return current.first_bytes;
+}
+
+int
 oxc_segment_extent(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq, uint32_t *length)
 {
     if (current.pinfo != pinfo)
         return oxc_tcp_extent(frame, pinfo, seq, length);
+    oxc_segment_first_bytes(frame, pinfo);
     if (!current.has_extent) {
-        current.start = oxc_tcp_extent(frame, pinfo, &current.seq, &current.length);
+        current.extent.start = oxc_tcp_extent(frame, pinfo, &current.extent.seq, &current.extent.length);
         current.has_extent = true;
     }
-    *seq = current.seq;
-    *length = current.length;
-    return current.start;
-}
-
-int
-oxc_segment_first_bytes(tvbuff_t *frame, const packet_info *pinfo)
-{
-    if (current.pinfo != pinfo)
-        return oxc_tcp_first_bytes(frame, pinfo);
-    if (!current.has_first_bytes) {
-        current.first_bytes = oxc_tcp_first_bytes(frame, pinfo);
-        current.has_first_bytes = true;
-    }
-    return current.first_bytes;
+    *seq = current.extent.seq;
+    *length = current.extent.length;
+    return current.extent.start;
 }
 
 uint32_t
@@ -274,7 +292,7 @@ oxc_segment_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq)
     if (oxc_segment_extent(frame, pinfo, seq, &length) < 0)
         return NULL;
     if (!current.data)
-        current.data = tvb_new_subset_length(frame, current.start, (int)length);
+        current.data = tvb_new_subset_length(frame, current.extent.start, (int)length);
     return current.data;
 }
 

@@ -29,6 +29,12 @@ be16(const uint8_t *bytes)
     return (unsigned)bytes[0] << 8 | bytes[1];
 }
 
+static uint32_t
+be32(const uint8_t *bytes)
+{
+    return (uint32_t)be16(bytes) << 16 | be16(bytes + 2);
+}
+
 /* What data_of_packet() finds, if it is no place. */
 enum { NO_DATA = -1, OTHER_HEADER = -2 };
 
@@ -68,7 +74,7 @@ data_of_packet(const view_t *frame, const packet_info *pinfo, int ip, uint32_t *
         return OTHER_HEADER;
     if (start == end || start >= frame->captured)
         return NO_DATA;
-    *seq = (uint32_t)be16(header + 4) << 16 | be16(header + 6);
+    *seq = be32(header + 4);
     *length = (uint32_t)(end - start);
     return start;
 }
@@ -125,34 +131,48 @@ oxc_tcp_extent(tvbuff_t *tvb, const packet_info *pinfo, uint32_t *seq, uint32_t 
     return start;
 }
 
-int
-oxc_tcp_first_bytes(tvbuff_t *tvb, const packet_info *pinfo)
+/* The TCP header behind an IP header of the usual kind, and the end of the packet; NULL for others. */
+static const uint8_t *
+usual_header(const uint8_t *bytes, unsigned place, bool is_ipv4, unsigned *end)
 {
-    const uint8_t *addresses = (const uint8_t *)pinfo->net_src.data, *tcp;
-    unsigned captured = tvb_captured_length(tvb);
-    const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)captured);
-    uintptr_t place = (uintptr_t)addresses - (uintptr_t)bytes;
-    unsigned addresses_size = pinfo->net_src.type == AT_IPv4 ? IPV4_ADDRESSES : IPV6_ADDRESSES, size, start, end;
+    const uint8_t *addresses = bytes + place, *tcp;
+    unsigned size;
 
-    if (place < 12 || place > captured || captured - place < addresses_size + MIN_TCP_HEADER)
-        return OXC_TCP_UNSURE;
-    if (pinfo->net_src.type == AT_IPv4 && addresses[-12] == 0x45) {
-        tcp = addresses + addresses_size;
+    if (is_ipv4) {
+        tcp = addresses + IPV4_ADDRESSES;
         size = be16(addresses - 10);
-        end = (unsigned)place - 12 + size;
-    } else if (pinfo->net_src.type == AT_IPv6 && addresses[-8] >> 4 == 6 && addresses[-2] == IP_PROTO_TCP) {
-        tcp = addresses + addresses_size;
-        size = be16(addresses - 4);
-        end = (unsigned)(tcp - bytes) + size;
-    } else {
-        return OXC_TCP_UNSURE;
+        *end = place - 12 + size;
+        return addresses[-12] == 0x45 && size != 0 && (be16(addresses - 6) & 0x3FFF) == 0 ? tcp : NULL;
     }
-    start = (unsigned)(tcp - bytes) + (tcp[12] >> 4) * 4U;
-    if (size == 0 || be16(tcp) != pinfo->srcport || be16(tcp + 2) != pinfo->destport)
+    tcp = addresses + IPV6_ADDRESSES;
+    size = be16(addresses - 4);
+    *end = place + IPV6_ADDRESSES + size;
+    return addresses[-8] >> 4 == 6 && addresses[-2] == IP_PROTO_TCP && size != 0 ? tcp : NULL;
+}
+
+int
+oxc_tcp_first_bytes(tvbuff_t *tvb, const packet_info *pinfo, oxc_tcp_data_t *data)
+{
+    bool is_ipv4 = pinfo->net_src.type == AT_IPv4;
+    unsigned captured = tvb_captured_length(tvb), end, start;
+    const uint8_t *bytes = tvb_get_ptr(tvb, 0, (int)captured), *tcp;
+    uintptr_t place = (uintptr_t)pinfo->net_src.data - (uintptr_t)bytes;
+
+    if (place < 12 || place > captured || captured - place < (is_ipv4 ? IPV4_ADDRESSES : IPV6_ADDRESSES) + MIN_TCP_HEADER)
         return OXC_TCP_UNSURE;
+    tcp = usual_header(bytes, (unsigned)place, is_ipv4, &end);
+    if (!tcp || be16(tcp) != pinfo->srcport || be16(tcp + 2) != pinfo->destport || tcp[12] >> 4 < MIN_TCP_HEADER / 4)
+        return OXC_TCP_UNSURE;
+    start = (unsigned)(tcp - bytes) + (tcp[12] >> 4) * 4U;
+    data->start = NO_DATA;
     if (start >= end)
         return OXC_TCP_NO_DATA;
-    return captured < start + 2 ? OXC_TCP_UNSURE : (int)be16(bytes + start);
+    if (captured < start + 2 || end > tvb_reported_length(tvb))
+        return OXC_TCP_UNSURE;
+    data->start = (int)start;
+    data->length = end - start;
+    data->seq = be32(tcp + 4);
+    return (int)be16(bytes + start);
 }
 
 uint8_t

@@ -24,8 +24,17 @@ enum {
     OXC_TCP_UNSURE = -2         /* IPv4 options, addresses that Wireshark copied, a frame that was cut: it says nothing */
 };
 
-/* The two bytes with which the data begin, quickly, to tell from them that the data are of no interest; or one of those. */
-int oxc_tcp_first_bytes(tvbuff_t *frame, const packet_info *pinfo);
+typedef struct {
+    int start;                  /* in the frame; negative for none */
+    uint32_t length;
+    uint32_t seq;
+} oxc_tcp_data_t;
+
+/*
+ * The two bytes with which the data begin, quickly, to tell from them that the data are of no interest; or one of those.
+ * Where the data are is left in *data, unless it is not sure.
+ */
+int oxc_tcp_first_bytes(tvbuff_t *frame, const packet_info *pinfo, oxc_tcp_data_t *data);
 
 /*
  * Time to Live (RFC 791 3.1) or Hop Limit (RFC 8200 3) of the packet around the frame's segment, as it was captured; 0 if
