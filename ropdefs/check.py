@@ -19,13 +19,15 @@ COMMON = {name: f"rop.{snake(name)}" for name in (
 # What a ROP does needs something to do it with.
 NEEDS = {"set_columns": ("columns",), "set_recipients": ("recipient_columns",), "name_folder": ("name", "folder"),
          "name_properties": ("names", "ids"), "logon": ("logon_flags",), "notify": ("target",),
-         "pending": ("session_index",)}
+         "pending": ("session_index",), "restrict": ("restriction",), "create_message": ("associated",)}
 BY_COLUMNS = ("PropertyRow", "RecipientRow")    # C types that are read by columns
 
 # What the session keeps has a shape.
 TAGS, NUMBER = (("tag",), True), (("u8", "u16", "u32", "bool"), False)
 KEPT = {"columns": TAGS, "recipient_columns": TAGS, "row_columns": TAGS, "names": (("PropertyName",), True),
         "ids": (("u16",), True), "folder_names": (("fid",), True), "old_folder": (("fid",), False), "folder": (("fid",), False),
+        "parent": (("fid",), False), "old_parent": (("fid",), False), "restriction": (("Restriction",), False),
+        "unchanged": (("bool",), False), "copies": (("bool",), False), "associated": (("bool",), False),
         "message": (("mid",), False),
         "name": (("z8", "z16"), False), "state_property": (("tag",), False), "user_dn": (("z8",), False),
         "display_name": (("z16",), False)}

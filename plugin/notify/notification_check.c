@@ -7,6 +7,7 @@
 #include "notify/notification_check.h"
 
 #include "oxcnotif_item.h"
+#include "session/folder.h"
 #include "session/hash.h"
 #include "session/rop_state.h"
 
@@ -135,10 +136,12 @@ oxc_check_subscription(const packet_info *pinfo, const oxc_session_t *session, c
 }
 
 void
-oxc_check_answer(const packet_info *pinfo, const oxc_session_t *session)
+oxc_check_answer(packet_info *pinfo, oxc_session_t *session)
 {
-    if (!PINFO_FD_VISITED(pinfo) && session)
-        find_session(session, true)->last_answer = pinfo->num;
+    if (PINFO_FD_VISITED(pinfo) || !session)
+        return;
+    find_session(session, true)->last_answer = pinfo->num;
+    oxc_folder_answered(pinfo, session);
 }
 
 /* Folders and messages have ids from one space (MS-OXCDATA 2.2.1): what is a folder is no message. */

@@ -13,7 +13,7 @@
 void oxc_check_subscription(const packet_info *pinfo, const oxc_session_t *session, const oxc_object_t *object);
 
 /* The server answered ROPs of the session, and so could have sent notifications. First visit only. */
-void oxc_check_answer(const packet_info *pinfo, const oxc_session_t *session);
+void oxc_check_answer(packet_info *pinfo, oxc_session_t *session);
 
 /*
  * Shows at a RopNotify what is wrong with it, and on the first visit remembers it. Whether another subscription was

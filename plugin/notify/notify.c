@@ -392,7 +392,7 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     if (pdu->is_response)
         oxc_index_answer(pinfo, pdu);
     tell_late_wakeups(pinfo, pdu);
-    if (pdu->is_response && pdu->rops)
+    if (pdu->is_response && (pdu->rops || pdu->rop_bytes > 0))
         oxc_check_answer(pinfo, pdu->call->session);
     note_late_start(pinfo, pdu);
     oxc_notify_session(tvb, pinfo, tree, pdu->call->session);

@@ -10,6 +10,7 @@
 #include "notify/notify.h"
 #include "notify/tap.h"
 #include "oxcnotif_item.h"
+#include "session/folder.h"
 #include "session/rop_state.h"
 
 #include <epan/expert.h>
@@ -35,17 +36,15 @@ oxc_notify_table(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_
                  const oxc_object_t *object)
 {
     oxc_tap_t event = { .kind = OXC_TAP_TABLE, .session = session, .object = object };
-    uint32_t released_in, changed_in;
 
     oxc_tap_tell(pinfo, &event);
-    if (!PINFO_FD_VISITED(pinfo) || object->notifications > 0)
+    if (!PINFO_FD_VISITED(pinfo) || object->notifications > 0 || object->missed_in == 0)
         return;
-    released_in = oxc_object_released_in(session, object);
-    changed_in = oxc_session_folder_changed_in(session, object->logon, object->folder_id);
-    if (changed_in > pinfo->num && (released_in == 0 || released_in > changed_in))
-        oxc_explain_in(tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Table without a notification"), &ei_no_event,
-                                     "No notification of this table in the capture, although frame %u tells that a "
-                                     "message of the folder came or went", changed_in);
+    oxc_explain_in(tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Table without a notification"), &ei_no_event,
+                   "No notification of this table in the capture, although frame %u tells that %s", object->missed_in,
+                   object->rows == OXC_ROWS_MESSAGES ? "a message of the folder came or went"
+                   : object->rows == OXC_ROWS_SUBFOLDERS ? "a folder in its folder came or went"
+                                                         : "a folder below its folder came or went");
 }
 
 /* Does the notification tell that a message of the folder came or went? */
@@ -71,7 +70,7 @@ oxc_notify_notification(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc
     if (object && !PINFO_FD_VISITED(pinfo))
         object->notifications++;
     if (rop && tells_of_message(rop))
-        oxc_session_folder_changed(pinfo, pdu->call->session, rop->logon, rop->folder_id);
+        oxc_folder_message_changed(pinfo, pdu->call->session, rop->logon, rop->folder_id, OXC_CHANGE_TOLD);
     if (!object)
         oxc_explain_in(tvb, pinfo, tree, &ei_unknown_handle, "%s",
                                      session && session->user

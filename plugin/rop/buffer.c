@@ -103,15 +103,18 @@ rop_text(const oxc_read_t *r, const ropdef_rop_t *def)
     return wmem_strbuf_get_str(text);
 }
 
-/* Rows of a contents table are messages, which M says (MS-OXCNOTIF 2.2.1.4.1.2). */
-static bool
-lacks_message(const oxc_rop_t *rop, const oxc_object_t *object)
+/* Rows of a contents table are messages, which M says (MS-OXCNOTIF 2.2.1.4.1.2). NULL: nothing is wrong. */
+static const char *
+wrong_rows(const oxc_rop_t *rop, const oxc_object_t *object)
 {
-    enum { TABLE_MODIFIED = 0x0100, OF_MESSAGE = 0x8000, ROW_ADDED = 3, ROW_DELETED = 4, ROW_MODIFIED = 5 };
+    enum { TABLE_MODIFIED = 0x0100, ROW_ADDED = 3, ROW_DELETED = 4, ROW_MODIFIED = 5 };
+    bool of_message = rop->notification_flags & OXC_NOTIFIED_OF_MESSAGE;
 
-    return object->is_table && !object->lists_folders && (rop->notification_flags & 0x0FFF) == TABLE_MODIFIED
-           && !(rop->notification_flags & OF_MESSAGE)
-           && (rop->table_event == ROW_ADDED || rop->table_event == ROW_DELETED || rop->table_event == ROW_MODIFIED);
+    if (!object->is_table || (rop->notification_flags & 0x0FFF) != TABLE_MODIFIED || of_message == !object->lists_folders ||
+        (rop->table_event != ROW_ADDED && rop->table_event != ROW_DELETED && rop->table_event != ROW_MODIFIED))
+        return NULL;
+    return of_message ? "A row of a hierarchy table with M: it is a folder, not a message"
+                      : "A row of a contents table without M: its message is not named";
 }
 
 /* What a notification is about, and its subscription. events is the tree for who hears of it. */
@@ -130,8 +133,8 @@ show_notification(oxc_read_t *r, proto_tree *tree, proto_tree *events, int offse
             proto_item_set_generated(
                 proto_tree_add_uint(tree, hf_subscription_in, r->tvb, offset, 0, object->opened_in));
         oxc_object_show(r, tree, offset, 0, object);
-        if (lacks_message(r->rop, object))
-            oxc_deviation(r, tree, offset, "A row of a contents table without M: its message is not named");
+        if (wrong_rows(r->rop, object))
+            oxc_deviation(r, tree, offset, wrong_rows(r->rop, object));
     }
     oxc_listener->notification(
         r->tvb, r->pinfo, events, r->pdu, r->rop,
@@ -150,7 +153,7 @@ show_effects(oxc_read_t *r, proto_tree *tree, proto_tree *events, const ropdef_r
         oxc_object_show(r, tree, offset, next - offset, r->rop->created);
         if (r->rop->created->is_subscription)
             oxc_listener->subscription(r->tvb, r->pinfo, events, r->pdu, r->rop->created);
-        else if (r->rop->created->shows_messages)
+        else if (r->rop->created->rows != OXC_ROWS_OTHER)
             oxc_listener->table(r->tvb, r->pinfo, events, r->pdu->call->session, r->rop->created);
     }
     if (def->does & ROPDEF_DOES_NOTIFY) {

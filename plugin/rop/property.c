@@ -8,6 +8,7 @@
 
 
 #include "ropdefs.h"
+#include "session/folder.h"
 
 static int hf_property = -1;
 static int hf_tag = -1;
@@ -317,16 +318,54 @@ is_empty_type(const oxc_read_t *r, uint16_t type)
 
 #define TAG_FOLDER_ID 0x67480014
 #define TAG_DISPLAY_NAME 0x3001001F
+#define TAG_DISPLAY_NAME_8 0x3001001E
 
-/* Rows of a hierarchy table name folders; offsets are of the two values, 0 for one that the row lacks. */
+/* What a row of a hierarchy table says of its folder: offsets of values, 0 for one that the row lacks. */
+typedef struct {
+    int folder_id;
+    int name;
+    int name_end;
+    bool is_unicode;
+} folder_row_t;
+
+/* A value that is no error code, from offset to next. */
 static void
-keep_folder_name(oxc_read_t *r, int folder_id, int name, int name_end)
+note_folder_value(folder_row_t *row, uint32_t tag, int offset, int next)
 {
-    if (r->measure || PINFO_FD_VISITED(r->pinfo) || !folder_id || !name || !r->pdu || !r->rop || !r->rop->object
-        || !r->rop->object->lists_folders)
+    bool is_unicode = tag == TAG_DISPLAY_NAME;
+
+    if (tag == TAG_FOLDER_ID && next == offset + 8) {
+        row->folder_id = offset;
+    } else if ((is_unicode || tag == TAG_DISPLAY_NAME_8) && next >= offset + 1 + is_unicode) {
+        row->name = offset;
+        row->name_end = next - 1 - is_unicode;
+        row->is_unicode = is_unicode;
+    }
+}
+
+static const char *
+folder_row_name(const oxc_read_t *r, const folder_row_t *row)
+{
+    int size = row->name_end - row->name;
+
+    if (!row->name)
+        return NULL;
+    return row->is_unicode ? oxc_utf16_text(r->pinfo->pool, r->tvb, row->name, size)
+                           : oxc_code_page_text(r->pinfo->pool, r->tvb, row->name, size, oxc_code_page_of(r));
+}
+
+/* Rows of a hierarchy table name folders, and are below the folder of the table. */
+static void
+keep_folder(oxc_read_t *r, const folder_row_t *row)
+{
+    const oxc_object_t *table = r->rop ? r->rop->object : NULL;
+    uint64_t folder_id;
+
+    if (r->measure || PINFO_FD_VISITED(r->pinfo) || !row->folder_id || !r->pdu || !table || !table->lists_folders)
         return;
-    oxc_session_name_folder(r->pinfo, r->pdu->call->session, r->rop->logon, tvb_get_letoh64(r->tvb, folder_id),
-                            oxc_utf16_text(r->pinfo->pool, r->tvb, name, name_end - name - 2));
+    folder_id = tvb_get_letoh64(r->tvb, row->folder_id);
+    oxc_session_name_folder(r->pinfo, r->pdu->call->session, r->rop->logon, folder_id, folder_row_name(r, row));
+    oxc_folder_listed(r->pinfo, r->pdu->call->session, r->rop->logon, folder_id, table);
 }
 
 int
@@ -335,7 +374,7 @@ oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *ta
     unsigned empty = 0;
     uint32_t flag;
     int start = offset;
-    int folder_id = 0, name = 0, name_end = 0;
+    folder_row_t row = { 0, 0, 0, false };
 
     offset = oxc_number(r, tree, hf_row_flag, offset, 1, &flag);
     if (offset < 0)
@@ -365,14 +404,10 @@ oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *ta
         /* An error code in place of a value is none. */
         if (flag == ROW_FLAGGED && tvb_get_uint8(r->tvb, value - 1) != FLAG_VALUE)
             continue;
-        if (tags[i] == TAG_FOLDER_ID && offset == value + 8) {
-            folder_id = value;
-        } else if (tags[i] == TAG_DISPLAY_NAME && tag == tags[i] && offset >= value + 2) {
-            name = value;
-            name_end = offset;
-        }
+        if (tag == tags[i])
+            note_folder_value(&row, tag, value, offset);
     }
-    keep_folder_name(r, folder_id, name, name_end);
+    keep_folder(r, &row);
     return offset;
 }
 

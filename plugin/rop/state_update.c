@@ -8,6 +8,7 @@
 
 #include "rop/handle_table.h"
 #include "rop/property.h"
+#include "session/folder.h"
 #include "ropdefs.h"
 
 static bool
@@ -55,6 +56,25 @@ kept_columns(const oxc_read_t *r, int offset, int next)
     return oxc_columns_read(wmem_file_scope(), r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
 }
 
+/*
+ * A notification names the folder that a folder is in now (or was, until it was deleted); with S and M the search folder
+ * that a message came to or left.
+ */
+static void
+told_of_parent(const oxc_read_t *r, oxc_session_t *session, uint64_t parent)
+{
+    const oxc_rop_t *rop = r->rop;
+
+    if (rop->notification_flags & OXC_NOTIFIED_OF_MESSAGE) {
+        if (rop->notification_flags & (OXC_NOTIFIED_CREATED | OXC_NOTIFIED_DELETED))
+            oxc_folder_message_changed(r->pinfo, session, rop->logon, parent, OXC_CHANGE_TOLD);
+        return;
+    }
+    if (!(rop->notification_flags & OXC_NOTIFIED_DELETED))
+        oxc_folder_placed(r->pinfo, session, rop->logon, rop->folder_id, parent);
+    oxc_folder_subfolder_changed(r->pinfo, session, rop->logon, parent, OXC_CHANGE_TOLD);
+}
+
 void
 oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int offset, int next)
 {
@@ -89,7 +109,26 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
         break;
     case ROPDEF_KEEP_OLD_FOLDER:
         if (oxc_notified_of_message(rop->notification_flags) && rop->notification_flags & OXC_NOTIFIED_MOVED)
-            oxc_session_folder_changed(r->pinfo, session, rop->logon, value);
+            oxc_folder_message_changed(r->pinfo, session, rop->logon, value, OXC_CHANGE_TOLD);
+        break;
+    case ROPDEF_KEEP_PARENT:
+        told_of_parent(r, session, value);
+        break;
+    case ROPDEF_KEEP_OLD_PARENT:
+        if (rop->notification_flags & OXC_NOTIFIED_MOVED)
+            oxc_folder_subfolder_changed(r->pinfo, session, rop->logon, value, OXC_CHANGE_TOLD);
+        break;
+    case ROPDEF_KEEP_RESTRICTION:
+        rop->restricts = next > offset;
+        break;
+    case ROPDEF_KEEP_UNCHANGED:
+        rop->unchanged = value != 0;
+        break;
+    case ROPDEF_KEEP_COPIES:
+        rop->copies = value != 0;
+        break;
+    case ROPDEF_KEEP_ASSOCIATED:
+        rop->associated = value != 0;
         break;
     case ROPDEF_KEEP_MESSAGE:
         rop->message_id = value;
@@ -220,9 +259,22 @@ name_properties(oxc_read_t *r, const oxc_rop_t *with_names, const oxc_rop_t *wit
 
 /*
  * Contents tables that show no messages that come and go (Associated, SoftDeletes, ConversationMembers), or of which
- * the client wants to know nothing (NoNotifications): MS-OXCFOLD 2.2.1.14.1.
+ * the client wants to know nothing (NoNotifications): MS-OXCFOLD 2.2.1.14.1. The same of hierarchy tables (NoNotifications,
+ * SoftDeletes, SuppressesNotifications: of what the client itself does), 2.2.1.13.1.
  */
-#define OTHER_TABLE (0x02 | 0x10 | 0x20 | 0x80)
+#define OTHER_CONTENTS (0x02 | 0x10 | 0x20 | 0x80)
+#define OTHER_HIERARCHY (0x10 | 0x20 | 0x80)
+#define HIERARCHY_DEPTH 0x04
+
+static oxc_listed_t
+rows_of(const ropdef_rop_t *def, unsigned flags)
+{
+    if (!(def->does & ROPDEF_DOES_OPEN_TABLE))
+        return OXC_ROWS_OTHER;
+    if (def->does & ROPDEF_DOES_LIST_FOLDERS)
+        return flags & OTHER_HIERARCHY ? OXC_ROWS_OTHER : flags & HIERARCHY_DEPTH ? OXC_ROWS_ALL_BELOW : OXC_ROWS_SUBFOLDERS;
+    return flags & OTHER_CONTENTS ? OXC_ROWS_OTHER : OXC_ROWS_MESSAGES;
+}
 
 static void
 open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
@@ -256,7 +308,8 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
         if (peer->message_id)
             object->message_id = peer->message_id;
         object->notification_types = peer->notification_types;
-        object->shows_messages = object->is_table && !object->lists_folders && !(peer->table_flags & OTHER_TABLE);
+        object->rows = (uint8_t)rows_of(def, peer->table_flags);
+        object->is_new_message = def->does & ROPDEF_DOES_CREATE_MESSAGE && !peer->associated;
         object->whole_store = peer->whole_store;
         if (peer->whole_store)
             object->folder_id = object->message_id = 0;
@@ -267,6 +320,61 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
         object->recipient_columns = rop->kept_columns;
     rop->created = object;
     oxc_handle_opened(r->pinfo->pool, r->handles, rop->out_index, object);
+}
+
+/* The folder that the object is: 0 if there is none. */
+static uint64_t
+folder_of(const oxc_object_t *object)
+{
+    return object ? object->folder_id : 0;
+}
+
+/* What the ROP works on besides its input object. */
+static const oxc_object_t *
+destination(const oxc_read_t *r)
+{
+    unsigned place = r->rop->peer->dest_index;
+    const oxc_object_t *opened = oxc_handle_opened_at(r->handles, place);
+    uint32_t handle = oxc_handle_at(r->handles, place);
+
+    return opened || handle == OXC_NO_HANDLE ? opened : oxc_object_find(r->pdu->call->session, r->rop->logon_id, handle);
+}
+
+/* What comes to a folder, or leaves it, by an answer: all of its ROP was done. */
+static void
+change_folders(const oxc_read_t *r, const ropdef_rop_t *def)
+{
+    const oxc_rop_t *rop = r->rop;
+    oxc_session_t *session = r->pdu->call->session;
+    uint64_t left = folder_of(rop->created ? rop->created->parent : rop->object), come = folder_of(destination(r));
+
+    /* Of what a ROP copies nothing leaves its source. */
+    if (def->does & ROPDEF_DOES_COPY || rop->peer->copies)
+        left = 0;
+    if (def->does & ROPDEF_DOES_CHANGE_MESSAGES) {
+        oxc_folder_message_changed(r->pinfo, session, rop->logon, left, OXC_CHANGE_DONE);
+        oxc_folder_message_changed(r->pinfo, session, rop->logon, come, OXC_CHANGE_DONE);
+        return;
+    }
+    oxc_folder_placed(r->pinfo, session, rop->logon, rop->folder_id, rop->created ? left : 0);
+    oxc_folder_placed(r->pinfo, session, rop->logon, rop->peer->folder_id, come);
+    oxc_folder_subfolder_changed(r->pinfo, session, rop->logon, left, OXC_CHANGE_DONE);
+    oxc_folder_subfolder_changed(r->pinfo, session, rop->logon, come, OXC_CHANGE_DONE);
+}
+
+static void
+update_table(oxc_read_t *r, const ropdef_rop_t *def)
+{
+    oxc_object_t *table = r->rop->object;
+
+    if (def->does & ROPDEF_DOES_RESET_COLUMNS) {
+        table->columns = NULL;
+        table->viewed = table->restricted = false;
+    }
+    if (def->does & ROPDEF_DOES_RESTRICT && r->rop->peer)
+        table->restricted = r->rop->peer->restricts;
+    if (def->does & ROPDEF_DOES_VIEW)
+        oxc_table_viewed(r->pinfo, r->pdu->call->session, table);
 }
 
 void
@@ -292,15 +400,25 @@ oxc_update_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind
         return;
     if (rop->out_index != OXC_NO_INDEX && out_kind)
         open_object(r, def, out_kind);
-    if (def->does & ROPDEF_DOES_NAME_FOLDER && rop->peer)
-        oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->logon, rop->folder_id, rop->peer->display_name);
+    if (rop->peer && rop->peer->id == rop->id) {
+        if (def->does & ROPDEF_DOES_NAME_FOLDER && (rop->created || !rop->unchanged))
+            oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->logon,
+                                    rop->folder_id ? rop->folder_id : rop->peer->folder_id, rop->peer->display_name);
+        if (def->does & (ROPDEF_DOES_CHANGE_MESSAGES | ROPDEF_DOES_CHANGE_SUBFOLDERS) && !rop->unchanged)
+            change_folders(r, def);
+    }
     if (!rop->object)
         return;
+    if (rop->object->is_table)
+        update_table(r, def);
+    if (def->does & ROPDEF_DOES_SAVE_MESSAGE && rop->object->is_new_message) {
+        rop->object->is_new_message = false;
+        oxc_folder_message_changed(r->pinfo, r->pdu->call->session, rop->object->logon, rop->object->folder_id,
+                                   OXC_CHANGE_DONE);
+    }
     columns = rop->kept_columns ? rop->kept_columns : rop->peer ? rop->peer->kept_columns : NULL;
     if (def->does & ROPDEF_DOES_SET_COLUMNS)
         rop->object->columns = columns;
-    if (def->does & ROPDEF_DOES_RESET_COLUMNS)
-        rop->object->columns = NULL;
     if (def->does & ROPDEF_DOES_SET_RECIPIENTS && !rop->created)
         rop->object->recipient_columns = columns;
 }

@@ -37,6 +37,12 @@ typedef enum {
     ROPDEF_KEEP_NOTHING,
     ROPDEF_KEEP_FOLDER,
     ROPDEF_KEEP_OLD_FOLDER,     /* of a notification: where the object was before */
+    ROPDEF_KEEP_PARENT,         /* of a notification: the folder that the object is in, and was in before */
+    ROPDEF_KEEP_OLD_PARENT,
+    ROPDEF_KEEP_RESTRICTION,
+    ROPDEF_KEEP_UNCHANGED,      /* of an answer: not all, or nothing, was done */
+    ROPDEF_KEEP_COPIES,         /* the source keeps what it has */
+    ROPDEF_KEEP_ASSOCIATED,     /* the message is none of those that a contents table shows */
     ROPDEF_KEEP_MESSAGE,
     ROPDEF_KEEP_NOTIFICATION_TYPES,
     ROPDEF_KEEP_WHOLE_STORE,
@@ -144,7 +150,14 @@ enum {
     ROPDEF_DOES_END_OF_ANSWERS = 0x0400,        /* no later request of the buffer is answered */
     ROPDEF_DOES_PROGRESS = 0x0800,              /* may stand for the answer of another ROP */
     ROPDEF_DOES_LIST_FOLDERS = 0x1000,          /* opens a table whose rows are folders */
-    ROPDEF_DOES_OPEN_TABLE = 0x2000             /* opens a table that is notified of without a subscription */
+    ROPDEF_DOES_OPEN_TABLE = 0x2000,            /* opens a table that is notified of without a subscription */
+    ROPDEF_DOES_VIEW = 0x4000,                  /* looks at rows of a table: from then on it is notified of */
+    ROPDEF_DOES_RESTRICT = 0x8000,
+    ROPDEF_DOES_CHANGE_MESSAGES = 0x10000,      /* messages of its folders come or go */
+    ROPDEF_DOES_CHANGE_SUBFOLDERS = 0x20000,    /* the same of folders in them */
+    ROPDEF_DOES_COPY = 0x40000,                 /* the source keeps what it has */
+    ROPDEF_DOES_CREATE_MESSAGE = 0x80000,       /* that comes to its folder when it is saved first */
+    ROPDEF_DOES_SAVE_MESSAGE = 0x100000
 };
 
 typedef struct ropdef_rop {
@@ -154,7 +167,7 @@ typedef struct ropdef_rop {
     bool is_notification;       /* shown as protocol oxcnotif */
     int request;                /* form, or -1 */
     int response;
-    uint16_t does;
+    uint32_t does;
     uint8_t rows;
     const oxc_columns_t *fixed_columns;
     int answered_as;            /* RopId in the response, or -1 for its own */

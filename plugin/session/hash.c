@@ -64,3 +64,15 @@ oxc_address_key_equal(const void *a, const void *b)
 
     return x->number == y->number && addresses_equal(&x->addr, &y->addr);
 }
+
+unsigned
+oxc_id_key_hash(const void *key)
+{
+    return oxc_hash(key, sizeof(oxc_id_key_t));
+}
+
+gboolean
+oxc_id_key_equal(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(oxc_id_key_t)) == 0;
+}

@@ -26,4 +26,13 @@ typedef struct {
 unsigned oxc_address_key_hash(const void *key);
 gboolean oxc_address_key_equal(const void *a, const void *b);
 
+/* An id in a logon, see oxc_session_logon(). */
+typedef struct {
+    uint64_t id;
+    uint64_t logon;
+} oxc_id_key_t;
+
+unsigned oxc_id_key_hash(const void *key);
+gboolean oxc_id_key_equal(const void *a, const void *b);
+
 #endif /* OXCNOTIF_HASH_H */

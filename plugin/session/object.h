@@ -20,7 +20,16 @@ typedef struct {
 const oxc_columns_t *oxc_columns_read(wmem_allocator_t *scope, const packet_info *pinfo, tvbuff_t *tvb, int offset,
                                       unsigned count);
 
-/* What a handle names (MS-OXCROPS 1.3.1); fields but columns never change once the object exists. */
+/* What comes and goes in a table so that the server tells of it. */
+typedef enum {
+    OXC_ROWS_OTHER,             /* something else, or the client wants to hear nothing of it */
+    OXC_ROWS_MESSAGES,          /* messages of the folder */
+    OXC_ROWS_SUBFOLDERS,        /* folders in the folder */
+    OXC_ROWS_ALL_BELOW,         /* and in those, and so on */
+    OXC_ROWS_COUNT
+} oxc_listed_t;
+
+/* What a handle names (MS-OXCROPS 1.3.1); fields that are not of the first pass never change once the object exists. */
 struct oxc_object {
     oxc_object_t *other_logon;  /* the newest one of another LogonId that this handle names, too, if it was opened before */
     oxc_object_t *parent;       /* the object it was opened from; NULL when not captured */
@@ -39,10 +48,15 @@ struct oxc_object {
     bool is_logon;
     bool is_table;              /* its rows are notified of without a subscription (MS-OXCNOTIF 3.1.4.3) */
     bool lists_folders;         /* its rows are folders: a hierarchy table */
-    bool shows_messages;        /* a table that each new, moved or deleted message of the folder changes */
+    bool viewed;                /* a table whose rows the client has looked at since it was opened or reset; first pass */
+    bool restricted;            /* its rows need not show what changes in the folder; first pass */
+    bool is_new_message;        /* not saved so far, and no associated one; first pass */
+    uint8_t rows;               /* oxc_listed_t, of a table */
     bool is_subscription;       /* opened by RopRegisterNotification; a table is subscribed implicitly */
     bool whole_store;
     uint32_t notifications;     /* RopNotify seen for it; first pass */
+    uint32_t waits_from;        /* see session/folder.c */
+    uint32_t missed_in;         /* frame of the first change that a table should have been told of; 0 for none; first pass */
     uint32_t state_property;    /* tag of the ICS state that it uploads now; 0 before it does; first pass */
     uint32_t state_size;        /* bytes of its value; first pass */
     uint32_t states;            /* uploads begun; first pass */

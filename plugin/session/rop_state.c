@@ -21,7 +21,7 @@ oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu)
         pdu->rops = wmem_array_sized_new(wmem_file_scope(), sizeof(oxc_rop_t *), 4);
     rop = wmem_new0(wmem_file_scope(), oxc_rop_t);
     rop->store = OXC_STORE_UNKNOWN;
-    rop->in_index = rop->out_index = OXC_NO_INDEX;
+    rop->in_index = rop->out_index = rop->dest_index = OXC_NO_INDEX;
     rop->handle = OXC_NO_HANDLE;
     rop->next_expected = -1;
     wmem_array_append_one(pdu->rops, rop);

@@ -49,6 +49,7 @@ struct oxc_rop {
     uint32_t deviations;        /* of the server, that explain the response */
     uint16_t in_index;          /* OXC_NO_INDEX: the ROP has none */
     uint16_t out_index;
+    uint16_t dest_index;
     uint16_t notification_types;
     uint16_t notification_flags;        /* of a RopNotify, with the table event it may have */
     uint16_t table_event;
@@ -62,6 +63,10 @@ struct oxc_rop {
     bool answered;              /* a request whose response was seen */
     bool is_notification;       /* a RopNotify */
     bool whole_store;
+    bool restricts;             /* brings a restriction */
+    bool unchanged;             /* of an answer: nothing, or not all, was done */
+    bool copies;                /* the source keeps what it has */
+    bool associated;            /* of a message */
 };
 
 /*

@@ -39,24 +39,6 @@ session_key_equal(const void *a, const void *b)
     return x->kind == y->kind && x->len == y->len && memcmp(x->bytes, y->bytes, x->len) == 0;
 }
 
-/* What a name is of: an id in a logon. */
-typedef struct {
-    uint64_t id;
-    uint64_t logon;
-} name_key_t;
-
-static unsigned
-name_key_hash(const void *key)
-{
-    return oxc_hash(key, sizeof(name_key_t));
-}
-
-static gboolean
-name_key_equal(const void *a, const void *b)
-{
-    return memcmp(a, b, sizeof(name_key_t)) == 0;
-}
-
 /* How links name the kinds of keys. */
 static const char *const key_kinds[] = { [OXC_KEY_CXH] = "cxh", [OXC_KEY_ACXH] = "acxh", [OXC_KEY_COOKIE] = "cookie",
                                          [OXC_KEY_REQUEST_ID] = "request_id", [OXC_KEY_ASSOCIATION] = "association",
@@ -183,18 +165,17 @@ oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how)
 
 /* A folder or a named property. Most have one name for ever. */
 typedef struct {
-    name_key_t key;
+    oxc_id_key_t key;
     const char *first;          /* NULL while there is none */
     const char *latest;
     wmem_tree_t *by_frame;      /* of all but the first; NULL until there is another */
     uint32_t first_frame;
-    uint32_t changed_in;        /* of a folder; see oxc_session_folder_changed() */
 } named_t;
 
 static const named_t *
 named_find(wmem_map_t *map, uint32_t logon, uint64_t id)
 {
-    name_key_t key = { id, logon };
+    oxc_id_key_t key = { id, logon };
 
     return map ? (const named_t *)wmem_map_lookup(map, &key) : NULL;
 }
@@ -205,7 +186,7 @@ named_get(wmem_map_t **map, uint32_t logon, uint64_t id)
     named_t *named;
 
     if (!*map)
-        *map = wmem_map_new(wmem_file_scope(), name_key_hash, name_key_equal);
+        *map = wmem_map_new(wmem_file_scope(), oxc_id_key_hash, oxc_id_key_equal);
     named = (named_t *)named_find(*map, logon, id);
     if (!named) {
         named = wmem_new0(wmem_file_scope(), named_t);
@@ -256,21 +237,6 @@ const char *
 oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon, uint64_t folder_id)
 {
     return session ? name_before(pinfo, named_find(session->folders, logon, folder_id)) : NULL;
-}
-
-void
-oxc_session_folder_changed(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint64_t folder_id)
-{
-    if (!PINFO_FD_VISITED(pinfo) && session)
-        named_get(&session->folders, logon, folder_id)->changed_in = pinfo->num;
-}
-
-uint32_t
-oxc_session_folder_changed_in(const oxc_session_t *session, uint32_t logon, uint64_t folder_id)
-{
-    const named_t *folder = named_find(session->folders, logon, folder_id);
-
-    return folder ? folder->changed_in : 0;
 }
 
 void

@@ -98,8 +98,10 @@ struct oxc_session {
     wmem_map_t *objects;        /* handle -> newest oxc_object_t, which leads to the newest ones of other LogonIds */
     wmem_map_t *ended_logons;   /* LogonId and generation -> frame in which that logon ended; first pass */
     oxc_logon_id_t *logon_ids[256 / OXC_LOGON_IDS];     /* see oxc_session_logon_id(); NULL where none is in use */
-    wmem_map_t *folders;        /* logon, folder id -> names, and see oxc_session_folder_changed() */
+    wmem_map_t *folders;        /* logon, folder id -> names */
     wmem_map_t *named_props;    /* logon, property id -> names */
+    wmem_map_t *changes;        /* logon, folder id -> tables of it; owned by session/folder.c */
+    wmem_list_t *due;           /* tables that are due an event; the same */
     bool sealed;                /* known by its association only: the stubs of its calls are encrypted */
     unsigned sharers;           /* session contexts in a sealed association, as far as is known; first pass */
     struct oxc_notify_state *notify;    /* owned by the matcher */
@@ -162,12 +164,6 @@ void oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint32_
                              const char *name);
 const char *oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon,
                                     uint64_t folder_id);
-
-/* A message of the folder came or went: the frame that says so is kept. */
-void oxc_session_folder_changed(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint64_t folder_id);
-
-/* The latest such frame; 0 if there was none so far. */
-uint32_t oxc_session_folder_changed_in(const oxc_session_t *session, uint32_t logon, uint64_t folder_id);
 
 /* The same for property ids of named properties (RopGetPropertyIdsFromNames). */
 void oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint16_t property_id,

@@ -14,9 +14,10 @@ NO_NOTIFICATIONS = 0x10             # of TableFlags (MS-OXCFOLD 2.2.1.14)
 
 
 def open_table(capture: carrier.Capture, flags: int = 0) -> int:
-    """Opens the folder and its contents table; returns the frame of the response."""
-    asked = struct.pack("<BBBBQB", 2, 0, 0, 1, FOLDER, 0) + struct.pack("<BBBBB", 5, 0, 1, 2, flags)
-    answered = struct.pack("<BBIBB", 2, 1, 0, 0, 0) + struct.pack("<BBII", 5, 2, 0, 0)
+    """Opens the folder and its contents table and asks for its position; returns the frame of the response."""
+    asked = struct.pack("<BBBBQB", 2, 0, 0, 1, FOLDER, 0) + struct.pack("<BBBBB", 5, 0, 1, 2, flags) + \
+        struct.pack("<BBB", 0x17, 0, 2)
+    answered = struct.pack("<BBIBB", 2, 1, 0, 0, 0) + struct.pack("<BBII", 5, 2, 0, 0) + struct.pack("<BBIII", 0x17, 2, 0, 0, 0)
     return 1 + capture.exchange("Execute", carrier.execute(asked, (LOGON, 0xFFFFFFFF, 0xFFFFFFFF)),
                                 carrier.executed(answered, (LOGON, OPENED, TABLE)))
 
