@@ -327,6 +327,8 @@ class Checker:
             raise DefinitionError(f.where, "a field is an enumeration or flags, not both")
         if (f.enum or f.flags or f.hex) and not (f.type in SCALARS and re.fullmatch(r"[ui]\d+|tag", f.type)):
             raise DefinitionError(f.where, f"{f.type} cannot have names for its values")
+        if f.latin1 and f.type not in ("z8", "str8"):
+            raise DefinitionError(f.where, f"{f.type} is no 8-bit text")
         if f.at is not None and not form.is_block:
             raise DefinitionError(f.where, "'at' counts from the beginning of an auxiliary block")
         types, array = KEPT.get(f.keep, NUMBER)

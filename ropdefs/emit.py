@@ -172,6 +172,8 @@ class Emitter:
             flags.append("ROPDEF_SCALAR")
         if f.info:
             flags.append("ROPDEF_INFO")
+        if f.latin1:
+            flags.append("ROPDEF_LATIN1")
         if f.name == "ReturnValue" and f.type == "error" and not form.is_struct:
             flags.append("ROPDEF_IS_RETURN_VALUE")
         if f.name == "LogonId" and not form.is_struct:

@@ -566,7 +566,7 @@ class Parser:
                                                f"(known: {', '.join(sorted(KEEPS))})")
         elif word in ("label", "note"):
             setattr(f, word, t.string())
-        elif word in ("info", "hex"):
+        elif word in ("info", "hex", "latin1"):
             setattr(f, word, True)
         else:
             raise DefinitionError(t.where, f"'{word}' does not belong here")

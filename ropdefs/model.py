@@ -130,6 +130,7 @@ class Field:
     kind: str | None = None     # of a server object that the field opens
     info: bool = False
     hex: bool = False
+    latin1: bool = False            # 8-bit text that is Latin-1 whatever the code page
     # settled by the checker
     header: Any = None
     bits: list[Any] | None = None

@@ -237,7 +237,8 @@ show_string(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
     if (is_wide(f))
         text = oxc_utf16_text(r->pinfo->pool, r->tvb, offset, text_length);
     else
-        text = oxc_code_page_text(r->pinfo->pool, r->tvb, offset, text_length, oxc_code_page_of(r));
+        text = oxc_code_page_text(r->pinfo->pool, r->tvb, offset, text_length,
+                                  f->flags & ROPDEF_LATIN1 ? OXC_CODE_PAGE_LATIN1 : oxc_code_page_of(r));
     if (tree)
         proto_tree_add_string(tree, *f->hf, r->tvb, offset, length, text);
     if (f->flags & ROPDEF_INFO)

@@ -14,6 +14,20 @@ static expert_field ei_too_deep = EI_INIT;
 static expert_field ei_too_much = EI_INIT;
 static expert_field ei_undecoded = EI_INIT;
 
+uint32_t
+oxc_code_page_of(const oxc_read_t *r)
+{
+    const oxc_rop_t *rop = r->rop;
+
+    if (r->code_page)
+        return r->code_page;
+    if (rop && rop->peer && rop->peer->code_page)
+        return rop->peer->code_page;
+    if (rop && rop->object && rop->object->code_page)
+        return rop->object->code_page;
+    return r->pdu && r->pdu->call->session ? r->pdu->call->session->code_page : 0;
+}
+
 static bool
 captured(const oxc_read_t *r, int offset, int64_t size)
 {

@@ -46,6 +46,7 @@ typedef struct oxc_read {
     bool sized;                 /* end is the size a definition gives, so what is left up to it can be skipped */
     uint64_t element;           /* number of the array element being read */
     uint32_t return_value;      /* of a response, once it was read */
+    uint32_t code_page;         /* of 8-bit text, as a field in front of it says; 0: see oxc_code_page_of() */
     wmem_strbuf_t *info;        /* collects what stands in the Info column; NULL when not wanted */
     struct oxc_handle_table *handles;   /* of the ROP buffer around it; NULL outside one */
     const char *out_kind;       /* of the object that the ROP opens, once the field of its handle was read */
@@ -62,12 +63,11 @@ typedef struct oxc_read {
     int (*read_buffer)(struct oxc_read *r, proto_tree *tree, const struct ropdef_field *f, int offset, uint64_t size);
 } oxc_read_t;
 
-/* The code page of 8-bit text; 0 while it is not known. */
-static inline uint32_t
-oxc_code_page_of(const oxc_read_t *r)
-{
-    return r->pdu && r->pdu->call->session ? r->pdu->call->session->code_page : 0;
-}
+/*
+ * The code page of 8-bit text: that of its structure, of its message (MS-OXCROPS 2.2.6.1.1), or of the session; 0 while
+ * none is known.
+ */
+uint32_t oxc_code_page_of(const oxc_read_t *r);
 
 /* The logon that the ROP being read works on; see oxc_session_logon(). */
 static inline uint32_t

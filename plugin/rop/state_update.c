@@ -11,6 +11,9 @@
 #include "session/folder.h"
 #include "ropdefs.h"
 
+/* A CodePageId that names no code page (MS-OXCROPS 2.2.6.1.1). */
+#define CODE_PAGE_OF_LOGON 0x0FFF
+
 static bool
 keeps(const oxc_read_t *r)
 {
@@ -83,6 +86,8 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
 
     if (f->keep == ROPDEF_KEEP_ROW_COLUMNS && !r->measure)
         r->row_columns = oxc_columns_read(r->pinfo->pool, r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
+    if (f->keep == ROPDEF_KEEP_CODE_PAGE)
+        r->code_page = value == CODE_PAGE_OF_LOGON ? 0 : (uint32_t)value;
     if (!keeps(r))
         return;
     session = r->pdu->call->session;
@@ -123,6 +128,9 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
         break;
     case ROPDEF_KEEP_UNCHANGED:
         rop->unchanged = value != 0;
+        break;
+    case ROPDEF_KEEP_CODE_PAGE:
+        rop->code_page = (uint16_t)r->code_page;
         break;
     case ROPDEF_KEEP_COPIES:
         rop->copies = value != 0;
@@ -309,6 +317,8 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
             object->message_id = peer->message_id;
         object->notification_types = peer->notification_types;
         object->rows = (uint8_t)rows_of(def, peer->table_flags);
+        if (peer->code_page)
+            object->code_page = peer->code_page;
         object->is_new_message = def->does & ROPDEF_DOES_CREATE_MESSAGE && !peer->associated;
         object->whole_store = peer->whole_store;
         if (peer->whole_store)

@@ -81,7 +81,8 @@ enum {
     ROPDEF_HANDLE_OUT = 0x08,
     ROPDEF_IS_RETURN_VALUE = 0x10,
     ROPDEF_IS_LOGON_ID = 0x20,
-    ROPDEF_SCALAR = 0x40        /* one number of size bytes, behind the field before */
+    ROPDEF_SCALAR = 0x40,       /* one number of size bytes, behind the field before */
+    ROPDEF_LATIN1 = 0x80        /* 8-bit text that is Latin-1 whatever the code page */
 };
 
 struct oxc_form_state;

@@ -12,11 +12,13 @@
 
 /* Code pages that converters do not know as "CP" and their number. */
 static const value_string names[] = {
+    { 10000, "MACINTOSH" },
     { 20127, "US-ASCII" },
     { 20866, "KOI8-R" },
     { 20932, "EUC-JP" },
+    { 20936, "GB2312" },
     { 21866, "KOI8-U" },
-    { 28591, "ISO-8859-1" },
+    { OXC_CODE_PAGE_LATIN1, "ISO-8859-1" },
     { 28592, "ISO-8859-2" },
     { 28593, "ISO-8859-3" },
     { 28594, "ISO-8859-4" },
@@ -35,6 +37,13 @@ static const value_string names[] = {
     { 65001, "UTF-8" },
     { 0, NULL }
 };
+
+/* Not of 8-bit text: UTF-16 and UTF-32. */
+static bool
+is_wide(uint32_t code_page)
+{
+    return code_page == 1200 || code_page == 1201 || code_page == 12000 || code_page == 12001;
+}
 
 /* By the converter of the system; NULL if it does not know the code page, or the text is not in it. */
 static const char *
@@ -59,7 +68,7 @@ oxc_code_page_text(wmem_allocator_t *scope, tvbuff_t *tvb, int offset, int size,
 {
     const char *text = NULL;
 
-    if (code_page != 0 && code_page != WINDOWS_1252 && size > 0)
+    if (code_page != 0 && code_page != WINDOWS_1252 && !is_wide(code_page) && size > 0)
         text = converted(scope, tvb, offset, size, code_page);
     return text ? oxc_value_text(scope, text) : (const char *)tvb_get_string_enc(scope, tvb, offset, size, ENC_WINDOWS_1252 | ENC_NA);
 }

@@ -17,4 +17,7 @@
  */
 const char *oxc_code_page_text(wmem_allocator_t *scope, tvbuff_t *tvb, int offset, int size, uint32_t code_page);
 
+/* ISO 8859-1 */
+#define OXC_CODE_PAGE_LATIN1 28591
+
 #endif /* OXCNOTIF_CODE_PAGE_H */

@@ -95,6 +95,7 @@ oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, ui
     if (parent) {
         object->folder_id = parent->folder_id;
         object->message_id = parent->message_id;
+        object->code_page = parent->code_page;
     }
     insert(session, object);
     return object;

@@ -44,6 +44,7 @@ struct oxc_object {
     uint32_t released_in;       /* 0 while open; first pass */
     uint32_t generation;
     uint16_t notification_types;                /* of a subscription */
+    uint16_t code_page;         /* of 8-bit text in it; 0: of the session */
     uint8_t logon_id;
     bool is_logon;
     bool is_table;              /* its rows are notified of without a subscription (MS-OXCNOTIF 3.1.4.3) */

@@ -50,6 +50,7 @@ struct oxc_rop {
     uint16_t in_index;          /* OXC_NO_INDEX: the ROP has none */
     uint16_t out_index;
     uint16_t dest_index;
+    uint16_t code_page;         /* of the message that a request opens; 0: of the session */
     uint16_t notification_types;
     uint16_t notification_flags;        /* of a RopNotify, with the table event it may have */
     uint16_t table_event;
