@@ -28,6 +28,7 @@ KEPT = {"columns": TAGS, "recipient_columns": TAGS, "row_columns": TAGS, "names"
         "ids": (("u16",), True), "folder_names": (("fid",), True), "old_folder": (("fid",), False), "folder": (("fid",), False),
         "parent": (("fid",), False), "old_parent": (("fid",), False), "restriction": (("Restriction",), False),
         "unchanged": (("bool",), False), "copies": (("bool",), False), "associated": (("bool",), False),
+        "properties": (("TaggedPropertyValue",), True), "problems": (("PropertyProblem",), True),
         "message": (("mid",), False),
         "name": (("z8", "z16"), False), "state_property": (("tag",), False), "user_dn": (("z8",), False),
         "display_name": (("z16",), False)}

@@ -237,10 +237,10 @@ KEEPS = {"folder", "message", "notification_types", "whole_store", "name", "colu
          "row_columns", "logon_flags", "folder_names", "names", "ids", "target", "notification_flags", "table_event",
          "session_index", "state_property", "state_size", "table_flags", "code_page", "user_dn", "display_name",
          "event_pending", "max_rop_out", "old_folder", "parent", "old_parent", "restriction", "unchanged", "copies",
-         "associated"}
+         "associated", "properties", "problems"}
 DOES = {"release", "logon", "set_columns", "reset_columns", "set_recipients", "name_folder", "name_properties",
         "subscribe", "notify", "pending", "end_of_answers", "progress", "list_folders", "open_table", "view", "restrict",
-        "change_messages", "change_subfolders", "copy", "create_message", "save_message"}
+        "change_messages", "change_subfolders", "copy", "create_message", "save_message", "open_folder", "folder_properties"}
 CALLS = {"connect", "fetch", "wait", "disconnect"}           # what a message does
 ENDPOINTS = ("emsmdb", "nspi")                               # of MAPI/HTTP: mailbox and address book
 BUFFERS = ("rops", "auxiliary")                              # that other readers dissect

@@ -142,7 +142,8 @@ read_element(oxc_read_t *r, oxc_form_state_t *s, proto_tree *tree, const ropdef_
 static bool
 keeps_elements(const ropdef_field_t *f)
 {
-    return f->keep == ROPDEF_KEEP_FOLDER_NAMES || f->keep == ROPDEF_KEEP_IDS || f->keep == ROPDEF_KEEP_NAMES;
+    return f->keep == ROPDEF_KEEP_FOLDER_NAMES || f->keep == ROPDEF_KEEP_IDS || f->keep == ROPDEF_KEEP_NAMES ||
+           f->keep == ROPDEF_KEEP_PROPERTIES;
 }
 
 /* Elements until the count is reached or, without one, until the bytes end. */

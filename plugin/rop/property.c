@@ -317,10 +317,8 @@ is_empty_type(const oxc_read_t *r, uint16_t type)
 }
 
 #define TAG_FOLDER_ID 0x67480014
-#define TAG_DISPLAY_NAME 0x3001001F
-#define TAG_DISPLAY_NAME_8 0x3001001E
 
-/* What a row of a hierarchy table says of its folder: offsets of values, 0 for one that the row lacks. */
+/* What a row of a hierarchy table, or a row of properties, says of its folder: offsets of values, 0 for one that the row lacks. */
 typedef struct {
     int folder_id;
     int name;
@@ -332,11 +330,11 @@ typedef struct {
 static void
 note_folder_value(folder_row_t *row, uint32_t tag, int offset, int next)
 {
-    bool is_unicode = tag == TAG_DISPLAY_NAME;
+    bool is_unicode = tag == OXC_TAG_DISPLAY_NAME;
 
     if (tag == TAG_FOLDER_ID && next == offset + 8) {
         row->folder_id = offset;
-    } else if ((is_unicode || tag == TAG_DISPLAY_NAME_8) && next >= offset + 1 + is_unicode) {
+    } else if ((is_unicode || tag == OXC_TAG_DISPLAY_NAME_8) && next >= offset + 1 + is_unicode) {
         row->name = offset;
         row->name_end = next - 1 - is_unicode;
         row->is_unicode = is_unicode;
@@ -344,28 +342,33 @@ note_folder_value(folder_row_t *row, uint32_t tag, int offset, int next)
 }
 
 static const char *
-folder_row_name(const oxc_read_t *r, const folder_row_t *row)
+folder_row_name(wmem_allocator_t *scope, const oxc_read_t *r, const folder_row_t *row)
 {
     int size = row->name_end - row->name;
 
     if (!row->name)
         return NULL;
-    return row->is_unicode ? oxc_utf16_text(r->pinfo->pool, r->tvb, row->name, size)
-                           : oxc_code_page_text(r->pinfo->pool, r->tvb, row->name, size, oxc_code_page_of(r));
+    return row->is_unicode ? oxc_utf16_text(scope, r->tvb, row->name, size)
+                           : oxc_code_page_text(scope, r->tvb, row->name, size, oxc_code_page_of(r));
 }
 
-/* Rows of a hierarchy table name folders, and are below the folder of the table. */
+/* Rows of a hierarchy table name folders, and are below the folder of the table; what RopGetPropertiesSpecific got is its own. */
 static void
 keep_folder(oxc_read_t *r, const folder_row_t *row)
 {
-    const oxc_object_t *table = r->rop ? r->rop->object : NULL;
+    const oxc_object_t *object = r->rop ? r->rop->object : NULL;
     uint64_t folder_id;
 
-    if (r->measure || PINFO_FD_VISITED(r->pinfo) || !row->folder_id || !r->pdu || !table || !table->lists_folders)
+    if (r->measure || PINFO_FD_VISITED(r->pinfo) || !r->pdu || !object)
+        return;
+    if (object->is_folder && r->is_response)
+        r->rop->display_name = folder_row_name(wmem_file_scope(), r, row);
+    if (!object->lists_folders || !row->folder_id)
         return;
     folder_id = tvb_get_letoh64(r->tvb, row->folder_id);
-    oxc_session_name_folder(r->pinfo, r->pdu->call->session, r->rop->logon, folder_id, folder_row_name(r, row));
-    oxc_folder_listed(r->pinfo, r->pdu->call->session, r->rop->logon, folder_id, table);
+    oxc_session_name_folder(r->pinfo, r->pdu->call->session, r->rop->logon, folder_id,
+                            folder_row_name(r->pinfo->pool, r, row));
+    oxc_folder_listed(r->pinfo, r->pdu->call->session, r->rop->logon, folder_id, object);
 }
 
 int

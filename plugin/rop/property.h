@@ -205,4 +205,8 @@ void oxc_rule_register(int proto);
 void oxc_recipient_register(int proto);
 void oxc_fast_transfer_register(int proto);
 
+/* PidTagDisplayName */
+#define OXC_TAG_DISPLAY_NAME 0x3001001F
+#define OXC_TAG_DISPLAY_NAME_8 0x3001001E
+
 #endif /* OXCNOTIF_PROPERTY_H */

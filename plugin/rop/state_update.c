@@ -126,6 +126,9 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
     case ROPDEF_KEEP_RESTRICTION:
         rop->restricts = next > offset;
         break;
+    case ROPDEF_KEEP_PROBLEMS:
+        rop->unchanged = next > offset;
+        break;
     case ROPDEF_KEEP_UNCHANGED:
         rop->unchanged = value != 0;
         break;
@@ -191,6 +194,21 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
     }
 }
 
+/* PidTagDisplayName in a TaggedPropertyValue. */
+static void
+keep_display_name(oxc_read_t *r, int offset)
+{
+    uint32_t tag = tvb_get_letohl(r->tvb, offset);
+
+    offset += 4;
+    if (tag == OXC_TAG_DISPLAY_NAME)
+        r->rop->display_name = oxc_utf16_text(wmem_file_scope(), r->tvb, offset,
+                                              (int)tvb_unicode_strsize(r->tvb, offset) - 2);
+    else if (tag == OXC_TAG_DISPLAY_NAME_8)
+        r->rop->display_name = oxc_code_page_text(wmem_file_scope(), r->tvb, offset, (int)tvb_strsize(r->tvb, offset) - 1,
+                                                  oxc_code_page_of(r));
+}
+
 void
 oxc_update_element(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t value)
 {
@@ -201,6 +219,8 @@ oxc_update_element(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t 
     if (f->keep == ROPDEF_KEEP_FOLDER_NAMES) {
         oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->logon, value,
                                 f->names ? try_val_to_str((uint32_t)r->element, f->names) : NULL);
+    } else if (f->keep == ROPDEF_KEEP_PROPERTIES) {
+        keep_display_name(r, offset);
     } else if (f->keep == ROPDEF_KEEP_IDS) {
         uint16_t id = (uint16_t)value;
 
@@ -306,6 +326,7 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
     }
     object = oxc_object_open(r->pinfo, session, rop->logon_id, handle, kind, parent);
     object->is_logon = (def->does & ROPDEF_DOES_LOGON) != 0;
+    object->is_folder = (def->does & ROPDEF_DOES_OPEN_FOLDER) != 0;
     object->is_table = (def->does & ROPDEF_DOES_OPEN_TABLE) != 0;
     object->lists_folders = (def->does & ROPDEF_DOES_LIST_FOLDERS) != 0;
     object->is_subscription = (def->does & ROPDEF_DOES_SUBSCRIBE) != 0;
@@ -419,6 +440,9 @@ oxc_update_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind
     }
     if (!rop->object)
         return;
+    if (rop->object->is_folder && def->does & ROPDEF_DOES_FOLDER_PROPERTIES && !rop->unchanged)
+        oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->object->logon, rop->object->folder_id,
+                                rop->display_name || !rop->peer ? rop->display_name : rop->peer->display_name);
     if (rop->object->is_table)
         update_table(r, def);
     if (def->does & ROPDEF_DOES_SAVE_MESSAGE && rop->object->is_new_message) {

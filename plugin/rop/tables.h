@@ -42,6 +42,8 @@ typedef enum {
     ROPDEF_KEEP_RESTRICTION,
     ROPDEF_KEEP_UNCHANGED,      /* of an answer: not all, or nothing, was done */
     ROPDEF_KEEP_COPIES,         /* the source keeps what it has */
+    ROPDEF_KEEP_PROPERTIES,     /* what they say of the object */
+    ROPDEF_KEEP_PROBLEMS,       /* with any, nothing is known to be set */
     ROPDEF_KEEP_ASSOCIATED,     /* the message is none of those that a contents table shows */
     ROPDEF_KEEP_MESSAGE,
     ROPDEF_KEEP_NOTIFICATION_TYPES,
@@ -158,7 +160,9 @@ enum {
     ROPDEF_DOES_CHANGE_SUBFOLDERS = 0x20000,    /* the same of folders in them */
     ROPDEF_DOES_COPY = 0x40000,                 /* the source keeps what it has */
     ROPDEF_DOES_CREATE_MESSAGE = 0x80000,       /* that comes to its folder when it is saved first */
-    ROPDEF_DOES_SAVE_MESSAGE = 0x100000
+    ROPDEF_DOES_SAVE_MESSAGE = 0x100000,
+    ROPDEF_DOES_OPEN_FOLDER = 0x200000,
+    ROPDEF_DOES_FOLDER_PROPERTIES = 0x400000    /* gets or sets properties, of a folder if it works on one */
 };
 
 typedef struct ropdef_rop {

@@ -47,6 +47,7 @@ struct oxc_object {
     uint16_t code_page;         /* of 8-bit text in it; 0: of the session */
     uint8_t logon_id;
     bool is_logon;
+    bool is_folder;
     bool is_table;              /* its rows are notified of without a subscription (MS-OXCNOTIF 3.1.4.3) */
     bool lists_folders;         /* its rows are folders: a hierarchy table */
     bool viewed;                /* a table whose rows the client has looked at since it was opened or reset; first pass */
