@@ -21,7 +21,8 @@ enum { CLIENT, SERVER };
 
 /* Bytes that one side sent. */
 typedef struct {
-    bool known;
+    bool known;                 /* a frame of this side was captured */
+    bool acknowledged;          /* a frame of the other side was, before any of this one */
     uint32_t upto;              /* the first one of which nothing is known: neither captured nor acknowledged */
     nstime_t reached;           /* time of the latest frame of this side: later ones were not sent before */
     uint32_t missing;           /* bytes that the frame looked at last shows to be missing */
@@ -155,7 +156,7 @@ oxc_connection_before(packet_info *pinfo)
 static void
 note_gap(sent_t *sent, const packet_info *pinfo, uint32_t upto)
 {
-    if (sent->known && GT_SEQ(upto, sent->upto)) {
+    if (GT_SEQ(upto, sent->upto)) {
         sent->missing = sent->gap_bytes = upto - sent->upto;
         sent->gap_from = sent->reached;
         sent->gap_to = pinfo->abs_ts;
@@ -166,6 +167,19 @@ note_gap(sent_t *sent, const packet_info *pinfo, uint32_t upto)
             sent->gap_in = pinfo->num;
         }
     }
+}
+
+/* Of a side that was not captured at all, as where only one direction is, the other one tells by what it acknowledges. */
+static void
+note_unseen(sent_t *sent, const packet_info *pinfo, uint32_t acknowledged)
+{
+    if (sent->acknowledged) {
+        note_gap(sent, pinfo, acknowledged);
+        return;
+    }
+    sent->acknowledged = true;
+    sent->upto = acknowledged;
+    sent->reached = pinfo->abs_ts;
 }
 
 /* Segments out of order; captures of several points, or of several queues, have them behind their acknowledgements. */
@@ -207,11 +221,13 @@ look_for_gaps(connection_t *connection, packet_info *pinfo)
     connection->misses_call = false;
     if (!flow || connection->client_port == 0)
         return;
-    if (flags & TCP_A_LOST_PACKET)
+    if (sent->known && flags & TCP_A_LOST_PACKET)
         note_gap(sent, pinfo, flow->nextseq - oxc_segment_length(pinfo, &seq));
     else if (sent->gap_in && sent->gap_bytes >= OXC_LEAST_MESSAGE)
         note_late_segment(sent, pinfo);
-    if (flags & TCP_A_ACK_LOST_PACKET)
+    if (!acknowledged->known)
+        note_unseen(acknowledged, pinfo, flow->lastack);
+    else if (flags & TCP_A_ACK_LOST_PACKET)
         note_gap(acknowledged, pinfo, flow->lastack);
     connection->misses_call = may_be_call(&connection->sent[CLIENT], &connection->sent[SERVER]);
     if (!sent->known || GT_SEQ(flow->nextseq, sent->upto))
