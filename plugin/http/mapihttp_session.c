@@ -253,6 +253,15 @@ oxc_mapihttp_learn_cookies(packet_info *pinfo, oxc_session_t *session, const oxc
     }
 }
 
+void
+oxc_mapihttp_learn_cookies_of_leg(packet_info *pinfo, oxc_session_t *session, const oxc_http_message_t *message)
+{
+    const cookie_t *context = context_cookie(cookies_of(pinfo, message));
+
+    if (context)
+        session_add_cookie(pinfo, message, session, context);
+}
+
 /* ---- X-RequestId ---- */
 
 /* The GUID part (MS-OXCMAPIHTTP 2.2.3.3.2); NULL when there is none. */

@@ -49,6 +49,12 @@ oxc_session_t *oxc_mapihttp_new_session(packet_info *pinfo);
 /* Cookies that a later response of the session sets. */
 void oxc_mapihttp_learn_cookies(packet_info *pinfo, oxc_session_t *session, const oxc_http_message_t *message);
 
+/*
+ * The context cookie that the client gets with a response that was seen on the server's side of a proxy before: some
+ * encrypt or rename the values. First visit only.
+ */
+void oxc_mapihttp_learn_cookies_of_leg(packet_info *pinfo, oxc_session_t *session, const oxc_http_message_t *message);
+
 void oxc_register_mapihttp_session(void);
 
 #endif /* OXCNOTIF_MAPIHTTP_SESSION_H */

@@ -435,13 +435,15 @@ record_again(packet_info *pinfo, mapihttp_record_t *record, uint32_t ordinal)
 
 /* The answer of the other leg, which has been seen. */
 static void
-record_answer_again(packet_info *pinfo, mapihttp_record_t *record, uint32_t ordinal)
+record_answer_again(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, uint32_t ordinal)
 {
     const oxc_call_t *call = record->exchange->whole->call;
 
     record_again(pinfo, record, ordinal);
     oxc_call_bind(pinfo, record->pdu->call, call->session, call->bound);
     record->session = call->session;
+    if (call->session)
+        oxc_mapihttp_learn_cookies_of_leg(pinfo, call->session, message);
     if (call->kind == OXC_CALL_WAIT)
         oxc_keepalive_wait_ends(pinfo);
 }
@@ -493,7 +495,7 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
         return;
     }
     if (exchange && !oxc_leg_response(pinfo, exchange, record)) {
-        record_answer_again(pinfo, record, ordinal);
+        record_answer_again(pinfo, record, message, ordinal);
         return;
     }
     /* The call is the one of the leg that was seen first. */
