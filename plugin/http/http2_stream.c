@@ -20,6 +20,7 @@
 #define PREFACE "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 #define END_STREAM 0x01
 #define END_HEADERS 0x04
+#define PADDED 0x08
 
 enum {
     FRAME_DATA = 0,
@@ -179,15 +180,29 @@ note_end(packet_info *pinfo, const visit_t *visit, connection_t *connection, uin
     return event;
 }
 
+/* What the body and the padding of a DATA frame are, if the whole body is in it (RFC 9113 6.1). */
 static void
-note_data(packet_info *pinfo, connection_t *connection, uint32_t id)
+note_padding(oxc_http_message_t *message, bool is_first, tvbuff_t *tvb, int offset, int length)
+{
+    bool is_padded = is_first && (tvb_get_uint8(tvb, offset + 4) & PADDED) != 0 && length > FRAME_HEADER;
+
+    message->padding = is_padded ? tvb_get_uint8(tvb, offset + FRAME_HEADER) : 0;
+    message->padded_length = is_padded ? (uint32_t)length - FRAME_HEADER - 1 : 0;
+}
+
+static void
+note_data(packet_info *pinfo, connection_t *connection, uint32_t id, tvbuff_t *tvb, int offset, int length)
 {
     stream_t *stream = (stream_t *)wmem_map_lookup(connection->streams, GUINT_TO_POINTER(id));
     unsigned way = is_from_client(pinfo);
+    oxc_http_message_t *message = stream ? stream->message[way] : NULL;
 
-    if (stream && stream->message[way] && !oxc_http_is_type(stream->message[way], "text/html") &&
-        !oxc_http_is_type(stream->message[way], "text/plain"))
-        stream->message[way]->body_unread = true;
+    if (!message)
+        return;
+    note_padding(message, !stream->has_data[way], tvb, offset, length);
+    stream->has_data[way] = true;
+    if (length > FRAME_HEADER && !oxc_http_is_type(message, "text/html") && !oxc_http_is_type(message, "text/plain"))
+        message->body_unread = true;
 }
 
 /* ---- frames of HTTP/2 ---- */
@@ -236,8 +251,7 @@ read_frame(packet_info *pinfo, visit_t *visit, tvbuff_t *tvb, int offset, int le
         next_header_list(pinfo, visit);
         break;
     case FRAME_DATA:
-        if (length > FRAME_HEADER)
-            note_data(pinfo, connection, id);
+        note_data(pinfo, connection, id, tvb, offset, length);
         ends = flags & END_STREAM;
         break;
     case FRAME_RST_STREAM:

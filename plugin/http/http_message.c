@@ -269,11 +269,11 @@ find_end(oxc_http_message_t *message)
             message->end = message->body + (int)length;
             message->complete = true;
         }
-    } else if (message->is_request) {
-        message->end = message->body;
-        message->complete = true;
+    } else {
+        message->complete = message->is_request;
+        message->until_close = !message->is_request;
+        message->end = message->is_request ? message->body : message->end;
     }
-    /* A response without either ends with the connection. */
 }
 
 /* ---- heads ---- */

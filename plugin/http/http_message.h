@@ -54,11 +54,14 @@ typedef struct oxc_http_message {
     bool is_old;                /* because it lies before the capture, as the request does */
     bool body_unread;           /* it has a body that cannot be read */
     uint32_t stream;            /* of HTTP/2; 0 for HTTP/1.1 */
+    uint32_t padded_length;     /* of the body and its padding in one frame of HTTP/2; 0 for none */
+    uint8_t padding;
     tvbuff_t *tvb;              /* where the headers are; NULL when they came from the http dissector */
     int offset;                 /* of the start line */
     int body;                   /* offset of the first byte behind the headers */
     int end;                    /* offset of the first byte behind the message, as far as the tvb goes */
     bool complete;              /* end is the end of the message */
+    bool until_close;           /* its body ends with the connection (RFC 9112 6.3) */
     oxc_http_header_t *headers; /* in wire order */
     unsigned header_count;
     unsigned header_room;

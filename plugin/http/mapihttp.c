@@ -55,6 +55,16 @@ static dissector_handle_t http_tls_handle;
 
 /* ---- bodies, as the http dissector hands them over ---- */
 
+/* The http2 dissector of Wireshark 4.0 hands over a body in one frame with its padding. */
+static tvbuff_t *
+without_padding(tvbuff_t *tvb, const oxc_http_message_t *message)
+{
+    if (message->padding == 0 || message->padding > message->padded_length ||
+        tvb_reported_length(tvb) != message->padded_length)
+        return tvb;
+    return tvb_new_subset_length(tvb, 0, (int)(message->padded_length - message->padding));
+}
+
 static int
 dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
@@ -75,7 +85,7 @@ dissect_mapihttp(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
             known->dissected = true;
             message = known;
         }
-        oxc_mapihttp_show_message(pinfo, tree, message, tvb);
+        oxc_mapihttp_show_message(pinfo, tree, message, without_padding(tvb, message));
         return (int)tvb_captured_length(tvb);
     }
     message = PINFO_FD_VISITED(pinfo) ? oxc_mapihttp_recall_message(pinfo, content)
@@ -109,10 +119,20 @@ is_encoded(const oxc_http_message_t *message)
     return encoding && *encoding && g_ascii_strcasecmp(encoding, "identity") != 0;
 }
 
+/*
+ * The http dissector waits for the end of the connection where that ends the body. Of a page of a proxy it is enough to
+ * know the status.
+ */
+static bool
+is_shown_whole(const oxc_http_message_t *message)
+{
+    return message->complete || (message->until_close && !may_carry_mapi(message));
+}
+
 static void
 show_leftover(packet_info *pinfo, proto_tree *tree, oxc_http_message_t *message)
 {
-    if (message->dissected || !message->complete || (!message->is_request && message->status / 100 == 1))
+    if (message->dissected || !is_shown_whole(message) || (!message->is_request && message->status / 100 == 1))
         return;
     message->dissected = true;
     message->body_unread = is_encoded(message) && may_carry_mapi(message) && message->end > message->body;
