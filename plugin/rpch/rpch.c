@@ -38,6 +38,7 @@
 #include "rpc/async_wait.h"
 #include "tcp/postdissector.h"
 #include "rpch/rpch_call.h"
+#include "rpch/rpch_pairing.h"
 #include "rpch/rpch_stream.h"
 #include "rpc/rpc_overrun.h"
 #include "rpc/rpc_pdu.h"
@@ -447,6 +448,7 @@ proto_register_rpch(void)
 
     register_init_routine(forget);
     rpch_register_connections(proto_rpch);
+    rpch_register_pairing();
     rpch_register_call(proto_rpch);
     rpch_register_stream(proto_rpch);
     expert_register_field_array(expert_register_protocol(proto_rpch), ei, array_length(ei));

@@ -12,6 +12,7 @@
 
 #include "oxcnotif_item.h"
 #include "rpc/rpc_pdu.h"
+#include "rpch/rpch_pairing.h"
 #include "tcp/segment.h"
 
 /* [MS-RPCH] 2.2.3.6 */
@@ -81,8 +82,11 @@ rpch_finish_item(rpch_call_t *call)
         item = proto_tree_add_uint(call->item_tree, hf_rpch_virtual_connection, call->tvb, 0, 0,
                                    use->virtual_connection->number);
         proto_item_set_generated(item);
-        item = proto_tree_add_guid(call->item_tree, hf_rpch_cookie, call->tvb, 0, 0, &use->virtual_connection->cookie);
-        proto_item_set_generated(item);
+        if (use->virtual_connection->has_cookie) {
+            item = proto_tree_add_guid(call->item_tree, hf_rpch_cookie, call->tvb, 0, 0,
+                                       &use->virtual_connection->cookie);
+            proto_item_set_generated(item);
+        }
     }
 }
 
@@ -186,8 +190,10 @@ rpch_call_dcerpc(rpch_call_t *call, tvbuff_t *pdu)
     if (name)               /* the only one that lets exceptions pass */
         entry = lone_entry;
     tell_follow_tap(call, pdu);
-    if (call->learn)
+    if (call->learn) {
         rpch_learn(call->connection, pinfo, pdu);
+        rpch_pair(call->connection, pinfo, pdu);
+    }
     use = rpch_current_use(call->connection, pinfo->num);
     if (use->virtual_connection) {
         rpch_name_conversation(pinfo, use->virtual_connection);

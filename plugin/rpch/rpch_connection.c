@@ -120,6 +120,50 @@ add_candidate(const candidates_key_t *key, rpch_virtual_t *virtual_connection)
             wmem_stack_push(of->without[channel], virtual_connection);
 }
 
+/* It may be looked for by its cookie from now on. */
+static void
+add_candidates(rpch_virtual_t *virtual_connection)
+{
+    const candidates_key_t here = { &virtual_connection->cookie, &virtual_connection->server, virtual_connection->port };
+    const candidates_key_t anywhere = { &virtual_connection->cookie, NULL, 0 };
+
+    add_candidate(&here, virtual_connection);
+    add_candidate(&anywhere, virtual_connection);
+}
+
+rpch_virtual_t *
+rpch_new_virtual(const packet_info *pinfo, const e_guid_t *cookie)
+{
+    rpch_virtual_t *made = wmem_new0(wmem_file_scope(), rpch_virtual_t);
+
+    made->number = ++virtual_connection_count;
+    made->has_cookie = cookie != NULL;
+    if (cookie)
+        made->cookie = *cookie;
+    copy_address_wmem(wmem_file_scope(), &made->server, &pinfo->dst);
+    made->port = pinfo->destport;
+    return made;
+}
+
+void
+rpch_take_channel(rpch_connection_t *connection, const packet_info *pinfo, rpch_channel_t channel,
+                  rpch_virtual_t *virtual_connection)
+{
+    rpch_set_use(connection, pinfo->num, channel, virtual_connection);
+    virtual_connection->has[channel] = true;
+    virtual_connection->current[channel] = connection;
+}
+
+void
+rpch_join(rpch_virtual_t *virtual_connection, const rpch_virtual_t *other)
+{
+    if (virtual_connection->has_cookie || !other || !other->has_cookie)
+        return;
+    virtual_connection->has_cookie = true;
+    virtual_connection->cookie = other->cookie;
+    add_candidates(virtual_connection);
+}
+
 /*
  * The virtual connection of a cookie. A cookie is seen again on the second channel, on the channels that replace one,
  * and on the far side of a proxy, with another server address. A second first channel of a kind is another virtual
@@ -138,16 +182,9 @@ find_virtual(const packet_info *pinfo, const e_guid_t *cookie, rpch_channel_t ch
         found->has[channel] = true;
         return found;
     }
-    found = wmem_new0(wmem_file_scope(), rpch_virtual_t);
-    found->number = ++virtual_connection_count;
-    found->cookie = *cookie;
-    copy_address_wmem(wmem_file_scope(), &found->server, &pinfo->dst);
-    found->port = pinfo->destport;
+    found = rpch_new_virtual(pinfo, cookie);
     found->has[channel] = true;
-    here.cookie = anywhere.cookie = &found->cookie;
-    here.server = &found->server;
-    add_candidate(&here, found);
-    add_candidate(&anywhere, found);
+    add_candidates(found);
     return found;
 }
 
@@ -171,7 +208,8 @@ rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pd
         return;
     flags = tvb_get_uint16(pdu, RPC_HEADER_SIZE, header.encoding);
     tvb_get_guid(pdu, RPC_HEADER_SIZE + 16, &cookie, header.encoding);
-    if (use->virtual_connection && guid_cmp(&use->virtual_connection->cookie, &cookie) == 0)
+    if (use->virtual_connection && use->virtual_connection->has_cookie &&
+        guid_cmp(&use->virtual_connection->cookie, &cookie) == 0)
         return;
     rpch_set_use(connection, pinfo->num, use->channel,
                  find_virtual(pinfo, &cookie, use->channel, flags & RTS_FLAG_RECYCLE_CHANNEL));

@@ -13,6 +13,7 @@
 
 typedef struct rpch_virtual {
     uint32_t number;
+    bool has_cookie;                    /* false: its channels were opened before the capture */
     e_guid_t cookie;
     address server;
     uint32_t port;
@@ -62,6 +63,16 @@ void rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t 
  * which a client opens a channel. First pass only.
  */
 void rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pdu);
+
+/* A virtual connection of the server that the frame is for; cookie: NULL if it is not known. First pass only. */
+rpch_virtual_t *rpch_new_virtual(const packet_info *pinfo, const e_guid_t *cookie);
+
+/* From this frame on the connection is that channel of the virtual connection, in place of an earlier one. First pass only. */
+void rpch_take_channel(rpch_connection_t *connection, const packet_info *pinfo, rpch_channel_t channel,
+                       rpch_virtual_t *virtual_connection);
+
+/* One without a cookie turns out to be the one of another's cookie; other may be NULL or have none. First pass only. */
+void rpch_join(rpch_virtual_t *virtual_connection, const rpch_virtual_t *other);
 
 /*
  * The virtual connection that ends with this frame: a channel of it ended that no other one has replaced (MS-RPCH

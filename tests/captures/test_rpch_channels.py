@@ -12,6 +12,7 @@ import random
 import struct
 
 import pytest
+import tshark as tools
 
 CAPTURES = pathlib.Path(__file__).resolve().parents[2] / "test-captures"
 REQUEST, RESPONSE, FAULT, RTS = 0, 2, 3, 20
@@ -27,6 +28,7 @@ class Pdu:
     call = property(lambda self: struct.unpack_from("<I", self.data, 12)[0])
     length = property(lambda self: struct.unpack_from("<H", self.data, 8)[0])
     first = property(lambda self: bool(self.data[3] & 1))
+    last = property(lambda self: bool(self.data[3] & 2))
     opnum = property(lambda self: struct.unpack_from("<H", self.data, 22)[0])
 
 
@@ -110,6 +112,45 @@ def test_calls_are_matched(tshark, name, two_pass):
         # The dissector of the interface repeats both in its own tree.
         assert set(map(int, rows[frame]["dcerpc.request_in"])) == {call.frame for call in calls}, frame
         assert set(map(int, rows[frame]["dcerpc.opnum"])) == {call.opnum for call in calls}, frame
+
+
+RPC_EXT2, RPC_EXT2_LEAST, ASYNC_WAIT, ASYNC_WAIT_SIZE = 11, 44, 0, 48       # opnums, lengths of requests (MS-OXCRPC 3.1.4.2, 3.3.4.1)
+
+
+# DCE/RPC knows calls of which it has the bind, the plugin also others.
+REQUEST_IN = ["dcerpc.request_in", "rop.request_in", "oxcnotif.wakeup.wait_in"]
+
+
+def tells_channel(call: Pdu) -> bool:
+    """A request whose context handle comes back in the response, or a wait."""
+    return (call.opnum == RPC_EXT2 and call.length >= RPC_EXT2_LEAST) or (call.opnum == ASYNC_WAIT and call.length == ASYNC_WAIT_SIZE)
+
+
+@pytest.mark.parametrize("left_out", range(30, 270, 20))
+@pytest.mark.parametrize("name", REAL)
+@PASSES
+def test_channels_that_were_opened_before_the_capture(tshark, name, two_pass, left_out):
+    """A response knows its request if that is in the capture, from the first call on; of waits, which do not tell alone that
+    they are some, from the second one on."""
+    path = tools.scratch() / "home" / f"{name}-{left_out}.pcapng"
+    tools.run(["-u", "LD_PRELOAD", "editcap", str(CAPTURES / f"{name}.pcapng"), str(path), f"1-{left_out}"], program="env")
+    asked: dict[tuple[str, int], list[Pdu]] = {}
+    expected, waited = {}, set()
+    for pdu in sorted(truth(name)[0], key=lambda pdu: pdu.frame):
+        key = pdu.virtual, pdu.call
+        if pdu.frame <= left_out:
+            continue
+        if pdu.kind == REQUEST:
+            asked[key] = [pdu] if pdu.first else asked.get(key, []) + [pdu]
+        elif pdu.kind == RESPONSE and pdu.last and key in asked and asked[key][0].first and tells_channel(asked[key][0]):
+            if asked[key][0].opnum != ASYNC_WAIT or pdu.virtual in waited:
+                expected[pdu.frame - left_out] = {call.frame - left_out for call in asked[key]}
+            if asked[key][0].opnum == ASYNC_WAIT:
+                waited.add(pdu.virtual)
+    rows = {row["frame"]: row for row in tshark.fields(path, REQUEST_IN, "dcerpc.pkt_type == 2", two_pass)}
+    found = {frame: {int(number) for name in REQUEST_IN for number in rows[frame][name]} for frame in expected}
+    assert len(expected) > 10
+    assert not [frame for frame in expected if not found[frame] or found[frame] - expected[frame]]
 
 
 @pytest.mark.parametrize("name", REAL)

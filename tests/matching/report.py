@@ -23,7 +23,7 @@ GENERATE = HERE.parents[1] / "test-captures" / "generator" / "generate"
 CONDITIONS = ("complete", "loss", "start", "nat", "encrypted", "nat+start")
 # What the field adds, each alone and all together; what hides nothing must be right.
 FIELD = ("auth", "failed", "addresses", "own", "copies", "routed", "busy", "chains", "cuts", "vanish", "delegates", "shared", "proxy", "proxy+cuts",
-         "loopback", "rpch", "rpch+cuts", "http2", "cuts+http2", "field", "start+field", "middle")
+         "loopback", "rpch", "rpch+cuts", "http2", "cuts+http2", "field", "start+field", "start+rpch", "middle")
 # Behind this line of a document the tables are replaced; a file without it is replaced as a whole.
 MEASURED = "<!-- behind this line: tests/matching/report.py --markdown -->\n\n"
 ANYTHING = " || ".join(f"{name}" for name in scoring.FIELDS.values())

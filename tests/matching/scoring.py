@@ -225,7 +225,7 @@ def _sessions(score, shown, wakeups, requests):
 # Conditions that hide nothing: everything must be right.
 WHOLE = ("complete", "auth", "failed", "addresses", "own", "copies", "routed", "busy", "chains", "cuts", "vanish", "delegates", "shared",
          "proxy", "proxy+cuts", "loopback", "rpch", "rpch+cuts", "http2", "cuts+http2", "field")
-LATE = ("start", "nat+start", "start+field", "middle")
+LATE = ("start", "nat+start", "start+field", "start+rpch", "middle")
 REQUIRED = {**dict.fromkeys(WHOLE, (1.0, 1.0)), **dict.fromkeys(LATE, (0.97, 0.93)), "loss": (0.995, 0.98)}
 WITHOUT_KEYS = (0.95, None)
 

@@ -23,7 +23,7 @@ MANY_FRAMES = {"field": 50, "start+field": 50}      # sessions of captures with 
 LEAST_RECALL = {"start": 0.93, "start+field": 0.93, "nat": 0.95, "nat+start": 0.93, "encrypted": 0.80}
 
 
-@pytest.fixture(scope="module", params=(*report.CONDITIONS, "field", "start+field", "loopback", "rpch", "http2"))
+@pytest.fixture(scope="module", params=(*report.CONDITIONS, "field", "start+field", "start+rpch", "loopback", "rpch", "http2"))
 def capture(request, tshark):
     """(condition, capture, truth)"""
     place = tshark.scratch() / "captures"

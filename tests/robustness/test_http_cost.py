@@ -44,6 +44,17 @@ def channels_of_one_cookie(n: int) -> pathlib.Path:
     return capture.write(tools.folder() / "channels.pcap")
 
 
+def channels_opened_before(n: int) -> pathlib.Path:
+    """Requests and waits on one channel, and responses on another, of which none fit: each may tell that the two belong together."""
+    capture = rpch.Capture()
+    up, down = capture.link(handshake=False), capture.link(handshake=False)
+    for at in range(n):
+        handle = bytes(4) + uuid.UUID(int=at + 1).bytes
+        up.send(TO_SERVER, rpch.request(2 * at, 11, handle + bytes(28)) + rpch.request(2 * at + 1, 0, handle + bytes(4)))
+        down.send(TO_CLIENT, rpch.response(4 * n + 2 * at, handle + bytes(28)) + rpch.response(4 * n + 2 * at + 1, bytes(8)))
+    return capture.write(tools.folder() / "channels-opened-before.pcap")
+
+
 def watched() -> tuple[Http, mapihttp.Client]:
     capture = Http()
     client = capture.client()
@@ -144,6 +155,7 @@ def segments(n: int, *makers) -> pathlib.Path:
 GROWING = {
     "two cookies by turns on a channel": (alternating_cookies, 3000, 13000),
     "connections of one cookie": (channels_of_one_cookie, 500, 4000),
+    "channels opened before the capture": (channels_opened_before, 1000, 6000),
     "responses with the same cookies": (set_cookies, 1000, 1500),
     "requests with many cookies": (many_cookies, 300, 1000),
 }
