@@ -226,6 +226,8 @@ keep_field(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, uint64_t
         r->return_value = (uint32_t)value;
     if (f->keep || f->flags & (ROPDEF_IS_RETURN_VALUE | ROPDEF_IS_LOGON_ID))
         oxc_update_field(r, f, value, offset, next);
+    if (f->keep == ROPDEF_KEEP_CODE_PAGE && !r->measure)
+        oxc_code_page_check(r->pinfo, s->tree, r->tvb, offset, next - offset, r->code_page);
     if (f->keep && r->keep && !r->measure)
         r->keep(r, f, value, offset, next);
 }

@@ -13,6 +13,7 @@ static expert_field ei_malformed = EI_INIT;
 static expert_field ei_too_deep = EI_INIT;
 static expert_field ei_too_much = EI_INIT;
 static expert_field ei_undecoded = EI_INIT;
+static expert_field ei_code_page = EI_INIT;
 
 uint32_t
 oxc_code_page_of(const oxc_read_t *r)
@@ -26,6 +27,14 @@ oxc_code_page_of(const oxc_read_t *r)
     if (rop && rop->object && rop->object->code_page)
         return rop->object->code_page;
     return r->pdu && r->pdu->call->session ? r->pdu->call->session->code_page : 0;
+}
+
+void
+oxc_code_page_check(packet_info *pinfo, proto_tree *tree, tvbuff_t *tvb, int offset, int length, uint32_t code_page)
+{
+    if (tree && !oxc_code_page_is_known(code_page))
+        proto_tree_add_expert_format(tree, pinfo, &ei_code_page, tvb, offset, length,
+                                     "Code page %u is not known: 8-bit text is shown as Windows-1252", code_page);
 }
 
 static bool
@@ -117,6 +126,7 @@ oxc_reading_register(int proto)
           { "rop.too_much", PI_UNDECODED, PI_WARN, "Field limit reached", EXPFILL } },
         { &ei_too_deep,
           { "rop.too_deep", PI_MALFORMED, PI_ERROR, "Nesting limit reached", EXPFILL } },
+        { &ei_code_page, { "rop.code_page_unknown", PI_UNDECODED, PI_NOTE, "Unknown code page", EXPFILL } },
         { &ei_undecoded, { "rop.undecoded", PI_UNDECODED, PI_WARN, "Undissected data", EXPFILL } },
     };
 

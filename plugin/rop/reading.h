@@ -69,6 +69,9 @@ typedef struct oxc_read {
  */
 uint32_t oxc_code_page_of(const oxc_read_t *r);
 
+/* Says so in the tree if the code page that stands at offset is not known: 8-bit text is shown as Windows-1252 then. */
+void oxc_code_page_check(packet_info *pinfo, proto_tree *tree, tvbuff_t *tvb, int offset, int length, uint32_t code_page);
+
 /* The logon that the ROP being read works on; see oxc_session_logon(). */
 static inline uint32_t
 oxc_logon_of(const oxc_read_t *r)

@@ -10,6 +10,7 @@
 
 
 #include "foreign_text.h"
+#include "rop/reading.h"
 #include "rpc/emsmdb_call.h"
 #include "session/event.h"
 
@@ -82,19 +83,6 @@ show_version(oxc_rpc_t *rpc, int hf)
     proto_item_set_generated(item);
 }
 
-/* The encoding of the client's 8-bit text, as far as it is a code page that Wireshark knows. */
-static unsigned
-code_page(uint32_t ul_cpid)
-{
-    switch (ul_cpid) {
-    case 1250: return ENC_WINDOWS_1250;
-    case 1251: return ENC_WINDOWS_1251;
-    case 1252: return ENC_WINDOWS_1252;
-    case 65001: return ENC_UTF_8;
-    default: return ENC_ASCII;
-    }
-}
-
 /* The last name of a DN: enough for a person to recognize. */
 static const char *
 short_dn(const char *dn)
@@ -133,13 +121,15 @@ show_link(oxc_rpc_t *rpc)
 static void
 connect_request(oxc_rpc_t *rpc)
 {
-    const char *user = oxc_ndr_string(&rpc->ndr, hf_sz_user_dn, ENC_ASCII, NULL);
+    const char *user = oxc_ndr_string(&rpc->ndr, hf_sz_user_dn, OXC_CODE_PAGE_ASCII, NULL);
     uint32_t cpid;
 
     oxc_ndr_u32(&rpc->ndr, hf_ul_flags, NULL);
     oxc_ndr_u32(&rpc->ndr, hf_ul_con_mod, NULL);
     oxc_ndr_u32(&rpc->ndr, hf_cb_limit, NULL);
     cpid = oxc_ndr_u32(&rpc->ndr, hf_ul_cpid, NULL);
+    if (!rpc->ndr.broken)
+        oxc_code_page_check(rpc->pinfo, rpc->ndr.tree, rpc->ndr.tvb, rpc->ndr.offset - 4, 4, cpid);
     oxc_ndr_u32(&rpc->ndr, hf_ul_lcid_string, NULL);
     oxc_ndr_u32(&rpc->ndr, hf_ul_lcid_sort, NULL);
     show_link(rpc);
@@ -151,7 +141,6 @@ connect_request(oxc_rpc_t *rpc)
     if (!PINFO_FD_VISITED(rpc->pinfo)) {
         rpc->state->user = user ? wmem_strdup(wmem_file_scope(), user) : NULL;
         rpc->state->code_page = cpid;
-        rpc->state->encoding = code_page(cpid);
     }
 }
 
@@ -171,8 +160,8 @@ connect_response(oxc_rpc_t *rpc)
     oxc_ndr_u32(&rpc->ndr, hf_pc_retry, NULL);
     oxc_ndr_u32(&rpc->ndr, hf_pcms_retry_delay, NULL);
     session_index = oxc_ndr_u16(&rpc->ndr, hf_pi_cxr, NULL);
-    oxc_ndr_string_pointer(&rpc->ndr, hf_sz_dn_prefix, rpc->state->encoding, NULL);
-    display_name = oxc_ndr_string_pointer(&rpc->ndr, hf_sz_display_name, rpc->state->encoding, NULL);
+    oxc_ndr_string_pointer(&rpc->ndr, hf_sz_dn_prefix, rpc->state->code_page, NULL);
+    display_name = oxc_ndr_string_pointer(&rpc->ndr, hf_sz_display_name, rpc->state->code_page, NULL);
     if (!session || PINFO_FD_VISITED(rpc->pinfo))
         return;
     session->polls_max = polls_max;

@@ -11,6 +11,7 @@
 #include <epan/expert.h>
 
 #include "foreign_text.h"
+#include "session/code_page.h"
 
 static int hf_max_count = -1;
 static int hf_first = -1;
@@ -259,7 +260,7 @@ oxc_ndr_bytes(oxc_ndr_t *ndr, int hf, bool varying, proto_item **item)
 }
 
 const char *
-oxc_ndr_string(oxc_ndr_t *ndr, int hf, unsigned encoding, proto_item **item)
+oxc_ndr_string(oxc_ndr_t *ndr, int hf, uint32_t code_page, proto_item **item)
 {
     ndr_array_t array;
     const char *text;
@@ -269,8 +270,7 @@ oxc_ndr_string(oxc_ndr_t *ndr, int hf, unsigned encoding, proto_item **item)
         *item = NULL;
     if (!ndr_array_begin(ndr, hf, true, &array))
         return NULL;
-    text = oxc_value_text(ndr->pinfo->pool, (const char *)tvb_get_string_enc(ndr->pinfo->pool, ndr->tvb, array.data,
-                                                                             array.length, encoding | ENC_NA));
+    text = oxc_value_text(ndr->pinfo->pool, oxc_code_page_text(ndr->pinfo->pool, ndr->tvb, array.data, array.length, code_page));
     added = proto_tree_add_string(ndr->tree, hf, ndr->tvb, array.data, array.length, text);
     ndr_array_end(ndr, &array, true, added);
     if (item)
@@ -279,7 +279,7 @@ oxc_ndr_string(oxc_ndr_t *ndr, int hf, unsigned encoding, proto_item **item)
 }
 
 const char *
-oxc_ndr_string_pointer(oxc_ndr_t *ndr, int hf, unsigned encoding, proto_item **item)
+oxc_ndr_string_pointer(oxc_ndr_t *ndr, int hf, uint32_t code_page, proto_item **item)
 {
     int word = ndr_word(ndr);
     proto_item *null_item;
@@ -302,7 +302,7 @@ oxc_ndr_string_pointer(oxc_ndr_t *ndr, int hf, unsigned encoding, proto_item **i
         return NULL;
     }
     proto_tree_add_uint64(ndr->tree, hf_referent_id, ndr->tvb, start, word, referent);
-    text = oxc_ndr_string(ndr, hf, encoding, item);
+    text = oxc_ndr_string(ndr, hf, code_page, item);
     return text;
 }
 

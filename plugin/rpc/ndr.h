@@ -54,11 +54,11 @@ bool oxc_ndr_handle(oxc_ndr_t *ndr, int hf, oxc_ndr_handle_t *handle);
  */
 tvbuff_t *oxc_ndr_bytes(oxc_ndr_t *ndr, int hf, bool varying, proto_item **item);
 
-/* A [string] of 8-bit characters, allocated in pinfo->pool; NULL if there is none. */
-const char *oxc_ndr_string(oxc_ndr_t *ndr, int hf, unsigned encoding, proto_item **item);
+/* A [string] of 8-bit characters, see oxc_code_page_text(), allocated in pinfo->pool; NULL if there is none. */
+const char *oxc_ndr_string(oxc_ndr_t *ndr, int hf, uint32_t code_page, proto_item **item);
 
 /* The same behind a unique pointer. */
-const char *oxc_ndr_string_pointer(oxc_ndr_t *ndr, int hf, unsigned encoding, proto_item **item);
+const char *oxc_ndr_string_pointer(oxc_ndr_t *ndr, int hf, uint32_t code_page, proto_item **item);
 
 /* Raises an expert item if a length parameter (shown as item) differs from the length of its array; NULL array: not. */
 void oxc_ndr_check_length(oxc_ndr_t *ndr, proto_item *item, uint32_t length, const tvbuff_t *array);

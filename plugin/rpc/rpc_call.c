@@ -203,7 +203,6 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
         rpc.state = wmem_new0(wmem_file_scope(), oxc_rpc_state_t);
         rpc.state->interface = interface;
         rpc.state->opnum = di->call_data->opnum;
-        rpc.state->encoding = ENC_ASCII;
         di->call_data->se_data = rpc.state;
     }
     rpc.pdu = rpc.is_response ? oxc_pdu_response(pinfo, rpc.discriminator, kind, rpc.state->call)

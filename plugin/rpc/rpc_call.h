@@ -22,8 +22,7 @@ typedef struct {
     uint16_t opnum;
     oxc_call_t *call;
     const char *user;           /* szUserDN of a connect call */
-    uint32_t code_page;         /* its ulCpid */
-    unsigned encoding;          /* of 8-bit text, as its ulCpid says */
+    uint32_t code_page;         /* its ulCpid: of 8-bit text; 0 when not known */
     const oxc_session_t *linked;        /* session that ulIcxrLink names */
     struct oxc_push *push;      /* registration of a callback address */
 } oxc_rpc_state_t;

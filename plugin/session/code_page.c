@@ -13,7 +13,7 @@
 /* Code pages that converters do not know as "CP" and their number. */
 static const value_string names[] = {
     { 10000, "MACINTOSH" },
-    { 20127, "US-ASCII" },
+    { OXC_CODE_PAGE_ASCII, "US-ASCII" },
     { 20866, "KOI8-R" },
     { 20932, "EUC-JP" },
     { 20936, "GB2312" },
@@ -45,18 +45,42 @@ is_wide(uint32_t code_page)
     return code_page == 1200 || code_page == 1201 || code_page == 12000 || code_page == 12001;
 }
 
+/* Its name for the converter of the system. */
+#define NAME_SIZE 16
+
+static const char *
+converter_name(uint32_t code_page, char name[NAME_SIZE])
+{
+    const char *known = try_val_to_str(code_page, names);
+
+    snprintf(name, NAME_SIZE, "CP%u", code_page);
+    return known ? known : name;
+}
+
+bool
+oxc_code_page_is_known(uint32_t code_page)
+{
+    char name[NAME_SIZE];
+    GIConv converter;
+
+    if (code_page == 0 || code_page == WINDOWS_1252 || is_wide(code_page))
+        return true;
+    converter = g_iconv_open("UTF-8", converter_name(code_page, name));
+    if (converter == (GIConv)-1)
+        return false;
+    g_iconv_close(converter);
+    return true;
+}
+
 /* By the converter of the system; NULL if it does not know the code page, or the text is not in it. */
 static const char *
 converted(wmem_allocator_t *scope, tvbuff_t *tvb, int offset, int size, uint32_t code_page)
 {
     const char *bytes = (const char *)tvb_memdup(scope, tvb, offset, size);
-    const char *known = try_val_to_str(code_page, names);
     const char *copy = NULL;
-    char name[16];
-    char *text;
+    char name[NAME_SIZE];
+    char *text = g_convert(bytes, size, "UTF-8", converter_name(code_page, name), NULL, NULL, NULL);
 
-    snprintf(name, sizeof name, "CP%u", code_page);
-    text = g_convert(bytes, size, "UTF-8", known ? known : name, NULL, NULL, NULL);
     if (text)
         copy = wmem_strdup(scope, text);
     g_free(text);

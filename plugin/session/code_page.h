@@ -17,6 +17,10 @@
  */
 const char *oxc_code_page_text(wmem_allocator_t *scope, tvbuff_t *tvb, int offset, int size, uint32_t code_page);
 
+/* Is text in the code page shown as it is? 0 and those of UTF-16 and UTF-32 are none of 8-bit text: nothing is wrong with them. */
+bool oxc_code_page_is_known(uint32_t code_page);
+
+#define OXC_CODE_PAGE_ASCII 20127
 /* ISO 8859-1 */
 #define OXC_CODE_PAGE_LATIN1 28591
 

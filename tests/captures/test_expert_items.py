@@ -125,6 +125,7 @@ TABLE: dict[str, dict[str, Frames]] = {
         "rop.id.undefined": (["reserved RopId"], ["right"]),
         "rop.chain_lost": (["reserved RopId"], ["right"]),
         "rop.handle_index.outside": (["handle index 9"], ["right"]),
+        "rop.code_page_unknown": (["message in code page 12345"], ["message in code page 1251"]),
         "rop.undecoded": (["bytes behind the properties"], ["properties"]),
         "rop.entry_id.offset": (["store EntryID with a wrong offset"], ["store EntryID"]),
         "rop.size.too_small": (["RopSize 1"], ["RopSize 2"]),

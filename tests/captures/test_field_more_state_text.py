@@ -70,12 +70,32 @@ def test_each_session_has_its_own_code_page(tshark) -> None:
         assert info(story, story.call(rop.new_mail(SUBSCRIPTION, NUMBER, 0x900))) == told(name)
 
 
+def connected_with(code_page: int) -> bytes:
+    """The request of EcDoConnectEx."""
+    return rpc.connect_request().replace(struct.pack("<I", 1252), struct.pack("<I", code_page))
+
+
+@pytest.mark.parametrize("code_page", [12345, 932, 0, 1200])
+def test_code_page_that_nobody_knows_is_named(tshark, code_page: int) -> None:
+    story = Story(code_page)
+    stream = rpc.Stream(story.capture).bound()
+    frames = [1, stream.call(3, 10, connected_with(code_page), rpc.connect_response())[0]]
+    known = code_page != 12345
+    assert story.frames("unknown", "rop.code_page_unknown") == ([] if known else frames)
+    for frame in frames:
+        assert known or "Code page 12345 is not known" in shown(story, frame)
+
+
 def test_code_page_of_a_connect_over_rpc(tshark) -> None:
-    """[MS-OXCRPC] 3.1.4.1, ulCpid"""
+    """[MS-OXCRPC] 3.1.4.1: ulCpid, which szDisplayName is in, too"""
     capture = carrier.Capture()
     stream = rpc.Stream(capture).bound()
-    asked = rpc.connect_request().replace(struct.pack("<III", 1252, 0x409, 0x409), struct.pack("<III", 932, 0x411, 0x411))
-    stream.call(2, 10, asked, rpc.connect_response())
+    name = "安奈".encode("cp932") + b"\0"
+    pointers = len(rpc.CXH) + 16        # szDNPrefix, szDisplayName
+    answer = rpc.connect_response()
+    _, connected = stream.call(2, 10, connected_with(932), answer[:pointers + 4] + struct.pack("<I", 0x20000)
+                               + rpc.varying(name, len(name)) + answer[pointers + 8:])
+    assert "szDisplayName: 安奈" in shown(Story(capture=capture), connected)
     calls = [(rop.logon(0), (NONE,), (LOGON,)), (rop.register(0, 1), (LOGON, NONE), (LOGON, SUBSCRIPTION)),
              (made("表示".encode("cp932")), (LOGON, NONE), (LOGON, FOLDER)), (rop.new_mail(SUBSCRIPTION, NUMBER, 0x900), (), ())]
     for number, (call, handles, answered) in enumerate(calls, 3):

@@ -209,6 +209,10 @@ def rop_buffers() -> Built:
         frames[name] = capture.exchange("Execute", http.execute(buffer), carrier.executed(b"", (7,)))
     frames["handle of 3 bytes"] = capture.exchange("Execute", http.execute(http.ext(struct.pack("<H", 2) + bytes(7))),
                                                    carrier.executed(b"", (7,)))
+    for code_page in (1251, 12345):
+        create = struct.pack("<BBBBHQB", 6, 0, 0, 1, code_page, 0x1100000000000001, 0)
+        frames[f"message in code page {code_page}"] = capture.exchange("Execute", carrier.execute(create, (7, 8)),
+                                                                       carrier.executed(b"", (7, 8)))
     notify = bytes.fromhex("2a" "07000000" "00" "1000" "0100000000000c38" "ffff")
     failed = b"\x02\0\x0f\x01\x04\x80"
     open_folder = struct.pack("<BBBBQB", 2, 0, 0, 1, 0x1100000000000001, 0)
