@@ -43,7 +43,7 @@ oxc_notify_table(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_
     oxc_explain_in(tvb, pinfo, oxc_item_tree(tvb, pinfo, tree, "Table without a notification"), &ei_no_event,
                    "No notification of this table in the capture, although frame %u tells that %s", object->missed_in,
                    object->rows == OXC_ROWS_MESSAGES ? "a message of the folder came or went"
-                   : object->rows == OXC_ROWS_SUBFOLDERS ? "a folder in its folder came or went"
+                   : object->rows == OXC_ROWS_SUBFOLDERS ? "a subfolder of its folder came or went"
                                                          : "a folder below its folder came or went");
 }
 

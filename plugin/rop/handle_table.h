@@ -9,9 +9,6 @@
 
 #include "rop/reading.h"
 
-/* The handle index of a ROP is one byte (MS-OXCROPS 2.2.1). */
-#define OXC_MAX_HANDLES 256
-
 typedef struct oxc_handle_table {
     tvbuff_t *tvb;
     int offset;

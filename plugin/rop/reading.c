@@ -26,6 +26,9 @@ oxc_code_page_of(const oxc_read_t *r)
         return rop->peer->code_page;
     if (rop && rop->object && rop->object->code_page)
         return rop->object->code_page;
+    if (rop && !r->is_response && r->code_pages && *r->code_pages && rop->in_index < OXC_MAX_HANDLES &&
+        (*r->code_pages)[rop->in_index])
+        return (*r->code_pages)[rop->in_index];
     return r->pdu && r->pdu->call->session ? r->pdu->call->session->code_page : 0;
 }
 

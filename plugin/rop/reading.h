@@ -48,6 +48,7 @@ typedef struct oxc_read {
     uint32_t return_value;      /* of a response, once it was read */
     uint32_t code_page;         /* of 8-bit text, as a field in front of it says; 0: see oxc_code_page_of() */
     wmem_strbuf_t *info;        /* collects what stands in the Info column; NULL when not wanted */
+    uint16_t **code_pages;      /* OXC_MAX_HANDLES, of messages that requests of this buffer open; *NULL: none; NULL outside */
     struct oxc_handle_table *handles;   /* of the ROP buffer around it; NULL outside one */
     const char *out_kind;       /* of the object that the ROP opens, once the field of its handle was read */
     const struct ropdef_rop *def;       /* of the ROP being read; NULL outside one */

@@ -18,6 +18,7 @@ typedef struct {
     unsigned payload;           /* its number in the PDU, from 0 */
     int end;                    /* of RopsList */
     oxc_handle_table_t handles;
+    uint16_t *code_pages;       /* see oxc_read_t */
     unsigned deviations;        /* of the server, found out for the trailing ROPs of this list */
     bool deviations_known;
     bool has_notifications;

@@ -78,6 +78,17 @@ told_of_parent(const oxc_read_t *r, oxc_session_t *session, uint64_t parent)
     oxc_folder_subfolder_changed(r->pinfo, session, rop->logon, parent, OXC_CHANGE_TOLD);
 }
 
+/* Later requests of the buffer may work on the message that this one opens: on every visit, as the object is not known then. */
+static void
+note_code_page(const oxc_read_t *r)
+{
+    if (r->measure || r->is_response || !r->rop || !r->code_pages || r->rop->out_index >= OXC_MAX_HANDLES)
+        return;
+    if (!*r->code_pages)
+        *r->code_pages = wmem_alloc0_array(r->pinfo->pool, uint16_t, OXC_MAX_HANDLES);
+    (*r->code_pages)[r->rop->out_index] = (uint16_t)r->code_page;
+}
+
 void
 oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int offset, int next)
 {
@@ -86,8 +97,10 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
 
     if (f->keep == ROPDEF_KEEP_ROW_COLUMNS && !r->measure)
         r->row_columns = oxc_columns_read(r->pinfo->pool, r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
-    if (f->keep == ROPDEF_KEEP_CODE_PAGE)
+    if (f->keep == ROPDEF_KEEP_CODE_PAGE) {
         r->code_page = value == CODE_PAGE_OF_LOGON ? 0 : (uint32_t)value;
+        note_code_page(r);
+    }
     if (!keeps(r))
         return;
     session = r->pdu->call->session;

@@ -10,6 +10,8 @@
 #include "session/call.h"
 #include "session/object.h"
 
+/* The handle index of a ROP is one byte (MS-OXCROPS 2.2.1). */
+#define OXC_MAX_HANDLES 256
 #define OXC_NO_INDEX 0xFFFF
 #define OXC_NO_HANDLE 0xFFFFFFFF        /* never a real handle (MS-OXCROPS 2.2.1) */
 

@@ -185,3 +185,25 @@ def test_rows_say_whether_they_are_messages(tshark, table: Callable[..., Rop], m
     opened(story, table, ())
     frame = story.call(row(4, message))
     assert story.frames("rows", "rop.deviation") == ([frame] if wrong else [])
+
+
+def test_view_may_come_later_and_must_succeed(tshark) -> None:
+    for refuse in (False, True):
+        story = Story(1252)
+        frame = opened(story, rop.contents_table, ())
+        view = rop.query_position(0)
+        story.call(rop.failed(view, ACCESS_DENIED) if refuse else view, asked=(TABLE,))
+        story.call(rop.new_mail(SUBSCRIPTION, PARENT, 0x900))
+        assert story.frames("later", "oxcnotif.subscription.no_event") == ([] if refuse else [frame])
+
+
+def test_each_table_is_told_for_itself(tshark) -> None:
+    """Two of a folder, of which one gets its event; and one of a folder with the same id in another logon."""
+    story = Story(1252)
+    opened(story, rop.contents_table, CONTENTS_VIEW)
+    silent = story.call(rop.open_folder(0, 1, PARENT), rop.contents_table(1, 2), *CONTENTS_VIEW, asked=(ROOT, NONE, NONE), got=(ROOT, 60, 61))
+    story.call(rop.logon(0, 1), asked=(NONE,), got=(5,))
+    story.call(rop.open_folder(0, 1, PARENT, 1), rop.contents_table(1, 2, logon_id=1), rop.set_columns(2, rop.SUBJECT, logon_id=1),
+               rop.query_rows(2, logon_id=1), asked=(5, NONE, NONE), got=(5, 62, 63))
+    story.call(rop.new_mail(SUBSCRIPTION, PARENT, 0x900), rop.table_changed(TABLE, True))
+    assert story.frames("each", "oxcnotif.subscription.no_event") == [silent]

@@ -121,6 +121,9 @@ def test_message_names_its_code_page(tshark, code_page: int, encoding: str) -> N
     frames = [story.call(opened(code_page, b"\0", b"\2" + data), asked=(LOGON, NONE), got=(LOGON, 50)),
               story.call(rop.get_properties(0, (0x0037001E,), b"\0" + data), asked=(50,)),
               story.call(rop.set_properties(0, struct.pack("<I", 0x0037001E) + data), asked=(50,)) - 1]
+    # Created and filled by one call, as clients do it.
+    create = Rop(struct.pack("<BBBBHQB", 6, 0, 0, 1, code_page, rop.folder_id(5), 0), struct.pack("<BBIB", 6, 1, 0, 0))
+    frames.append(story.call(create, rop.set_properties(1, struct.pack("<I", 0x0037001E) + data), asked=(LOGON, NONE), got=(LOGON, 51)) - 1)
     for frame in frames:
         assert word in shown(story, frame)
 
