@@ -96,6 +96,7 @@ changed(const packet_info *pinfo, oxc_session_t *session, const folder_t *folder
         if (table->waits_from >= pinfo->num)
             return;
         wmem_list_remove_frame(waiting, head);
+        session->deep_tables -= rows == OXC_ROWS_ALL_BELOW;
         table->waits_from = 0;
         if (!is_due(session, table))
             continue;
@@ -125,7 +126,7 @@ oxc_folder_subfolder_changed(packet_info *pinfo, oxc_session_t *session, uint32_
         return;
     folder = find_folder(session, logon, folder_id, false);
     changed(pinfo, session, folder, OXC_ROWS_SUBFOLDERS, how);
-    for (unsigned i = 0; folder && i < DEPTH_MAX; i++) {
+    for (unsigned i = 0; session->deep_tables > 0 && folder && i < DEPTH_MAX; i++) {
         changed(pinfo, session, folder, OXC_ROWS_ALL_BELOW, how);
         folder = find_folder(session, logon, folder->parent, false);
     }
@@ -146,6 +147,7 @@ oxc_table_viewed(packet_info *pinfo, oxc_session_t *session, oxc_object_t *table
     if (!folder->waiting[table->rows])
         folder->waiting[table->rows] = wmem_list_new(wmem_file_scope());
     wmem_list_append(folder->waiting[table->rows], table);
+    session->deep_tables += table->rows == OXC_ROWS_ALL_BELOW;
     table->waits_from = pinfo->num;
 }
 

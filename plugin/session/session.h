@@ -102,6 +102,7 @@ struct oxc_session {
     wmem_map_t *named_props;    /* logon, property id -> names */
     wmem_map_t *changes;        /* logon, folder id -> tables of it; owned by session/folder.c */
     wmem_list_t *due;           /* tables that are due an event; the same */
+    unsigned deep_tables;       /* that wait for changes anywhere below their folder; the same */
     bool sealed;                /* known by its association only: the stubs of its calls are encrypted */
     unsigned sharers;           /* session contexts in a sealed association, as far as is known; first pass */
     struct oxc_notify_state *notify;    /* owned by the matcher */
