@@ -164,6 +164,8 @@ oxc_leg_old_response(packet_info *pinfo, mapihttp_record_t *record, tvbuff_t *bo
     /* Inside one host every response comes to where others are sent from. */
     if (addresses_equal(&pinfo->src, &pinfo->dst))
         return true;
+    oxc_link_endpoint(pinfo, "old_response", &pinfo->src, length, false);
+    oxc_link_endpoint(pinfo, "old_response", &pinfo->dst, length, true);
     first = (end_t *)wmem_map_remove(ends, &probe);
     if (first && is_at_once(pinfo, first->record->pdu)) {
         link_records(pinfo, first->record, record);

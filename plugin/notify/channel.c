@@ -28,7 +28,6 @@ typedef struct {
 } bytes_t;
 
 static wmem_map_t *channels;  /* bytes_t -> oxc_channel_t */
-static wmem_map_t *servers;   /* bytes_t of an address -> peers_t: of one of its clients */
 static wmem_map_t *peers_map; /* bytes_t -> peers_t */
 
 /* ---- keys ---- */
@@ -101,27 +100,6 @@ oxc_inference_are_peers(const address *client, const address *server)
     return peers && peers->sessions > 0;
 }
 
-bool
-oxc_inference_is_server(const address *server)
-{
-    uint8_t bytes[PEERS_KEY_SIZE];
-    bytes_t key = {0, 0, bytes};
-
-    key.len = (uint32_t)add_address(bytes, server);
-    return wmem_map_contains(servers, &key);
-}
-
-static void
-note_server(const address *server, peers_t *peers)
-{
-    uint8_t bytes[PEERS_KEY_SIZE];
-    bytes_t key = {0, 0, bytes};
-
-    key.len = (uint32_t)add_address(bytes, server);
-    if (!wmem_map_contains(servers, &key))
-        wmem_map_insert(servers, key_keep(&key), peers);
-}
-
 void
 oxc_inference_each_met(const address *client, const address *server,
                        void (*fn)(const oxc_session_t *session, const void *user), const void *user)
@@ -166,13 +144,11 @@ oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, bool over_http, c
     inference->seen = nstime_to_sec(&pinfo->abs_ts);
     session->latest_frame = pinfo->num;
     peers = oxc_peers_find(client, server, over_http, true);
-    if (peers->sessions == 0) {
+    if (peers->sessions == 0)
         peers->began = inference->seen;
-        if (!over_http)
-            note_server(server, peers);
-    }
     if (!inference->peers) {
         inference->peers = peers;
+        inference->habits = &peers->habits;
         peers->sessions++;
         for (int kind = 0; kind < OXC_CHANNEL_KINDS; kind++)
             peers->taken[kind] += inference->channels[kind] != NULL;
@@ -345,6 +321,23 @@ oxc_inference_waits(oxc_session_t *session)
     oxc_channel_take(session, OXC_CHANNEL_HTTP, WAITS);
 }
 
+oxc_habits_t *
+oxc_inference_habits(oxc_session_t *session)
+{
+    inference_t *inference = oxc_inference_of(session);
+
+    if (!inference->habits)
+        inference->habits = wmem_new0(wmem_file_scope(), oxc_habits_t);
+    return inference->habits;
+}
+
+void
+oxc_inference_bytes_missing(const address *client, const address *server, bool missing)
+{
+    for (int over_http = 0; over_http <= 1; over_http++)
+        oxc_peers_find(client, server, over_http, true)->habits.gaps += missing ? 1 : -1;
+}
+
 bool
 oxc_inference_is_rpc(const oxc_session_t *session)
 {
@@ -355,6 +348,5 @@ void
 oxc_channel_register(void)
 {
     channels = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), key_hash, key_equal);
-    servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), key_hash, key_equal);
     peers_map = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), key_hash, key_equal);
 }

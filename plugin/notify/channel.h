@@ -7,6 +7,7 @@
 #ifndef OXCNOTIF_CHANNEL_H
 #define OXCNOTIF_CHANNEL_H
 
+#include "notify/habits.h"
 #include "notify/session_inference.h"
 
 /*
@@ -30,6 +31,7 @@ typedef struct {
     oxc_session_t *few[FEW];           /* the latest first */
     near_t *oldest, *newest;           /* wake-ups of the last seconds */
     unsigned near_count;
+    oxc_habits_t habits;
     bool expects_push; /* a registration was not captured, or is encrypted */
     bool over_http;
 } peers_t;
@@ -37,6 +39,7 @@ typedef struct {
 /* What is known of a session. */
 typedef struct oxc_inference {
     peers_t *peers;
+    oxc_habits_t *habits;                    /* of the peers; its own before it was met; NULL for none yet */
     double seen;                             /* its latest call, seconds */
     const void *channels[OXC_CHANNEL_KINDS]; /* the channel that is believed to be its own, or BY_KEY */
 } inference_t;

@@ -6,66 +6,61 @@
 
 #include "notify/latency.h"
 
-#include <epan/epan.h>
-
-/* Bin n holds latencies below 1 ms * 2^n; the first counts are what is expected of clients in a local network. */
-#define BINS 18
-static const double expected[BINS] = {1, 1, 3, 6, 9, 9, 7, 5, 3, 2, 1.5, 1, 1, 1, 1, 1, 1, 1};
-static double latencies[BINS];
-static double latency_total;
-
-static void
-forget_latencies(void)
-{
-    latency_total = 0;
-    for (unsigned i = 0; i < BINS; i++) {
-        latencies[i] = expected[i];
-        latency_total += expected[i];
-    }
-}
+/* Counts that are expected of clients in a local network, before anything is learnt. */
+static const double expected[OXC_LATENCY_BINS] = {1, 1, 3, 6, 9, 9, 7, 5, 3, 2, 1.5, 1, 1, 1, 1, 1, 1, 1};
+#define EXPECTED_TOTAL 54.5
 
 static unsigned
 latency_bin(double seconds)
 {
     unsigned bin = 0;
 
-    for (double end = 0.001; bin < BINS - 1 && seconds >= end; end *= 2)
+    for (double end = 0.001; bin < OXC_LATENCY_BINS - 1 && seconds >= end; end *= 2)
         bin++;
     return bin;
 }
 
-void
-oxc_latency_learn(double seconds)
+/* Latencies of a bin, from where on in seconds, and how wide. */
+static double
+bin_begin(unsigned bin)
 {
-    latencies[latency_bin(seconds)]++;
-    latency_total++;
+    return bin == 0 ? 0 : 0.001 * (1 << (bin - 1));
 }
 
-double
-oxc_latency_density(double seconds)
+static double
+bin_width(unsigned bin)
 {
-    unsigned bin = latency_bin(seconds);
-    double begin = bin == 0 ? 0 : 0.001 * (1 << (bin - 1));
-    double width = bin == 0 ? 0.001 : begin;
-
-    return latencies[bin] / latency_total / width;
+    return bin == 0 ? 0.001 : bin_begin(bin);
 }
 
-double
-oxc_latency_later(double seconds)
+static double
+share(const oxc_latencies_t *latencies, unsigned bin)
 {
-    unsigned bin = latency_bin(seconds);
-    double begin = bin == 0 ? 0 : 0.001 * (1 << (bin - 1));
-    double width = bin == 0 ? 0.001 : begin;
-    double later = latencies[bin] * MAX(0.0, 1.0 - (seconds - begin) / width);
-
-    for (unsigned i = bin + 1; i < BINS; i++)
-        later += latencies[i];
-    return MAX(later / latency_total, 0.001);
+    return (expected[bin] + latencies->bins[bin]) / (EXPECTED_TOTAL + latencies->total);
 }
 
 void
-oxc_latency_register(void)
+oxc_latency_learn(oxc_latencies_t *latencies, double seconds)
 {
-    register_init_routine(forget_latencies);
+    latencies->bins[latency_bin(seconds)]++;
+    latencies->total++;
+}
+
+double
+oxc_latency_density(const oxc_latencies_t *latencies, double seconds)
+{
+    unsigned bin = latency_bin(seconds);
+
+    return share(latencies, bin) / bin_width(bin);
+}
+
+double
+oxc_latency_later(const oxc_latencies_t *latencies, double seconds)
+{
+    unsigned bin = latency_bin(seconds);
+    double later = share(latencies, bin) * MAX(0.0, 1.0 - (seconds - bin_begin(bin)) / bin_width(bin));
+
+    for (unsigned i = bin + 1; i < OXC_LATENCY_BINS; i++)
+        later += share(latencies, i);
+    return MAX(later, 0.001);
 }

@@ -17,16 +17,13 @@
  */
 uint8_t oxc_trust(const oxc_wakeup_t *wakeup, const oxc_pdu_t *fetch, const oxc_call_t *wait, bool no_datagram);
 
-/* A fetch was answered: an answer without its question shows that the capture lacks packets. */
+/* A fetch of a session was answered: an answer without its question shows that the capture lacks packets. */
 void oxc_trust_answer(const oxc_pdu_t *response);
 
-/* Does the capture lack packets? */
-bool oxc_trust_packets_lost(void);
+/* Does the capture lack packets between the client and the server of the session? */
+bool oxc_trust_packets_lost(oxc_session_t *session);
 
 /* A session fetches after the end of a wait and a datagram. */
-void oxc_trust_woken_twice(bool datagram_last);
-
-/* Registers what lives from file to file. */
-void oxc_trust_register(void);
+void oxc_trust_woken_twice(oxc_session_t *session, bool datagram_last);
 
 #endif /* OXCNOTIF_LINK_TRUST_H */

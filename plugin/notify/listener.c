@@ -231,6 +231,7 @@ proto_register_oxc_listener(void)
         .rop_pending = on_rop_pending,
         .call_failed = oxc_notify_call_failed,
         .call_missing = oxc_missing_call,
+        .bytes_missing = oxc_inference_bytes_missing,
         .call_forgotten = on_call_forgotten,
         .session_met = oxc_inference_meet,
         .has_async_handle = on_async_handle,

@@ -9,7 +9,7 @@
 #include <epan/epan.h>
 
 #include "notify/followup.h"
-#include "notify/latency.h"
+#include "notify/habits.h"
 #include "notify/link_trust.h"
 #include "notify/missing_packets.h"
 #include "notify/polling.h"
@@ -209,15 +209,15 @@ learn(const oxc_attempt_t *attempt)
     if (wakeup->fetch != attempt->request || wakeup->confidence < LITTLE_DOUBT)
         return;
     nstime_delta(&took, &wakeup->fetch->time, &wakeup->time);
-    oxc_latency_learn(nstime_to_sec(&took));
+    oxc_latency_learn(&oxc_inference_habits(attempt->request->call->session)->followups, nstime_to_sec(&took));
 }
 
 static void
-count_order(const state_t *state)
+count_order(oxc_session_t *session, const state_t *state)
 {
     if (!state->wait_ended || !state->last_push || state->last_push->repeats)
         return;
-    oxc_trust_woken_twice(state->open == state->last_push);
+    oxc_trust_woken_twice(session, state->open == state->last_push);
 }
 
 /* A wait that was refused leaves the one before it as it is: that is the one which the next wait comes after. */
@@ -302,7 +302,7 @@ fetch_asked(oxc_pdu_t *pdu)
     oxc_wakeup_t *wakeup;
     uint8_t trust = 0;
 
-    count_order(state);
+    count_order(pdu->call->session, state);
     oxc_missing_asked(pdu);
     wakeup = find_wakeup(state, pdu, &trust);
     if (state->last_push)
@@ -324,32 +324,32 @@ fetch_decided(const oxc_call_t *call)
     if (call->failure)
         oxc_followup_failure(attempt);
     else
-        oxc_followup_answer(attempt, oxc_pdu_notifications(call->response), oxc_trust_packets_lost());
+        oxc_followup_answer(attempt, oxc_pdu_notifications(call->response), oxc_trust_packets_lost(call->session));
     learn(attempt);
 }
 
 /*
  * A session with both a wait and a registration is woken in both ways at once. If the call went to the end of the wait
- * before anybody knew of the datagram, that superseded the end of the wait.
+ * before anybody knew of the datagram, that superseded the end of the wait. So does a RopPending what was before it.
  */
 static bool
-supersede_late(oxc_wakeup_t *datagram, const oxc_pdu_t *call)
+supersede_late(oxc_wakeup_t *found, const oxc_pdu_t *call)
 {
     const oxc_attempt_t *attempt = call ? (const oxc_attempt_t *)wmem_map_lookup(attempts, call->call) : NULL;
-    oxc_wakeup_t *wait = attempt ? attempt->wakeup : NULL;
+    oxc_wakeup_t *before = attempt ? attempt->wakeup : NULL;
     state_t *state;
 
     /* Whose wait ended may be known by the call alone. */
-    if (!wait || call->call->session != datagram->session || wait->method == OXC_WAKEUP_PUSH ||
-        wait->frame >= datagram->frame || wait->undecided)
+    if (!before || call->call->session != found->session || before->frame >= found->frame || before->undecided ||
+        (before->method == OXC_WAKEUP_PUSH && found->method == OXC_WAKEUP_PUSH))
         return false;
-    oxc_followup_split(wait, datagram, datagram->confidence);
-    datagram->next = wait->next;
-    wait->next = datagram;
-    wait->superseded = !oxc_followup_is_called(wait);
-    state = state_of(datagram->session);
-    if (state->open == wait)
-        state->open = datagram;
+    oxc_followup_split(before, found, found->confidence);
+    found->next = before->next;
+    before->next = found;
+    before->superseded = !oxc_followup_is_called(before);
+    state = state_of(found->session);
+    if (state->open == before)
+        state->open = found;
     return true;
 }
 
@@ -361,7 +361,7 @@ call_at(const wmem_array_t *calls, unsigned n)
                : NULL;
 }
 
-/* The calls between the datagram and the next wake-up; false if one of them belongs to another wake-up. */
+/* The calls between the wake-up and the next one; false if one of them belongs to another wake-up. */
 static bool
 replay_calls(oxc_wakeup_t *wakeup, const wmem_array_t *calls, uint32_t end)
 {
@@ -386,33 +386,32 @@ replay_calls(oxc_wakeup_t *wakeup, const wmem_array_t *calls, uint32_t end)
 }
 
 void
-oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_session_t *session, const wmem_array_t *calls,
-                 bool more, uint8_t confidence)
+oxc_matcher_late(const oxc_late_wakeup_t *found)
 {
-    uint64_t key = (uint64_t)frame << 32 | which;
+    uint64_t key = (uint64_t)found->frame << 32 | found->which;
     oxc_wakeup_t *wakeup, *open;
     bool is_latest;
 
     if (wmem_map_contains(wakeups, &key))
         return;
-    wakeup = make_wakeup(frame, when, which, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING);
-    wakeup->session = session;
-    wakeup->bound = OXC_BOUND_BY_ORDER;
-    wakeup->confidence = confidence;
+    wakeup = make_wakeup(found->frame, &found->time, found->which, found->method, OXC_OUTCOME_PENDING);
+    wakeup->session = found->session;
+    wakeup->bound = found->bound;
+    wakeup->confidence = found->confidence;
     wmem_list_append(late, wakeup);
-    if (!session || supersede_late(wakeup, call_at(calls, 0)))
+    if (!found->session || supersede_late(wakeup, call_at(found->calls, 0)))
         return;
-    open = state_of(session)->open;
-    is_latest = !open || open->frame < frame;
+    open = state_of(found->session)->open;
+    is_latest = !open || open->frame < found->frame;
     if (is_latest)
         open_wakeup(wakeup);
-    if (!replay_calls(wakeup, calls, is_latest ? UINT32_MAX : open->frame)) {
+    if (!replay_calls(wakeup, found->calls, is_latest ? UINT32_MAX : open->frame)) {
         wakeup->undecided = !oxc_followup_is_called(wakeup);
         return;
     }
     if (!is_latest)
         close_wakeup(wakeup, open);
-    else if (more && !oxc_followup_is_called(wakeup))
+    else if (found->more && !oxc_followup_is_called(wakeup))
         wakeup->undecided = true;
 }
 
@@ -464,10 +463,10 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
     note_time(pinfo);
     if (pdu->call->failure)
         return;
-    if (pdu->is_response)
-        oxc_trust_answer(pdu);
     if (!pdu->call->session)
         return;
+    if (pdu->is_response)
+        oxc_trust_answer(pdu);
     if (!pdu->is_response) {
         oxc_polling_request(pdu);
         fetch_asked(pdu);
@@ -595,6 +594,5 @@ oxc_matcher_register(void)
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_missing_register();
     oxc_polling_register();
-    oxc_trust_register();
     register_init_routine(matcher_forget);
 }

@@ -72,13 +72,21 @@ oxc_wakeup_t *oxc_matcher_wakeup_through(packet_info *pinfo, uint32_t which, oxc
                                          oxc_wakeup_outcome_t outcome, oxc_channel_t *channel,
                                          const oxc_pdu_t *request);
 
-/*
- * A frame before this one turns out to be a wake-up by datagram: which is its destination port. session may be NULL; calls
- * (const oxc_pdu_t *) are the requests of the session after it that the matcher has seen, in their order; with more there
- * may be further ones. First visit only, and before oxc_matcher_fetch() of what is seen now.
- */
-void oxc_matcher_late(uint32_t frame, const nstime_t *when, uint32_t which, oxc_session_t *session,
-                      const wmem_array_t *calls, bool more, uint8_t confidence);
+/* What a frame before this one turns out to hold: a wake-up. */
+typedef struct {
+    uint32_t frame;
+    nstime_t time;
+    uint32_t which;             /* of a datagram: its destination port */
+    oxc_wakeup_method_t method;
+    oxc_session_t *session;     /* NULL when not known */
+    oxc_bound_t bound;
+    uint8_t confidence;
+    const wmem_array_t *calls;  /* const oxc_pdu_t *: requests of the session after it that the matcher has seen, in order */
+    bool more;                  /* there may be further ones */
+} oxc_late_wakeup_t;
+
+/* First visit only. Of a datagram: before oxc_matcher_fetch() of the call that shows it. */
+void oxc_matcher_late(const oxc_late_wakeup_t *found);
 
 /* The next wake-up that the frame seen now has shown to be one, which its own frame did not tell; NULL for no more. */
 const oxc_wakeup_t *oxc_matcher_next_late(void);

@@ -8,8 +8,8 @@
 
 #include <epan/epan.h>
 
+#include "notify/habits.h"
 #include "notify/session_inference.h"
-#include "tcp/connection.h"
 
 /* Datagrams are repeated at an interval of the server's (MS-OXCNOTIF 3.1.5.4), and come a little late. */
 #define SAME_INTERVAL 1.1
@@ -135,6 +135,12 @@ fetches_later(const oxc_wakeup_t *wakeup)
     return state && nstime_cmp(&state->asked, &wakeup->time) > 0;
 }
 
+static bool
+bytes_missing(oxc_session_t *session)
+{
+    return session && oxc_inference_habits(session)->gaps > 0;
+}
+
 uint32_t
 oxc_superseded_in(const oxc_wakeup_t *wakeup)
 {
@@ -142,7 +148,7 @@ oxc_superseded_in(const oxc_wakeup_t *wakeup)
 
     if (!next || wakeup->call_missing)
         return 0;
-    if (oxc_connection_bytes_missing() &&
+    if (bytes_missing(wakeup->session) &&
         (!fetches_later(wakeup) || repeat_is_due(wakeup, next)))
         return 0;
     return next->frame;

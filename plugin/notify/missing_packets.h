@@ -11,7 +11,7 @@
 
 /*
  * That no call followed a wake-up is not shown if one may be missing: an answer of the session has no question, or a call
- * between its client and its server is missing as a whole (tcp/connection.h). In a capture that lacks bytes anywhere, a wake-up is shown
+ * between its client and its server is missing as a whole (tcp/connection.h). Where bytes between these two are missing, a wake-up is shown
  * as superseded only if the session fetches later, and if no repeated datagram is due between the two.
  *
  * First visit only, unless said otherwise; constant time and memory for each event and session.

@@ -254,13 +254,16 @@ oxc_notify_wakeup_through(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, u
     show_wakeup(tvb, pinfo, tree, oxc_matcher_wakeup_through(pinfo, which, method, outcome, channel, request));
 }
 
+/* Linked sessions have one client. */
 static oxc_channel_t *
 pending_channel(packet_info *pinfo, const oxc_rop_t *rop)
 {
-    uint8_t key[OXC_INDEX_KEY_SIZE];
+    uint8_t index[OXC_INDEX_KEY_SIZE];
+    wmem_array_t *key = wmem_array_new(pinfo->pool, 1);
 
-    return oxc_channel_find(OXC_CHANNEL_INDEX, key, oxc_session_index_key(rop->session_index, &pinfo->src, key),
-                            &pinfo->dst, &pinfo->src);
+    wmem_array_append(key, index, (unsigned)oxc_session_index_key(rop->session_index, &pinfo->src, index));
+    wmem_array_append(key, pinfo->dst.data, (unsigned)pinfo->dst.len);
+    return oxc_channel_find(OXC_CHANNEL_INDEX, wmem_array_get_raw(key), wmem_array_get_count(key), &pinfo->dst, &pinfo->src);
 }
 
 void
@@ -391,6 +394,8 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     oxc_matcher_fetch(pinfo, pdu);
     if (pdu->is_response)
         oxc_index_answer(pinfo, pdu);
+    else
+        oxc_index_request(pinfo, pdu);
     tell_late_wakeups(pinfo, pdu);
     if (pdu->is_response && (pdu->rops || pdu->rop_bytes > 0))
         oxc_check_answer(pinfo, pdu->call->session);

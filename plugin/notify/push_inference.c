@@ -149,12 +149,12 @@ same_bytes(const oxc_push_datagram_t *a, const oxc_push_datagram_t *b)
     return a->len == b->len && memcmp(a->bytes, b->bytes, a->len) == 0;
 }
 
-/* A server of this capture sent it, or the same bytes came twice with the same effect. */
+/* A server of the client sent it, or the same bytes came twice with the same effect. */
 static bool
-is_from_server(const oxc_push_port_t *port, const oxc_push_datagram_t *datagram, const oxc_session_t *session,
-               double now)
+is_from_server(const oxc_push_port_t *port, const oxc_push_datagram_t *datagram, const address *client,
+               const oxc_session_t *session, double now)
 {
-    if (oxc_inference_is_server(&datagram->source))
+    if (oxc_inference_are_peers(client, &datagram->source))
         return true;
     for (const oxc_push_datagram_t *other = port->first; other; other = other->next)
         if (other != datagram && same_bytes(other, datagram) && chance_after(other, session, now) < 1.0)
@@ -191,7 +191,7 @@ chance_of_product(double product, unsigned count)
  * How often what the session did is expected to look as good as this by chance, in all looks at ports of the client so far.
  */
 static double
-expected_by_chance(const oxc_push_port_t *port, const oxc_session_t *session, double now)
+expected_by_chance(const oxc_push_port_t *port, const address *client, const oxc_session_t *session, double now)
 {
     double product = 1, choices = 1;
     unsigned hit = 0;
@@ -206,7 +206,7 @@ expected_by_chance(const oxc_push_port_t *port, const oxc_session_t *session, do
         product *= MAX(chance, LEAST_CHANCE);
         /* Which of all datagrams it came after does not matter: binomial coefficient, factor by factor. */
         choices *= (double)(port->kept - hit + 1) / hit;
-        from_server = from_server || is_from_server(port, datagram, session, now);
+        from_server = from_server || is_from_server(port, datagram, client, session, now);
         from_same_source = from_same_source && is_from_same_source(port->client, datagram);
     }
     if (!from_server)
@@ -300,6 +300,10 @@ believe_port(packet_info *pinfo, oxc_push_port_t *port, const address *client, c
         wmem_array_t *key = oxc_push_channel_key(pinfo->pool, client, port->number, datagram->bytes, datagram->len);
         oxc_channel_t *channel = oxc_channel_find(OXC_CHANNEL_PUSH, wmem_array_get_raw(key),
                                                   wmem_array_get_count(key), client, &datagram->source);
+        oxc_late_wakeup_t found = { .frame = datagram->frame, .time = datagram->time, .which = port->number,
+                                    .method = OXC_WAKEUP_PUSH, .session = sessions[n], .bound = OXC_BOUND_BY_ORDER,
+                                    .calls = calls_of(pinfo, datagram, &sessions[n], now),
+                                    .more = datagram->call_count == OXC_PUSH_CALLS };
 
         if (chance < 1.0) {
             habit_t *habit = (habit_t *)wmem_map_lookup(habits, sessions[n]);
@@ -313,9 +317,8 @@ believe_port(packet_info *pinfo, oxc_push_port_t *port, const address *client, c
         } else {
             chance = NO_HIT;
         }
-        oxc_matcher_late(datagram->frame, &datagram->time, port->number, sessions[n],
-                         calls_of(pinfo, datagram, &sessions[n], now), datagram->call_count == OXC_PUSH_CALLS,
-                         (uint8_t)CLAMP(100 * (1 - MAX(by_chance, chance)), 0, 99));
+        found.confidence = (uint8_t)CLAMP(100 * (1 - MAX(by_chance, chance)), 0, 99);
+        oxc_matcher_late(&found);
     }
     oxc_push_settle(port, OXC_PUSH_PORT_PUSH);
 }
@@ -329,7 +332,7 @@ is_believed(packet_info *pinfo, oxc_push_port_t *port, const oxc_session_t *sess
 
     if (!may_wake(port, session))
         return false;
-    by_chance = expected_by_chance(port, session, nstime_to_sec(&pinfo->abs_ts));
+    by_chance = expected_by_chance(port, client, session, nstime_to_sec(&pinfo->abs_ts));
     if (by_chance >= EXPECTED_BY_CHANCE)
         return false;
     believe_port(pinfo, port, client, now, by_chance);

@@ -18,7 +18,7 @@
  * So no fixed time is in the rule, and the more foreign datagrams a client receives, and the more sessions are behind its
  * address, the more evidence a port needs.
  *
- * The source must be a server that speaks EMSMDB in this capture; or the bytes must recur, since a server may send from
+ * The source must be a server to which the client speaks EMSMDB; or the bytes must recur, since a server may send from
  * another address. A port that the client itself sends from is that of another protocol. A session with a known
  * registration is woken by no other datagrams.
  *

@@ -12,7 +12,8 @@
 /*
  * Exchange 5.5 and 2003 end every answer that has RopNotify with a RopPending of the session's own index, and no client
  * fetches because of it. Other servers send their own index only when the answer was full, and then the client fetches
- * at once. The bytes show which it is: the room left in the answer is smaller than a RopNotify.
+ * at once. Two things show which it is: the room left in the answer is smaller than a RopNotify, or the server gives
+ * this client answers with RopNotify and without RopPending. The latter may show in a later frame.
  *
  * Another index is that of a linked session, which is woken.
  */
@@ -30,7 +31,10 @@ typedef enum {
 oxc_index_meaning_t oxc_index_meaning(packet_info *pinfo, const oxc_pdu_t *response, uint16_t index,
                                       oxc_session_t **linked);
 
-/* The response of a fetch was read: what an index is learnt from. */
+/* The request of a fetch was read: it may be the follow-up of a RopPending that a later frame shows to be a wake-up. */
+void oxc_index_request(packet_info *pinfo, const oxc_pdu_t *request);
+
+/* The response of a fetch was read: what the server's habit is learnt from. After the matcher has seen it. */
 void oxc_index_answer(packet_info *pinfo, const oxc_pdu_t *response);
 
 /* Registers what lives from file to file. */

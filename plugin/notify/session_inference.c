@@ -9,7 +9,6 @@
 #include <epan/epan.h>
 
 #include "notify/channel.h"
-#include "notify/latency.h"
 #include "notify/matcher.h"
 #include "session/rop_state.h"
 
@@ -49,8 +48,6 @@ struct near {
     fetcher_t fetchers[FETCHERS];
 };
 
-static unsigned shared_woken, shared_woke_several; /* wake-ups through channels that several sessions share */
-
 /* ---- shares ---- */
 
 /* How much a near wake-up says so far: for a session that has fetched, and for one that has not. */
@@ -60,7 +57,7 @@ ratio_of(const near_t *near, const oxc_session_t *session, double now)
     for (unsigned i = 0; near && i < near->count; i++)
         if (near->fetchers[i].session == session)
             return near->fetchers[i].ratio;
-    return near ? oxc_latency_later(now - near->when) : 1.0;
+    return near ? oxc_latency_later(&near->channel->peers->habits.followups, now - near->when) : 1.0;
 }
 
 typedef struct {
@@ -159,10 +156,10 @@ retire_oldest(peers_t *peers)
     near_t *near = peers->oldest;
 
     for (unsigned i = 0; i < near->count; i++)
-        oxc_channel_vote(near->channel, near->fetchers[i].session, near->fetchers[i].ratio / oxc_latency_later(NEARBY));
+        oxc_channel_vote(near->channel, near->fetchers[i].session, near->fetchers[i].ratio / oxc_latency_later(&peers->habits.followups, NEARBY));
     if (count_sharers(near->channel) > 1) {
-        shared_woken++;
-        shared_woke_several += near->count > 1;
+        peers->habits.woken_shared++;
+        peers->habits.woke_several += near->count > 1;
     }
     if (near->channel->near == near)
         near->channel->near = NULL;
@@ -263,18 +260,19 @@ background_of(const peers_t *peers, double now)
 static double
 unexplained_by(const near_t *near, const oxc_wakeup_t *own, double now)
 {
-    double background = background_of(near->channel->peers, now);
+    const peers_t *peers = near->channel->peers;
+    double background = background_of(peers, now);
 
     if (!own || near->channel->kind == OXC_CHANNEL_PUSH)
         return 1;
-    return background / (background + oxc_latency_density(now - nstime_to_sec(&own->time)));
+    return background / (background + oxc_latency_density(&peers->habits.followups, now - nstime_to_sec(&own->time)));
 }
 
 /* How much a fetch of a session says for it being a follow-up. */
 static double
 ratio_at(const peers_t *peers, const near_t *near, const oxc_pdu_t *request, double now)
 {
-    double ratio = oxc_latency_density(now - near->when) / background_of(peers, now);
+    double ratio = oxc_latency_density(&peers->habits.followups, now - near->when) / background_of(peers, now);
 
     if (request->call->session->sealed)
         return ratio;
@@ -288,7 +286,8 @@ ratio_at(const peers_t *peers, const near_t *near, const oxc_pdu_t *request, dou
 static double
 share_of_first(const oxc_channel_t *channel)
 {
-    double all = (shared_woke_several + 1.0) / (shared_woken + 2.0);
+    const oxc_habits_t *habits = &channel->peers->habits;
+    double all = (habits->woke_several + 1.0) / (habits->woken_shared + 2.0);
 
     return (1 - all) + all / count_sharers(channel);
 }
@@ -406,16 +405,8 @@ oxc_inference_failed(const oxc_call_t *call)
                 near->fetchers[i] = near->fetchers[--near->count];
 }
 
-static void
-forget_sharers(void)
-{
-    shared_woken = shared_woke_several = 0;
-}
-
 void
 oxc_inference_register(void)
 {
     oxc_channel_register();
-    oxc_latency_register();
-    register_init_routine(forget_sharers);
 }

@@ -16,7 +16,7 @@
  * soon, so the session whose fetches keep coming right after the channel's wake-ups is the channel's.
  *
  * How much a fetch says is the ratio of two densities: that of a follow-up at this latency, by how long follow-ups took
- * so far in the capture, and that of any fetch of a session, by how often the sessions of this client and server fetch.
+ * so far at these two, and that of any fetch of a session, by how often the sessions of this client and server fetch.
  * A fetch without ROPs, and one that brings notifications, says more than others. Ratios are multiplied up over
  * wake-ups; what is shown as confidence is the share of the best session in the sum over all that could be meant, among
  * them those that were not seen yet. A session that has another channel of the same kind is hardly meant (MS-OXCRPC
@@ -68,6 +68,12 @@ void oxc_inference_meet(packet_info *pinfo, oxc_session_t *session, bool over_ht
 /* Was it met over RPC? MAPI/HTTP has no datagrams, and gives no session index out. First visit only. */
 bool oxc_inference_is_rpc(const oxc_session_t *session);
 
+/* The listener's bytes_missing. First visit only. */
+void oxc_inference_bytes_missing(const address *client, const address *server, bool missing);
+
+/* How the client and the server of the session behave; never NULL. */
+struct oxc_habits *oxc_inference_habits(oxc_session_t *session);
+
 /* The session has registered for datagrams, and what it registered was not captured. First visit only. */
 void oxc_inference_expect_push(oxc_session_t *session);
 
@@ -80,13 +86,10 @@ bool oxc_inference_is_push(const oxc_channel_t *channel);
 /* Is it known which channel of this kind the session has, by a key? First visit only. */
 bool oxc_inference_is_by_key(const oxc_session_t *session, oxc_channel_kind_t kind);
 
-/* Was a session met at this address? First visit only. */
-bool oxc_inference_is_server(const address *server);
-
 /* A wake-up through the channel was followed by a call of the session, beyond doubt. First visit only. */
 void oxc_channel_learn(oxc_channel_t *channel, oxc_session_t *session);
 
-/* Was a session met between them? First visit only. */
+/* Was a session met between them over RPC? First visit only. */
 bool oxc_inference_are_peers(const address *client, const address *server);
 
 /* Calls fn for those sessions of the two that were met last, a few. First visit only. */

@@ -99,6 +99,10 @@ typedef struct {
      * before since.
      */
     void (*call_missing)(packet_info *pinfo, const address *client, const address *server, const nstime_t *since);
+
+    /* A connection between these addresses lacks bytes that may hold messages; or they came late, and it lacks none now. */
+    void (*bytes_missing)(const address *client, const address *server, bool missing);
+
     /* A connection begins with the addresses and ports of another one, on which the call has no answer: none comes now. */
     void (*call_forgotten)(packet_info *pinfo, oxc_call_t *call);
 

@@ -41,6 +41,7 @@ typedef struct {
     uint8_t hops[2][WAYS];      /* left to the first packets from the higher port, and the others; 0: none yet */
     sent_t sent[2];             /* by the client, by the server */
     bool misses_call;           /* as the frame looked at last shows */
+    bool misses_bytes;          /* that may hold messages; the listener knows */
     uint8_t ends;               /* bits that were seen up to frame looked_in */
     uint8_t news;               /* of these, which came with it */
     uint32_t looked_in;
@@ -205,6 +206,17 @@ may_be_call(const sent_t *request, const sent_t *answer)
            request->upto == request->gap_end && nstime_cmp(&request->gap_from, &answer->gap_to) < 0;
 }
 
+static void
+tell_missing_bytes(connection_t *connection, const packet_info *pinfo, bool from_client)
+{
+    bool missing = connection->sent[CLIENT].gap_in || connection->sent[SERVER].gap_in;
+
+    if (missing == connection->misses_bytes)
+        return;
+    connection->misses_bytes = missing;
+    oxc_listener->bytes_missing(from_client ? &pinfo->src : &pinfo->dst, from_client ? &pinfo->dst : &pinfo->src, missing);
+}
+
 /* What the frame, and whom it acknowledges, show to be missing. */
 static void
 look_for_gaps(connection_t *connection, packet_info *pinfo)
@@ -229,6 +241,7 @@ look_for_gaps(connection_t *connection, packet_info *pinfo)
         note_unseen(acknowledged, pinfo, flow->lastack);
     else if (flags & TCP_A_ACK_LOST_PACKET)
         note_gap(acknowledged, pinfo, flow->lastack);
+    tell_missing_bytes(connection, pinfo, from_client);
     connection->misses_call = may_be_call(&connection->sent[CLIENT], &connection->sent[SERVER]);
     if (!sent->known || GT_SEQ(flow->nextseq, sent->upto))
         sent->upto = flow->nextseq;
