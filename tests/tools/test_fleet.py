@@ -81,18 +81,27 @@ def kill_a_worker(process: subprocess.Popen[str]) -> int:
     raise AssertionError(f"no worker ran tshark: {process.communicate()}")
 
 
-@pytest.fixture(scope="module")
-def traffic(tshark) -> fleet_traffic.Traffic:
+def make(*words: int, **more: int | tuple[str, ...]) -> fleet_traffic.Traffic:
     folder = tools.folder()
-    made = fleet_traffic.make(folder, 60, 6, seed=3, events=3)
+    made = fleet_traffic.make(folder, *words, **more)
     for path in [folder, *folder.rglob("*")]:
         path.chmod(0o755 if path.is_dir() else 0o644)
+    return made
+
+
+@pytest.fixture(scope="module")
+def traffic(tshark) -> fleet_traffic.Traffic:
+    made = make(60, 6, seed=3, events=3)
     yield made
-    shutil.rmtree(folder)
+    shutil.rmtree(made.files[0].parent.parent)
 
 
 @pytest.fixture(scope="module")
 def merged(traffic) -> list[dict]:
+    return of_merged(traffic)
+
+
+def of_merged(traffic: fleet_traffic.Traffic) -> list[dict]:
     """What one tshark tells of one merged capture."""
     path = traffic.files[0].parent.parent / "merged.pcapng"
     subprocess.run(["mergecap", "-w", str(path), *map(str, sorted(traffic.files))], check=True, capture_output=True)
@@ -149,6 +158,20 @@ def test_events_equal_those_of_one_tshark_though_a_worker_is_killed(traffic, mer
     assert sum(summary["joined_by"].get(kind, 0) for kind in ("exchange", "request_id")) >= len(traffic.proxied)
     assert set(summary["largest_component"]["addresses"]) >= {"198.51.100.200", traffic.proxied[0]}
     assert 10 < summary["components"] < summary["clients"] - len(traffic.proxied)
+
+
+def test_events_are_equal_where_the_plugin_must_infer_them(tshark):
+    """Connects, registrations and packets are missing: what is learnt of a client must not depend on others."""
+    traffic = make(60, 6, seed=4, events=4, conditions=("loss", "start"))
+    folder = output()
+    process = start(traffic.files[0].parent.parent, "-o", folder, "--no-report")
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    found, wanted = events((folder / "events.jsonl").read_text()), of_merged(traffic)
+    assert canonical(found) == canonical(wanted)
+    # Of enough that is inferred, and in parts that have each server.
+    assert sum(event["event"] == "followup" and event["match"] == 3 for event in wanted) > 100
+    assert json.loads((folder / "summary.json").read_text())["components"] > 10
 
 
 def test_part_that_fails_is_reported_and_the_next_run_goes_on_and_tries_again(traffic, merged):
@@ -332,6 +355,17 @@ def test_units_near_each_other_share_a_part_that_is_not_larger_for_that(weights,
     assert all(any(set(units) <= set(group.units) for group in found) for units in near) is together
 
 
+def test_datagram_from_an_unknown_address_belongs_to_the_proxy_that_gets_it():
+    """A server may send from another address than the one it is called at."""
+    def key(source: str, source_port: int, target: str, target_port: int, protocol: int = 6, flags: int = 0) -> bytes:
+        return headers.key_of(protocol, flags, source, target, (source_port, target_port))
+
+    calls = [key("10.0.0.1", 1000, "10.0.0.9", 80, flags=2), key("10.0.0.9", 1000, "10.0.0.20", 80, flags=2)]
+    datagram = key("10.0.0.21", 5000, "10.0.0.9", 2500, 17)
+    found = clients.assign([*calls, datagram])
+    assert found.addresses[found.flows[datagram]] == bytes((10, 0, 0, 9)) and not found.joined
+
+
 def test_keys_of_many_packets_are_those_of_each():
     tcp = struct.pack(">HHIIBBHHH", 50000, 80, 1, 2, 0x50, 2, 0, 0, 0)
     plain = [ip4("10.0.0.1", "10.0.0.2", 6, tcp[:13] + bytes((flags,)) + tcp[14:]) for flags in (0x02, 0x10, 0x12, 0x18, 0x10)]
@@ -357,6 +391,9 @@ def test_keys_of_many_packets_are_those_of_each():
     # Servers count sessions anew, clients register equal bytes: only who looks the key up meets another's.
     ([("index", "aa", 1, 0, True), ("index", "aa", 9, 1, True)], False),
     ([("index", "aa", 1, 0, True), ("index", "aa", 9, 1, False)], True),
+    # A response came from a device to which one of that length had come.
+    ([("old_response", "aa", 1, 0, True), ("old_response", "aa", 9, 1, False)], True),
+    ([("old_response", "aa", 1, 0, False), ("old_response", "aa", 9, 1, False)], False),
     # A server is known from then on when a connection shows it.
     ([("server", "aa", 5, 0, True), ("server", "aa", 9, 1, False)], True),
     ([("server", "aa", 5, 0, True), ("server", "aa", 2, 1, False)], False),

@@ -146,8 +146,8 @@ def assign(keys: Iterable[bytes]) -> Clients:
         if _is_group(target):
             units[key] = unit(source)
             continue
-        # What fits better stands first: a client that is no server, no server, a client.
-        ranks = [(address in callers and address not in roles.servers, address not in roles.servers, address in callers)
+        # What fits better stands first: a client that is no server; a client, as a proxy is one, too; no server.
+        ranks = [(address in callers and address not in roles.servers, address in callers, address not in roles.servers)
                  for address in (source, target)]
         if ranks[0] == ranks[1]:
             joined.add((unit(source), unit(target)))

@@ -12,6 +12,9 @@ from .clients import Union
 # Others define a key of these kinds, too, without any connection: it counts where it was looked up.
 _WHERE_ASKED = frozenset(("index", "context"))
 
+# Many look a key of these kinds up that nobody defined: responses that look alike and came from no proxy.
+_WHERE_DEFINED = frozenset(("old_response",))
+
 
 @dataclasses.dataclass(frozen=True)
 class Link:
@@ -45,6 +48,8 @@ def join(links: Iterable[Link], union: Union, unit_of_address: Callable[[bytes],
             _join_server(found, tie)
             continue
         if kind in _WHERE_ASKED and all(link.defines for link in found):
+            continue
+        if kind in _WHERE_DEFINED and len({link.defines for link in found}) < 2:
             continue
         for link in found[1:]:
             tie(kind, found[0].unit, link.unit)

@@ -52,8 +52,7 @@ def table(found: dict[str, Any]) -> str:
             lines.append(f"{title}\n")
             lines += [_row(f"  {kind}", count) for kind, count in sorted(found[name].items(), key=lambda one: (-one[1], one[0]))]
     if found["inferred_followups"]:
-        lines.append(_row("Follow-ups by addresses and order", f"{found['inferred_followups']:>12} (weighed by the latencies of "
-                                                               "their part, not of the whole)"))
+        lines.append(_row("Follow-ups by addresses and order", found["inferred_followups"]))
     lines += [_row("Cut short", name) for name in found["cut_short"]]
     for failure in found["failed"]:
         lines.append(f"NOT DECODED ({failure['step']}): {', '.join(failure['files'])}: {failure['reason']}\n")
