@@ -27,12 +27,16 @@ typedef enum {
     OXC_FAILURE_CUT_OFF         /* the connection ended before the answer */
 } oxc_failure_t;
 
+typedef struct oxc_rop_block oxc_rop_block_t;   /* see rop_state.c */
+
 /* One direction of a call, as one frame completed it. */
 struct oxc_pdu {
     uint64_t key;
     nstime_t time;
     oxc_call_t *call;           /* never NULL */
-    wmem_array_t *rops;         /* oxc_rop_t * in wire order, over all payloads of the PDU; NULL when there is none */
+    oxc_rop_block_t *rops;      /* in wire order, over all payloads of the PDU; NULL when there is none */
+    oxc_rop_block_t *last_rops;
+    unsigned rop_count;
     wmem_map_t *recovered; /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
     struct oxc_budget *budget;  /* of this visit; owned by rop/budget.c */
     uint32_t frame;

@@ -6,43 +6,83 @@
 
 #include "session/rop_state.h"
 
-oxc_rop_t *
-oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu)
+#include <string.h>
+
+/*
+ * States stay where they are, as others point to them, and most PDUs have one or two, others dozens: a block has room for
+ * as many as are in those before it, or half as many if that are few, so that there are few blocks.
+ */
+#define FEW 8
+
+struct oxc_rop_block {
+    oxc_rop_block_t *next;
+    unsigned size;
+    unsigned used;
+    oxc_rop_t rops[];
+};
+
+static void
+add_block(oxc_pdu_t *pdu)
 {
-    unsigned n = pdu->next_rop++;
+    unsigned size = pdu->rop_count < FEW ? MAX(pdu->rop_count / 2, 1) : pdu->rop_count;
+    oxc_rop_block_t *block = (oxc_rop_block_t *)wmem_alloc(wmem_file_scope(), sizeof *block + size * sizeof(oxc_rop_t));
+
+    block->next = NULL;
+    block->size = size;
+    block->used = 0;
+    if (pdu->last_rops)
+        pdu->last_rops->next = block;
+    else
+        pdu->rops = block;
+    pdu->last_rops = block;
+}
+
+static oxc_rop_t *
+add_rop(oxc_pdu_t *pdu)
+{
     oxc_rop_t *rop;
 
-    if (pdu->rops && n < wmem_array_get_count(pdu->rops))
-        return *(oxc_rop_t **)wmem_array_index(pdu->rops, n);
-    if (PINFO_FD_VISITED(pinfo))
-        return NULL;
-
-    if (!pdu->rops)
-        pdu->rops = wmem_array_sized_new(wmem_file_scope(), sizeof(oxc_rop_t *), 4);
-    rop = wmem_new0(wmem_file_scope(), oxc_rop_t);
+    if (!pdu->last_rops || pdu->last_rops->used == pdu->last_rops->size)
+        add_block(pdu);
+    pdu->rop_count++;
+    rop = &pdu->last_rops->rops[pdu->last_rops->used++];
+    memset(rop, 0, sizeof *rop);
     rop->store = OXC_STORE_UNKNOWN;
     rop->in_index = rop->out_index = rop->dest_index = OXC_NO_INDEX;
     rop->handle = OXC_NO_HANDLE;
     rop->next_expected = -1;
-    wmem_array_append_one(pdu->rops, rop);
     return rop;
+}
+
+oxc_rop_t *
+oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu)
+{
+    unsigned n = pdu->next_rop++;
+
+    if (n < pdu->rop_count)
+        return oxc_pdu_rop(pdu, n);
+    return PINFO_FD_VISITED(pinfo) ? NULL : add_rop(pdu);
 }
 
 oxc_rop_t *
 oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n)
 {
-    if (!pdu || !pdu->rops || n >= wmem_array_get_count(pdu->rops))
+    oxc_rop_block_t *block;
+
+    if (!pdu || n >= pdu->rop_count)
         return NULL;
-    return *(oxc_rop_t **)wmem_array_index(pdu->rops, n);
+    for (block = pdu->rops; n >= block->size; block = block->next)
+        n -= block->size;
+    return &block->rops[n];
 }
 
 unsigned
 oxc_pdu_notifications(const oxc_pdu_t *pdu)
 {
     unsigned count = 0;
-    const oxc_rop_t *rop;
 
-    for (unsigned n = 0; (rop = oxc_pdu_rop(pdu, n)) != NULL; n++)
-        count += rop->is_notification;
+    for (const oxc_rop_block_t *block = pdu ? pdu->rops : NULL; block; block = block->next)
+        for (unsigned i = 0; i < block->used; i++)
+            count += block->rops[i].is_notification;
     return count;
 }

@@ -78,7 +78,7 @@ struct oxc_rop {
  */
 oxc_rop_t *oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu);
 
-/* Number of RopNotify in a PDU. */
+/* Number of RopNotify in a PDU; 0 if pdu is NULL. */
 unsigned oxc_pdu_notifications(const oxc_pdu_t *pdu);
 
 /* The n-th ROP of a PDU; NULL when there are not so many, or pdu is NULL. */

@@ -2,6 +2,7 @@
 """EMSMDB where things are not as they should be: stubs that are cut or lie about their lengths, handles that come back,
 packets that the capture lacks, another protocol on Exchange's ports."""
 
+import json
 import socket
 import struct
 
@@ -148,6 +149,20 @@ def test_session_taken_away(tshark):
     rows = by_frame(tshark, capture.write("lost.pcap"), ["emsmdb.session_lost", "_ws.col.Info", "emsmdb.return_value"])
     assert rows[lost]["emsmdb.session_lost"]
     assert "RpcFormat" in rows[lost]["_ws.col.Info"][0]
+
+
+def test_fetch_without_an_answer(tshark):
+    """The capture ends behind the request of a follow-up: it has no notifications, and is one."""
+    capture = carrier.Capture()
+    stream = rpc.Stream(capture).bound(rpc.EMSMDB, rpc.ASYNCEMSMDB)
+    stream.connect(2)
+    acxh = struct.pack("<I", 3) + rpc.CXH[4:]
+    stream.up(pdus.pdu(pdus.REQUEST, 3, struct.pack("<IHH", 24, 1, 0) + acxh + bytes(4)))
+    woken = stream.down(pdus.pdu(pdus.RESPONSE, 3, struct.pack("<IHH", 8, 1, 0) + struct.pack("<II", 1, 0)))
+    fetch = stream.call(4, 11, rpc.rpc_request())[0]
+    output = tshark.run(["-r", str(capture.write("unanswered.pcap")), "-q", "-z", "oxcnotif,events"]).stdout
+    followups = [line for line in map(json.loads, output.splitlines()) if line["event"] == "followup"]
+    assert [(line["frame"], line["wakeup_in"], line["notifications"]) for line in followups] == [(fetch, woken, 0)]
 
 
 def test_failed_call_without_a_tree(tshark):
