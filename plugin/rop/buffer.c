@@ -68,8 +68,6 @@ summary_flush(summary_t *s)
 static void
 summary_add(summary_t *s, wmem_allocator_t *scope, const char *text)
 {
-    if (!text)
-        return;
     if (s->last && strcmp(s->last, text) == 0) {
         s->repeated++;
         return;
@@ -87,20 +85,18 @@ summary_add(summary_t *s, wmem_allocator_t *scope, const char *text)
     s->repeated = 1;
 }
 
-/* NULL when nobody reads it. */
-static const char *
-rop_text(const oxc_read_t *r, const ropdef_rop_t *def)
+static void
+add_text(summary_t *summary, const oxc_read_t *r, const ropdef_rop_t *def)
 {
-    wmem_strbuf_t *text;
+    wmem_strbuf_t *text = wmem_strbuf_new(r->pinfo->pool, def->name);
 
-    if (!r->info)
-        return NULL;
-    text = wmem_strbuf_new(r->pinfo->pool, def->name);
     if (wmem_strbuf_get_len(r->info) > 0)
         wmem_strbuf_append_printf(text, " %s", wmem_strbuf_get_str(r->info));
     if (r->is_response && r->return_value != 0)
         wmem_strbuf_append_printf(text, " %s", val_to_str_ext_const(r->return_value, &ropdef_error_vals_ext, "failed"));
-    return wmem_strbuf_get_str(text);
+    summary_add(summary, r->pinfo->pool, wmem_strbuf_get_str(text));
+    if (def->is_notification)
+        summary_add(summary->notifications, r->pinfo->pool, wmem_strbuf_get_str(text));
 }
 
 /* Rows of a contents table are messages, which M says (MS-OXCNOTIF 2.2.1.4.1.2). NULL: nothing is wrong. */
@@ -168,18 +164,17 @@ show_effects(oxc_read_t *r, proto_tree *tree, proto_tree *events, const ropdef_r
                                      val_to_str_ext_const(r->return_value, &ropdef_error_vals_ext, "unknown error"));
 }
 
-/* Reads one ROP; the offset behind it, or -1 when the chain cannot be followed any further. */
+/* Reads one ROP as a reading of the list begins; the offset behind it, or -1 when the chain cannot be followed any further. */
 static int
-read_rop(oxc_rop_list_t *l, proto_tree *tree, int offset, const ropdef_rop_t *def, summary_t *summary, bool recovered)
+read_rop(oxc_rop_list_t *l, const oxc_read_t *beginning, proto_tree *tree, int offset, const ropdef_rop_t *def, summary_t *summary, bool recovered)
 {
     bool response = l->pdu->is_response;
     proto_item *item = NULL;
     proto_tree *sub = NULL;
-    const char *text;
-    oxc_read_t r;
+    oxc_read_t r = *beginning;
     int next;
 
-    oxc_rop_list_read(&r, l, false);
+    r.deviations = l->deviations;
     r.rop = oxc_pdu_next_rop(l->pinfo, l->pdu);
     r.def = def;
     r.info = l->wants_text ? wmem_strbuf_new(l->pinfo->pool, "") : NULL;
@@ -229,11 +224,9 @@ read_rop(oxc_rop_list_t *l, proto_tree *tree, int offset, const ropdef_rop_t *de
             proto_item_append_text(item, " (%s)",
                                    val_to_str_ext_const(r.return_value, &ropdef_error_vals_ext, "failed"));
     }
-    text = rop_text(&r, def);
-    summary_add(summary, l->pinfo->pool, text);
     l->has_notifications |= def->is_notification;
-    if (def->is_notification)
-        summary_add(summary->notifications, l->pinfo->pool, text);
+    if (r.info)
+        add_text(summary, &r, def);
     if (next >= 0)
         show_effects(&r, sub, sub ? sub : l->events, def, offset, next);
     return next;
@@ -291,7 +284,7 @@ read_rops(oxc_rop_list_t *l, proto_tree *tree, int offset, summary_t *summary)
 
     oxc_rop_list_read(&r, l, false);
     while (offset < l->end) {
-        const ropdef_rop_t *def = ropdef_rops[tvb_get_uint8(l->tvb, offset)];
+        const ropdef_rop_t *def = ropdef_rops[offset < l->captured ? l->bytes[offset] : tvb_get_uint8(l->tvb, offset)];
         int next;
 
         if (!oxc_afford(&r, tree, offset, OXC_WORK_ROP)) {
@@ -303,7 +296,7 @@ read_rops(oxc_rop_list_t *l, proto_tree *tree, int offset, summary_t *summary)
         if (def && def->trailer && !l->deviations_known)
             oxc_trailer_find_deviations(l, offset);
         if (def)
-            next = read_rop(l, tree, offset, def, summary, recovered);
+            next = read_rop(l, &r, tree, offset, def, summary, recovered);
         else
             next = read_undefined(l, tree, offset, summary);
         if (next >= 0) {
@@ -400,6 +393,10 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
     l->handles.tvb = tvb;
     l->handles.offset = l->end;
     l->handles.count = (unsigned)(length - l->end) / 4;
+    if (l->captured > l->end) {
+        l->handles.bytes = l->bytes + l->end;
+        l->handles.captured = (unsigned)(l->captured - l->end) / 4;
+    }
     oxc_rop_list_read(&r, l, false);
     read_rops(l, sub, 2, &summary);
     if (pdu->is_response && !PINFO_FD_VISITED(pinfo)) {

@@ -20,21 +20,14 @@ static expert_field ei_store_unknown;
 /* ---- conditions ---- */
 
 /*
- * Is a condition met? Where it is so only because the server deviates from the specification, or where it depends on a
- * logon that was not captured, that is said.
+ * A condition is met, or not, only because the server deviates from the specification, or depending on a logon that was
+ * not captured: that is said.
  */
-static bool
-is_met(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expression_fn condition, int offset)
+static void
+say_why(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expression_fn condition, int offset, bool met)
 {
     unsigned deviations = r->deviations;
-    bool met, regular;
-
-    if (!condition)
-        return true;
-    s->asked_left_out = s->asked_store = false;
-    met = condition(r, s, offset) != 0;
-    if (r->measure)
-        return met;
+    bool regular;
 
     if (s->asked_store) {
         static const oxc_store_t stores[] = { OXC_STORE_PRIVATE, OXC_STORE_PUBLIC };
@@ -53,14 +46,14 @@ is_met(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expre
                 f->name, met ? "present" : "absent");
     }
     if (deviations == 0 && !s->asked_left_out)
-        return met;
+        return;
     s->regular = true;
     r->deviations = 0;
     regular = condition(r, s, offset) != 0;
     s->regular = false;
     r->deviations = deviations;
     if (met == regular)
-        return met;
+        return;
     if (s->asked_left_out)
         proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0,
                                      "%s: the server leaves it out because the ROP failed (MS-OXCROPS has it for every "
@@ -71,6 +64,17 @@ is_met(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expre
                                          ropdef_deviations[i]);
     }
     s->shown |= deviations;
+}
+
+static inline bool
+is_met(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expression_fn condition, int offset)
+{
+    bool met;
+
+    s->asked_left_out = s->asked_store = false;
+    met = condition(r, s, offset) != 0;
+    if (!r->measure && (s->asked_store || s->asked_left_out || r->deviations))
+        say_why(r, s, f, condition, offset, met);
     return met;
 }
 
@@ -121,8 +125,6 @@ read_element(oxc_read_t *r, oxc_form_state_t *s, proto_tree *tree, const ropdef_
         return read_struct(r, tree, f, offset);
     case ROPDEF_C_TYPE:
         return ropdef_c_types[f->ref](r, tree, *f->hf, offset, f->arg);
-    case ROPDEF_HANDLE:
-        return oxc_field_handle(r, tree, f, offset, value);
     case ROPDEF_STRINGZ_8:
     case ROPDEF_STRINGZ_16:
         return oxc_field_terminated(r, tree, f, offset);
@@ -222,13 +224,18 @@ static inline void
 keep_field(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, uint64_t value, int offset, int next)
 {
     s->slots[f->slot] = value;
-    if (f->flags & ROPDEF_IS_RETURN_VALUE)
+    if (f->flags & ROPDEF_IS_LOGON_ID) {
+        oxc_update_logon_id(r, (uint8_t)value);
+    } else if (f->flags & ROPDEF_IS_RETURN_VALUE) {
         r->return_value = (uint32_t)value;
-    if (f->keep || f->flags & (ROPDEF_IS_RETURN_VALUE | ROPDEF_IS_LOGON_ID))
-        oxc_update_field(r, f, value, offset, next);
+        oxc_update_return_value(r, (uint32_t)value);
+    }
+    if (!f->keep)
+        return;
+    oxc_update_field(r, f, value, offset, next);
     if (f->keep == ROPDEF_KEEP_CODE_PAGE && !r->measure)
         oxc_code_page_check(r->pinfo, s->tree, r->tvb, offset, next - offset, r->code_page);
-    if (f->keep && r->keep && !r->measure)
+    if (r->keep && !r->measure)
         r->keep(r, f, value, offset, next);
 }
 
@@ -271,36 +278,54 @@ read_at(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, int offset)
     return offset;
 }
 
+/* The last of the fields that a condition leaves out: while no byte is read it stays as it is, if there is nothing to say. */
+static const ropdef_field_t *
+last_left_out(const oxc_read_t *r, const oxc_form_state_t *s, const ropdef_field_t *f, const ropdef_field_t *end)
+{
+    if (!s->asked_store && !s->asked_left_out && !r->deviations)
+        while (f + 1 < end && f[1].cond == f->cond)
+            f++;
+    return f;
+}
+
 static int
 read_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form)
 {
     oxc_form_state_t s = { &ropdef_forms[form], tree, { 0 }, NULL, false, false, false, 0 };
+    const ropdef_field_t *end = s.form->fields + s.form->count;
     bool shows = tree || r->info;
 
-    for (unsigned i = 0; i < s.form->count; i++) {
-        const ropdef_field_t *f = &s.form->fields[i];
+    for (const ropdef_field_t *f = s.form->fields; f < end; f++) {
+        uint64_t value;
+        int next;
 
         if (!shows && f->run && oxc_skip(r, offset, f->run_size, f->run)) {
             offset += f->run_size;
-            i += f->run - 1U;
+            f += f->run - 1;
             continue;
         }
-        if (f->cond && (r->measure ? f->cond(r, &s, offset) == 0 : !is_met(r, &s, f, f->cond, offset)))
-            continue;
-        if (!shows && f->flags & ROPDEF_SCALAR && oxc_skip(r, offset, f->size, 1)) {
-            int next = offset + f->size;
-
-            keep_field(r, &s, f, oxc_field_value(f, r->bytes + offset), offset, next);
-            offset = next;
+        if (f->cond && !is_met(r, &s, f, f->cond, offset)) {
+            f = last_left_out(r, &s, f, end);
             continue;
         }
         if (f->type == ROPDEF_DECISION) {
             s.slots[f->slot] = is_met(r, &s, f, f->count, offset);
             continue;
         }
-        offset = f->at ? read_at(r, &s, f, offset) : read_field(r, &s, f, offset);
-        if (offset < 0)
+        if (!shows && f->flags & ROPDEF_SCALAR && oxc_skip(r, offset, f->size, 1)) {
+            value = oxc_field_value(f, r->bytes + offset);
+            next = offset + f->size;
+            keep_field(r, &s, f, value, offset, next);
+        } else if (f->type == ROPDEF_HANDLE) {
+            next = oxc_field_handle(r, tree, f, offset, &value);
+            if (next >= 0)
+                keep_field(r, &s, f, value, offset, next);
+        } else {
+            next = f->at ? read_at(r, &s, f, offset) : read_field(r, &s, f, offset);
+        }
+        if (next < 0)
             return -1;
+        offset = next;
     }
     return offset;
 }

@@ -175,36 +175,6 @@ show_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
     }
 }
 
-uint64_t
-oxc_field_value(const ropdef_field_t *f, const uint8_t *bytes)
-{
-    uint64_t value = 0;
-
-    if (f->type == ROPDEF_GUID)
-        return 0;
-    if (f->type == ROPDEF_COUNTER)
-        return GUINT64_SWAP_LE_BE((uint64_t)oxc_le16(bytes) << 16 | (uint64_t)oxc_le32(bytes + 2) << 32);
-    switch (f->size) {
-    case 1:
-        value = bytes[0];
-        break;
-    case 2:
-        value = oxc_le16(bytes);
-        break;
-    case 3:
-        value = (uint32_t)oxc_le16(bytes) | (uint32_t)bytes[2] << 16;
-        break;
-    case 4:
-        value = oxc_le32(bytes);
-        break;
-    default:
-        value = oxc_le64(bytes);
-    }
-    if (f->type == ROPDEF_INT && f->size < 8)
-        value = (uint64_t)(((int64_t)(value << (64 - 8 * f->size))) >> (64 - 8 * f->size));
-    return value;
-}
-
 int
 oxc_field_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t *value)
 {
@@ -299,14 +269,10 @@ echoed_index(const oxc_read_t *r, const ropdef_field_t *f, unsigned place)
  * them.
  */
 static void
-check_echo(oxc_read_t *r, proto_item *item, const ropdef_field_t *f, unsigned place)
+say_echo(oxc_read_t *r, proto_item *item, const ropdef_field_t *f, unsigned place, unsigned expected)
 {
-    unsigned expected = echoed_index(r, f, place);
-
-    if (expected != place)
-        expert_add_info_format(r->pinfo, item, &ei_echo,
-                               "The answer echoes handle index %u, but %s of the request is %u", place, f->name,
-                               expected);
+    expert_add_info_format(r->pinfo, item, &ei_echo, "The answer echoes handle index %u, but %s of the request is %u",
+                           place, f->name, expected);
 }
 
 static void
@@ -315,6 +281,7 @@ show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
     proto_item *item = tree ? proto_tree_add_item(tree, *f->hf, r->tvb, offset, 1, ENC_NA) : NULL;
     const oxc_handle_table_t *table = r->handles;
     bool first = r->rop && !PINFO_FD_VISITED(r->pinfo);
+    uint16_t expected = echoed_index(r, f, place);
     const oxc_object_t *object = NULL;
     uint32_t handle;
 
@@ -322,11 +289,11 @@ show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
         return;
     if (f->kind)
         r->out_kind = f->kind;
-    if (r->is_response)
-        check_echo(r, item, f, place);
+    if (r->is_response && expected != place)
+        say_echo(r, item, f, place, expected);
     if (f->flags & ROPDEF_HANDLE_OUT) {
         if (first)
-            r->rop->out_index = echoed_index(r, f, place);
+            r->rop->out_index = expected;
     } else if (f->flags & ROPDEF_HANDLE_IN) {
         if (first) {
             r->rop->in_index = (uint16_t)place;

@@ -15,14 +15,6 @@ static int ett_handles = -1;
 
 static expert_field ei_table_odd = EI_INIT;
 
-uint32_t
-oxc_handle_at(const oxc_handle_table_t *table, unsigned place)
-{
-    if (place >= table->count)
-        return OXC_NO_HANDLE;
-    return tvb_get_letohl(table->tvb, table->offset + (int)place * 4);
-}
-
 void
 oxc_handle_opened(wmem_allocator_t *scope, oxc_handle_table_t *table, unsigned place, oxc_object_t *object)
 {
@@ -39,7 +31,7 @@ oxc_handle_input(const oxc_read_t *r, unsigned place)
     const oxc_rop_t *rop = r->rop;
     const oxc_rop_t *peer = r->is_response ? rop->peer : NULL;
     const oxc_session_t *session = r->pdu->call->session;
-    uint32_t handle = oxc_handle_at(r->handles, place);
+    uint32_t handle;
 
     if (!session)
         return NULL;
@@ -47,6 +39,7 @@ oxc_handle_input(const oxc_read_t *r, unsigned place)
         return peer->object ? peer->object : oxc_object_find(session, rop->logon_id, peer->handle);
     if (r->is_response && oxc_handle_opened_at(r->handles, place))
         return oxc_handle_opened_at(r->handles, place);
+    handle = oxc_handle_at(r->handles, place);
     return handle != OXC_NO_HANDLE ? oxc_object_find(session, rop->logon_id, handle) : NULL;
 }
 

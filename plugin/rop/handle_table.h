@@ -13,11 +13,19 @@ typedef struct oxc_handle_table {
     tvbuff_t *tvb;
     int offset;
     unsigned count;
+    const uint8_t *bytes;       /* where it begins */
+    unsigned captured;          /* entries that are there */
     oxc_object_t **opened;      /* OXC_MAX_HANDLES, by ROPs of this buffer for the later ones; NULL: none; first pass */
 } oxc_handle_table_t;
 
 /* Handle in the table at the index, OXC_NO_HANDLE when the table has no such entry. */
-uint32_t oxc_handle_at(const oxc_handle_table_t *table, unsigned place);
+static inline uint32_t
+oxc_handle_at(const oxc_handle_table_t *table, unsigned place)
+{
+    if (place < table->captured)
+        return oxc_le32(table->bytes + place * 4);
+    return place < table->count ? tvb_get_letohl(table->tvb, table->offset + (int)place * 4) : OXC_NO_HANDLE;
+}
 
 /* A ROP of the buffer has opened an object at the index; what keeps it lives in scope. */
 void oxc_handle_opened(wmem_allocator_t *scope, oxc_handle_table_t *table, unsigned place, oxc_object_t *object);

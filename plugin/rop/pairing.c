@@ -53,7 +53,7 @@ oxc_pairing_find_request(oxc_rop_list_t *l, oxc_rop_t *rop)
     while ((request = oxc_pdu_rop(call->request, n)) != NULL && pass_over_release(l, request))
         n++;
     call->next_answer = n;
-    for (; n < call->next_answer + REQUESTS_SKIPPED && (request = oxc_pdu_rop(call->request, n)) != NULL; n++) {
+    for (; request && n < call->next_answer + REQUESTS_SKIPPED; request = oxc_pdu_rop(call->request, ++n)) {
         if (!answers(rop->id, request))
             continue;
         rop->peer = request;

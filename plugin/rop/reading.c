@@ -47,9 +47,9 @@ captured(const oxc_read_t *r, int offset, int64_t size)
 }
 
 bool
-oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields)
+oxc_try_to_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields)
 {
-    if (r->measure || !r->pdu || oxc_budget_spend(r->pinfo, r->pdu, fields))
+    if (oxc_budget_spend(r->pinfo, r->pdu, fields))
         return true;
     if (!oxc_budget_is_exhausted(r->pdu))
         proto_tree_add_expert(tree, r->pinfo, &ei_too_much, r->tvb, offset, MAX(0, r->end - offset));

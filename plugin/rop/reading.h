@@ -89,12 +89,19 @@ oxc_logon_of(const oxc_read_t *r)
  */
 bool oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size);
 
+/* oxc_afford() where there are not so many fields, or nobody has counted yet. */
+bool oxc_try_to_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields);
+
 /*
  * Takes so many fields from what the PDU may still show (see rop/budget.h). If there are not so many, that is said,
  * once a PDU, and false is returned: nothing more is to be read then. Always true while measuring and outside of ROP
  * buffers.
  */
-bool oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields);
+static inline bool
+oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields)
+{
+    return r->measure || !r->pdu || oxc_budget_take(r->pdu, fields) || oxc_try_to_afford(r, tree, offset, fields);
+}
 
 /* Little-endian numbers in bytes that are known to be there. */
 static inline uint16_t

@@ -90,6 +90,40 @@ note_code_page(const oxc_read_t *r)
 }
 
 void
+oxc_update_logon_id(oxc_read_t *r, uint8_t logon_id)
+{
+    const oxc_session_t *session;
+
+    if (!keeps(r))
+        return;
+    session = r->pdu->call->session;
+    r->rop->logon_id = logon_id;
+    if (session) {
+        const oxc_logon_id_t *known = oxc_session_logon_id(session, logon_id);
+
+        r->rop->store = known->store;
+        r->rop->logon = oxc_logon_id_now(known, logon_id);
+    }
+    if (r->rop->is_notification)
+        find_target(r);
+}
+
+void
+oxc_update_return_value(oxc_read_t *r, uint32_t value)
+{
+    oxc_session_t *session;
+
+    if (!keeps(r))
+        return;
+    session = r->pdu->call->session;
+    r->rop->return_value = value;
+    if (value == 0 && session && r->def && r->def->does & ROPDEF_DOES_LOGON) {
+        oxc_session_change_logon_id(session, r->rop->logon_id)->logons++;
+        r->rop->logon = oxc_session_logon(session, r->rop->logon_id);
+    }
+}
+
+void
 oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int offset, int next)
 {
     oxc_rop_t *rop = r->rop;
@@ -104,23 +138,6 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
     if (!keeps(r))
         return;
     session = r->pdu->call->session;
-    if (f->flags & ROPDEF_IS_LOGON_ID) {
-        rop->logon_id = (uint8_t)value;
-        if (session) {
-            rop->store = oxc_session_logon_id(session, rop->logon_id)->store;
-            rop->logon = oxc_session_logon(session, rop->logon_id);
-        }
-        if (rop->is_notification)
-            find_target(r);
-    }
-    if (f->flags & ROPDEF_IS_RETURN_VALUE) {
-        rop->return_value = (uint32_t)value;
-        if (value == 0 && session && r->def && r->def->does & ROPDEF_DOES_LOGON) {
-            oxc_session_change_logon_id(session, rop->logon_id)->logons++;
-            rop->logon = oxc_session_logon(session, rop->logon_id);
-        }
-    }
-
     switch (f->keep) {
     case ROPDEF_KEEP_FOLDER:
         rop->folder_id = value;
@@ -250,13 +267,13 @@ oxc_update_element(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t 
 }
 
 void
-oxc_update_find_columns(oxc_read_t *r, const ropdef_rop_t *def)
+oxc_update_rows(oxc_read_t *r, const ropdef_rop_t *def)
 {
     oxc_rop_t *rop = r->rop;
 
     if (!keeps(r))
         return;
-    switch (def ? def->rows : ROPDEF_ROWS_NONE) {
+    switch (def->rows) {
     case ROPDEF_ROWS_COLUMNS:
         rop->columns = rop->object ? rop->object->columns : NULL;
         break;

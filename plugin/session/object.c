@@ -80,18 +80,20 @@ oxc_object_t *
 oxc_object_open(packet_info *pinfo, oxc_session_t *session, uint8_t logon_id, uint32_t handle, const char *kind,
                 oxc_object_t *parent)
 {
+    const oxc_logon_id_t *known;
     oxc_object_t *object;
 
     if (PINFO_FD_VISITED(pinfo))
         return NULL;
+    known = oxc_session_logon_id(session, logon_id);
     object = wmem_new0(wmem_file_scope(), oxc_object_t);
     object->handle = handle;
     object->logon_id = logon_id;
-    object->logon = oxc_session_logon(session, logon_id);
+    object->logon = oxc_logon_id_now(known, logon_id);
     object->kind = kind;
     object->opened_in = pinfo->num;
     object->parent = parent;
-    object->generation = oxc_session_logon_id(session, logon_id)->generation;
+    object->generation = known->generation;
     if (parent) {
         object->folder_id = parent->folder_id;
         object->message_id = parent->message_id;

@@ -88,14 +88,7 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     return session;
 }
 
-const oxc_logon_id_t *
-oxc_session_logon_id(const oxc_session_t *session, uint8_t logon_id)
-{
-    static const oxc_logon_id_t unused = { 0, 0, OXC_STORE_UNKNOWN };
-    const oxc_logon_id_t *ids = session->logon_ids[logon_id / OXC_LOGON_IDS];
-
-    return ids ? &ids[logon_id % OXC_LOGON_IDS] : &unused;
-}
+const oxc_logon_id_t oxc_unused_logon_id = { 0, 0, OXC_STORE_UNKNOWN };
 
 oxc_logon_id_t *
 oxc_session_change_logon_id(oxc_session_t *session, uint8_t logon_id)

@@ -141,8 +141,16 @@ oxc_session_is_left(const oxc_session_t *session)
 #define OXC_INDEX_KEY_SIZE 18
 size_t oxc_session_index_key(uint16_t session_index, const address *server, uint8_t key[OXC_INDEX_KEY_SIZE]);
 
+extern const oxc_logon_id_t oxc_unused_logon_id;
+
 /* What is known of a LogonId; never NULL. First visit only. */
-const oxc_logon_id_t *oxc_session_logon_id(const oxc_session_t *session, uint8_t logon_id);
+static inline const oxc_logon_id_t *
+oxc_session_logon_id(const oxc_session_t *session, uint8_t logon_id)
+{
+    const oxc_logon_id_t *ids = session->logon_ids[logon_id / OXC_LOGON_IDS];
+
+    return ids ? &ids[logon_id % OXC_LOGON_IDS] : &oxc_unused_logon_id;
+}
 
 /* The same to be changed. */
 oxc_logon_id_t *oxc_session_change_logon_id(oxc_session_t *session, uint8_t logon_id);
@@ -152,9 +160,15 @@ oxc_logon_id_t *oxc_session_change_logon_id(oxc_session_t *session, uint8_t logo
  * only.
  */
 static inline uint32_t
+oxc_logon_id_now(const oxc_logon_id_t *known, uint8_t logon_id)
+{
+    return known->logons << 8 | logon_id;
+}
+
+static inline uint32_t
 oxc_session_logon(const oxc_session_t *session, uint8_t logon_id)
 {
-    return oxc_session_logon_id(session, logon_id)->logons << 8 | logon_id;
+    return oxc_logon_id_now(oxc_session_logon_id(session, logon_id), logon_id);
 }
 
 /*
