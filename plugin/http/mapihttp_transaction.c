@@ -36,15 +36,30 @@ static unsigned connections;
 
 /* ---- connections ---- */
 
+/*
+ * In the tunnel of a CONNECT request the http dissector calls others with the port that the request names, so that they have
+ * another conversation than TCP has. That one ends: it gets the record, too, behind all dissectors.
+ */
+static struct {
+    uint32_t frame;             /* 0: none */
+    connection_t *connection;
+} carried;
+
 static connection_t *
 connection_find(packet_info *pinfo)
 {
     conversation_t *conversation;
+    connection_t *connection;
 
     if (connections == 0)
         return NULL;
     conversation = oxc_segment_conversation(pinfo);
-    return conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_mapihttp_track) : NULL;
+    connection = conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_mapihttp_track) : NULL;
+    if (!connection && conversation && carried.frame == pinfo->num && !PINFO_FD_VISITED(pinfo) && oxc_segment_tcp(pinfo)) {
+        connection = carried.connection;
+        conversation_add_proto_data(conversation, proto_mapihttp_track, connection);
+    }
+    return connection;
 }
 
 static connection_t *
@@ -60,6 +75,10 @@ connection_get(packet_info *pinfo)
         conversation_add_proto_data(conversation, proto_mapihttp_track, connection);
         connections++;
         oxc_postdissector_expect(OXC_FRAME_CONNECTION);
+    }
+    if (!PINFO_FD_VISITED(pinfo) && !oxc_segment_tcp(pinfo)) {
+        carried.frame = pinfo->num;
+        carried.connection = connection;
     }
     return connection;
 }
@@ -546,6 +565,7 @@ static void
 forget_connections(void)
 {
     connections = 0;
+    carried.frame = 0;
 }
 
 void

@@ -59,6 +59,12 @@ ends_seen(packet_info *pinfo)
     return tcp ? tcp->conversation_completeness & (TCP_SEEN_FIN | TCP_SEEN_RST) : 0;
 }
 
+/* A request in a tunnel, which has another conversation than TCP: the record is that of both. */
+static struct {
+    uint32_t frame;             /* 0: none */
+    connection_t *connection;
+} carried;
+
 /* The record of the frame's connection, made if it is new; NULL for no connection. */
 static connection_t *
 get(packet_info *pinfo)
@@ -67,7 +73,7 @@ get(packet_info *pinfo)
     connection_t *connection = conversation ? (connection_t *)wmem_map_lookup(connections, conversation) : NULL;
 
     if (!connection && conversation) {
-        connection = wmem_new0(wmem_file_scope(), connection_t);
+        connection = carried.frame == pinfo->num ? carried.connection : wmem_new0(wmem_file_scope(), connection_t);
         wmem_map_insert(connections, conversation, connection);
     }
     return connection;
@@ -81,6 +87,10 @@ oxc_connection_request(packet_info *pinfo)
     if (!connection)
         return NULL;
     connection->client_port = pinfo->srcport;
+    if (!oxc_segment_tcp(pinfo)) {
+        carried.frame = pinfo->num;
+        carried.connection = connection;
+    }
     return &connection->sent[SERVER].gap_in;
 }
 
@@ -306,6 +316,7 @@ static void
 forget(void)
 {
     gaps = 0;
+    carried.frame = 0;
 }
 
 void
