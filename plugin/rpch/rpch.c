@@ -29,7 +29,7 @@
  * Limits: of a channel that was open when the capture began, the first segment is not shown if it begins within a PDU;
  * and without its RTS PDUs its cookie is unknown, so answers find no calls. Where HTTP has a TLS session already, PDUs
  * in later records of the very frame with the first header go to HTTP too. RPC over HTTP version 1 (RPC_CONNECT) is not
- * handled, nor are channels within another tunnel (SOCKS, CONNECT).
+ * handled, nor are channels within another tunnel (SOCKS, CONNECT without TLS).
  */
 
 #include "compat.h"
@@ -279,9 +279,11 @@ show_end(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree, const rpch_virtu
     conversation_element_t *elements = pinfo->conv_elements;
     oxc_closed_by_t closer = oxc_connection_closer(pinfo);
 
+    /* In a tunnel the port is not the connection's. */
     if (closer == OXC_CLOSED_BY_UNKNOWN)
-        closer = addresses_equal(&pinfo->src, &ended->server) && pinfo->srcport == ended->port ? OXC_CLOSED_BY_SERVER
-                                                                                                : OXC_CLOSED_BY_CLIENT;
+        closer = addresses_equal(&pinfo->src, &ended->server) &&
+                 (pinfo->srcport == ended->port || !addresses_equal(&pinfo->src, &pinfo->dst)) ? OXC_CLOSED_BY_SERVER
+                                                                                               : OXC_CLOSED_BY_CLIENT;
     rpch_name_conversation(pinfo, ended);
     oxc_async_waits_lost(frame, pinfo, tree, closer);
     pinfo->conv_elements = elements;
@@ -396,7 +398,7 @@ note(tvbuff_t *tvb, packet_info *pinfo)
 {
     found.known = false;
     if ((oxc_segment_layers(pinfo) & (OXC_LAYER_HTTP | OXC_LAYER_LOST)) == 0 &&
-        !rpch_connection_of(oxc_segment_conversation(pinfo)))
+        !rpch_connection_around(pinfo))
         return false;
     found.ended = PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt ? NULL : rpch_ended(pinfo);
     return found.ended || (!pinfo->flags.in_error_pkt && oxc_overrun_note(tvb, pinfo, &pdus)) || note_rest(tvb, pinfo);

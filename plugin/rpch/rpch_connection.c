@@ -59,9 +59,20 @@ candidates_equal(const void *a, const void *b)
            (!x->server || addresses_equal(x->server, y->server));
 }
 
+/*
+ * Connections within the tunnel of a CONNECT request: there the http dissector calls others with the port that the request
+ * names, so that they have another conversation than TCP has, which ends.
+ */
+static wmem_map_t *tunnels;                 /* conversation_t of TCP -> rpch_connection_t */
+static struct {
+    uint32_t frame;                         /* 0: none */
+    rpch_connection_t *connection;
+} carried;
+
 static void
 rpch_init(void)
 {
+    carried.frame = 0;
     virtual_connection_count = 0;
 }
 
@@ -220,7 +231,7 @@ rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pd
 rpch_virtual_t *
 rpch_ended(packet_info *pinfo)
 {
-    rpch_connection_t *connection = rpch_connection_of(oxc_segment_conversation(pinfo));
+    rpch_connection_t *connection = rpch_connection_around(pinfo);
     rpch_virtual_t *ended;
     const rpch_use_t *use;
 
@@ -253,6 +264,26 @@ rpch_connection_of(const conversation_t *conversation)
     return conversation ? (rpch_connection_t *)conversation_get_proto_data(conversation, proto_rpch) : NULL;
 }
 
+void
+rpch_is_read(const packet_info *pinfo, rpch_connection_t *connection)
+{
+    carried.frame = pinfo->num;
+    carried.connection = connection;
+}
+
+rpch_connection_t *
+rpch_connection_around(packet_info *pinfo)
+{
+    conversation_t *conversation = oxc_segment_conversation(pinfo);
+    rpch_connection_t *connection = rpch_connection_of(conversation);
+
+    if (connection || !conversation)
+        return connection;
+    if (carried.frame == pinfo->num && !PINFO_FD_VISITED(pinfo))
+        wmem_map_insert(tunnels, conversation, carried.connection);
+    return (rpch_connection_t *)wmem_map_lookup(tunnels, conversation);
+}
+
 rpch_connection_t *
 rpch_get_connection(conversation_t *conversation)
 {
@@ -271,6 +302,7 @@ void
 rpch_register_connections(int proto)
 {
     proto_rpch = proto;
+    tunnels = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     candidates = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), candidates_hash, candidates_equal);
     register_init_routine(rpch_init);
 }

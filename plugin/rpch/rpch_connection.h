@@ -48,6 +48,12 @@ void rpch_register_connections(int proto);
 /* What is known of a conversation, or NULL. conversation may be NULL. */
 rpch_connection_t *rpch_connection_of(const conversation_t *conversation);
 
+/* The frame has data of the connection. */
+void rpch_is_read(const packet_info *pinfo, rpch_connection_t *connection);
+
+/* The connection that ends with the frame's, also within a tunnel of that; NULL for none. Behind all dissectors. */
+rpch_connection_t *rpch_connection_around(packet_info *pinfo);
+
 /* The same, made if it is new. First pass only. */
 rpch_connection_t *rpch_get_connection(conversation_t *conversation);
 

@@ -444,6 +444,7 @@ rpch_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, di
     }
     if (!find_beginning(&call, d, seq, *count))
         return 0;
+    rpch_is_read(pinfo, connection);
     begin = call.position;
     join_carried(&call);
     connection->busy = true;
