@@ -9,7 +9,12 @@
 #include "notify/habits.h"
 #include "notify/session_inference.h"
 
+#include <epan/epan.h>
+
 #define SHARER_DOUBT 0.05 /* for each other session of a sealed association */
+
+static unsigned answered; /* fetches in the file, and those of them whose request was not captured */
+static unsigned orphaned;
 
 /*
  * While events are queued a server ends a wait at once (MS-OXCRPC 3.3.4.1). So if a wait of the session is still open
@@ -21,10 +26,11 @@
 #define AT_ONCE 0.02    /* seconds */
 #define TAKEN_BACK 0.03 /* share of wake-ups whose events are gone before anybody fetches them */
 
+/* A capture that lacks packets of one client will lack some of another, too, before that shows. */
 static bool
 lacks_packets(const oxc_habits_t *habits)
 {
-    return habits->fetches_orphaned > 0 || habits->gaps > 0;
+    return orphaned > 0 || habits->gaps > 0;
 }
 
 static uint8_t
@@ -39,7 +45,7 @@ trust_with_open_wait(const oxc_habits_t *habits, const oxc_wakeup_t *wakeup, con
                  nstime_cmp(&wait->request->time, &wakeup->time) < 0 ? &wakeup->time : &wait->request->time);
     if (nstime_to_sec(&open_for) < AT_ONCE)
         return wakeup->confidence;
-    lost = (habits->fetches_orphaned + LOST) / (habits->fetches_answered + 1.0);
+    lost = MAX((habits->fetches_orphaned + LOST) / (habits->fetches_answered + 1.0), (double)orphaned / MAX(answered, 1));
     return (uint8_t)(wakeup->confidence * TAKEN_BACK / (TAKEN_BACK + lost));
 }
 
@@ -80,6 +86,8 @@ oxc_trust_answer(const oxc_pdu_t *response)
 
     habits->fetches_answered++;
     habits->fetches_orphaned += response->call->request == NULL;
+    answered++;
+    orphaned += response->call->request == NULL;
 }
 
 bool
@@ -95,4 +103,16 @@ oxc_trust_woken_twice(oxc_session_t *session, bool datagram_last)
 
     habits->woken_twice++;
     habits->push_last += datagram_last;
+}
+
+static void
+forget(void)
+{
+    answered = orphaned = 0;
+}
+
+void
+oxc_trust_register(void)
+{
+    register_init_routine(forget);
 }

@@ -20,10 +20,12 @@ uint8_t oxc_trust(const oxc_wakeup_t *wakeup, const oxc_pdu_t *fetch, const oxc_
 /* A fetch of a session was answered: an answer without its question shows that the capture lacks packets. */
 void oxc_trust_answer(const oxc_pdu_t *response);
 
-/* Does the capture lack packets between the client and the server of the session? */
+/* Does the capture lack packets, between the client and the server of the session or fetches of others? */
 bool oxc_trust_packets_lost(oxc_session_t *session);
 
 /* A session fetches after the end of a wait and a datagram. */
 void oxc_trust_woken_twice(oxc_session_t *session, bool datagram_last);
+
+void oxc_trust_register(void);
 
 #endif /* OXCNOTIF_LINK_TRUST_H */

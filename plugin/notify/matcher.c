@@ -594,5 +594,6 @@ oxc_matcher_register(void)
     attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_missing_register();
     oxc_polling_register();
+    oxc_trust_register();
     register_init_routine(matcher_forget);
 }
