@@ -12,7 +12,8 @@
 
 /*
  * Learnt of one client and one server, over MAPI/HTTP or over RPC: what other clients do changes no verdict of this one's
- * sessions, so that a capture may be taken apart by clients (docs/fleet.md). First pass only; all zero at first.
+ * sessions, so that a capture may be taken apart by clients (docs/fleet.md). The rate of lost packets is the exception
+ * (link_trust.c). First pass only; all zero at first.
  */
 typedef struct oxc_habits {
     oxc_latencies_t followups;

@@ -222,10 +222,8 @@ rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pd
     if (use->virtual_connection && use->virtual_connection->has_cookie &&
         guid_cmp(&use->virtual_connection->cookie, &cookie) == 0)
         return;
-    rpch_set_use(connection, pinfo->num, use->channel,
-                 find_virtual(pinfo, &cookie, use->channel, flags & RTS_FLAG_RECYCLE_CHANNEL));
-    use = rpch_current_use(connection, pinfo->num);
-    use->virtual_connection->current[use->channel] = connection;
+    rpch_take_channel(connection, pinfo, use->channel,
+                      find_virtual(pinfo, &cookie, use->channel, flags & RTS_FLAG_RECYCLE_CHANNEL));
 }
 
 rpch_virtual_t *

@@ -6,6 +6,8 @@
 
 #include "rpch/rpch_pairing.h"
 
+#include <string.h>
+
 #include "rpc/rpc_pdu.h"
 #include "session/hash.h"
 

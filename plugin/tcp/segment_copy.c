@@ -51,12 +51,6 @@ direction_of(packet_info *pinfo, bool create)
     return directions ? &directions[pinfo->srcport > pinfo->destport] : NULL;
 }
 
-static bool
-is_behind(uint32_t number, uint32_t other)
-{
-    return (int32_t)(number - other) > 0;
-}
-
 bool
 oxc_segment_was_copy(const packet_info *pinfo)
 {
@@ -74,8 +68,8 @@ find_copy(packet_info *pinfo, const struct tcpinfo *info)
     for (unsigned i = 0; direction && i < RANGES; i++) {
         const dissected_t *range = &direction->ranges[i];
 
-        if (range->frame && range->frame != pinfo->num && !is_behind(range->from, info->seq) &&
-            !is_behind(info->nxtseq, range->to)) {
+        if (range->frame && range->frame != pinfo->num && !GT_SEQ(range->from, info->seq) &&
+            !GT_SEQ(info->nxtseq, range->to)) {
             wmem_map_insert(copies, GUINT_TO_POINTER(pinfo->num), NULL);
             return true;
         }
@@ -101,7 +95,7 @@ range_at(direction_t *direction, uint32_t number)
 
     for (unsigned i = 0; i < RANGES; i++) {
         range = &direction->ranges[i];
-        if (range->frame && !is_behind(range->from, number) && !is_behind(number, range->to))
+        if (range->frame && !GT_SEQ(range->from, number) && !GT_SEQ(number, range->to))
             return range;
     }
     range = &direction->ranges[direction->next++ % RANGES];
@@ -119,7 +113,7 @@ remember(packet_info *pinfo, uint32_t from, uint32_t to)
         return;
     range = range_at(direction, from);
     range->frame = pinfo->num;
-    if (is_behind(to, range->to))
+    if (GT_SEQ(to, range->to))
         range->to = to;
     if (range->to - range->from > LONGEST_RANGE)
         range->from = range->to - LONGEST_RANGE;

@@ -17,7 +17,7 @@
  * tcpinfo is what the TCP dissector hands over as data; NULL if the data came otherwise, of which nothing is known then.
  */
 
-/* The dissector of this connection had the same data in an earlier frame; then the column Info says in which. */
+/* The dissector of this connection had the same data in an earlier frame; then the column Info says so. */
 bool oxc_segment_is_copy(packet_info *pinfo, const void *tcpinfo);
 
 /* That was so in this visit of the frame or an earlier one: nothing of it was dissected. */
