@@ -211,7 +211,7 @@ read_rop(oxc_rop_list_t *l, const oxc_read_t *beginning, proto_tree *tree, int o
     if (r.rop && !def->trailer) {
         if (def->deviations && !PINFO_FD_VISITED(l->pinfo))
             oxc_trailer_find_rop_deviation(l, r.rop, def, offset);
-        r.deviations = r.rop->deviations;
+        r.deviations = oxc_rop_more(r.rop)->deviations;
     }
     next = oxc_engine_form(&r, sub, offset + 1, (unsigned)(response ? def->response : def->request));
     if (!response && r.rop && r.rop->whole_store)

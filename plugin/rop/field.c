@@ -304,7 +304,7 @@ show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
         }
         object = r->rop ? r->rop->object : NULL;
     } else if (first && !r->is_response) {
-        r->rop->dest_index = (uint16_t)place;
+        oxc_rop_change_more(r->rop)->dest_index = (uint16_t)place;
     }
 
     if (!tree && (r->is_response || place < table->count))

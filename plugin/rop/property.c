@@ -357,12 +357,13 @@ static void
 keep_folder(oxc_read_t *r, const folder_row_t *row)
 {
     const oxc_object_t *object = r->rop ? r->rop->object : NULL;
+    const char *name;
     uint64_t folder_id;
 
     if (r->measure || PINFO_FD_VISITED(r->pinfo) || !r->pdu || !object)
         return;
-    if (object->is_folder && r->is_response)
-        r->rop->display_name = folder_row_name(wmem_file_scope(), r, row);
+    if (object->is_folder && r->is_response && (name = folder_row_name(wmem_file_scope(), r, row)) != NULL)
+        oxc_rop_change_more(r->rop)->display_name = name;
     if (!object->lists_folders || !row->folder_id)
         return;
     folder_id = tvb_get_letoh64(r->tvb, row->folder_id);

@@ -56,7 +56,7 @@ find_target(oxc_read_t *r)
 static const oxc_columns_t *
 kept_columns(const oxc_read_t *r, int offset, int next)
 {
-    return oxc_columns_read(wmem_file_scope(), r->pinfo, r->tvb, offset, (unsigned)(next - offset) / 4);
+    return oxc_columns_keep(r->pinfo, r->pdu->call->session, r->tvb, offset, (unsigned)(next - offset) / 4);
 }
 
 /*
@@ -116,7 +116,6 @@ oxc_update_return_value(oxc_read_t *r, uint32_t value)
     if (!keeps(r))
         return;
     session = r->pdu->call->session;
-    r->rop->return_value = value;
     if (value == 0 && session && r->def && r->def->does & ROPDEF_DOES_LOGON) {
         oxc_session_change_logon_id(session, r->rop->logon_id)->logons++;
         r->rop->logon = oxc_session_logon(session, r->rop->logon_id);
@@ -210,14 +209,13 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
             rop->object->state_size = (uint32_t)value;
         break;
     case ROPDEF_KEEP_NAME:
-        rop->display_name = kept_string(r, f, offset, next);
+        oxc_rop_change_more(rop)->display_name = kept_string(r, f, offset, next);
         break;
     case ROPDEF_KEEP_RECIPIENT_COLUMNS:
         /* The rows of the ROP itself are read by them already. */
-        rop->columns = rop->kept_columns = kept_columns(r, offset, next);
-        break;
     case ROPDEF_KEEP_COLUMNS:
-        rop->kept_columns = kept_columns(r, offset, next);
+        rop->columns = kept_columns(r, offset, next);
+        rop->brings_columns = true;
         break;
     default:
         break;
@@ -232,11 +230,11 @@ keep_display_name(oxc_read_t *r, int offset)
 
     offset += 4;
     if (tag == OXC_TAG_DISPLAY_NAME)
-        r->rop->display_name = oxc_utf16_text(wmem_file_scope(), r->tvb, offset,
-                                              (int)tvb_unicode_strsize(r->tvb, offset) - 2);
+        oxc_rop_change_more(r->rop)->display_name =
+            oxc_utf16_text(wmem_file_scope(), r->tvb, offset, (int)tvb_unicode_strsize(r->tvb, offset) - 2);
     else if (tag == OXC_TAG_DISPLAY_NAME_8)
-        r->rop->display_name = oxc_code_page_text(wmem_file_scope(), r->tvb, offset, (int)tvb_strsize(r->tvb, offset) - 1,
-                                                  oxc_code_page_of(r));
+        oxc_rop_change_more(r->rop)->display_name =
+            oxc_code_page_text(wmem_file_scope(), r->tvb, offset, (int)tvb_strsize(r->tvb, offset) - 1, oxc_code_page_of(r));
 }
 
 void
@@ -253,16 +251,18 @@ oxc_update_element(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t 
         keep_display_name(r, offset);
     } else if (f->keep == ROPDEF_KEEP_IDS) {
         uint16_t id = (uint16_t)value;
+        oxc_rop_more_t *more = oxc_rop_change_more(rop);
 
-        if (!rop->ids)
-            rop->ids = wmem_array_new(wmem_file_scope(), sizeof(uint16_t));
-        wmem_array_append_one(rop->ids, id);
+        if (!more->ids)
+            more->ids = wmem_array_new(wmem_file_scope(), sizeof(uint16_t));
+        wmem_array_append_one(more->ids, id);
     } else if (f->keep == ROPDEF_KEEP_NAMES) {
         const char *name = oxc_property_name_text(wmem_file_scope(), r->pinfo, r->tvb, offset);
+        oxc_rop_more_t *more = oxc_rop_change_more(rop);
 
-        if (!rop->names)
-            rop->names = wmem_array_new(wmem_file_scope(), sizeof(const char *));
-        wmem_array_append_one(rop->names, name);
+        if (!more->names)
+            more->names = wmem_array_new(wmem_file_scope(), sizeof(const char *));
+        wmem_array_append_one(more->names, name);
     }
 }
 
@@ -278,7 +278,7 @@ oxc_update_rows(oxc_read_t *r, const ropdef_rop_t *def)
         rop->columns = rop->object ? rop->object->columns : NULL;
         break;
     case ROPDEF_ROWS_REQUEST:
-        rop->columns = rop->peer ? rop->peer->kept_columns : NULL;
+        rop->columns = rop->peer ? oxc_rop_brought_columns(rop->peer) : NULL;
         break;
     case ROPDEF_ROWS_RECIPIENTS:
         rop->columns = rop->object ? rop->object->recipient_columns : NULL;
@@ -302,17 +302,18 @@ oxc_update_request(oxc_read_t *r, const ropdef_rop_t *def)
 }
 
 static void
-name_properties(oxc_read_t *r, const oxc_rop_t *with_names, const oxc_rop_t *with_ids)
+name_properties(oxc_read_t *r)
 {
+    const oxc_rop_more_t *own = oxc_rop_more(r->rop), *asked = r->rop->peer ? oxc_rop_more(r->rop->peer) : &oxc_rop_no_more;
+    wmem_array_t *names = own->names ? own->names : asked->names, *ids = own->ids ? own->ids : asked->ids;
     unsigned count;
 
-    if (!with_names || !with_ids || !with_names->names || !with_ids->ids)
+    if (!names || !ids)
         return;
-    count = MIN(wmem_array_get_count(with_names->names), wmem_array_get_count(with_ids->ids));
+    count = MIN(wmem_array_get_count(names), wmem_array_get_count(ids));
     for (unsigned i = 0; i < count; i++)
-        oxc_session_name_property(r->pinfo, r->pdu->call->session, r->rop->logon,
-                                  *(uint16_t *)wmem_array_index(with_ids->ids, i),
-                                  *(const char **)wmem_array_index(with_names->names, i));
+        oxc_session_name_property(r->pinfo, r->pdu->call->session, r->rop->logon, *(uint16_t *)wmem_array_index(ids, i),
+                                  *(const char **)wmem_array_index(names, i));
 }
 
 /*
@@ -378,7 +379,7 @@ open_object(oxc_read_t *r, const ropdef_rop_t *def, const char *kind)
     if (rop->folder_id)
         object->folder_id = rop->folder_id;
     if (def->does & ROPDEF_DOES_SET_RECIPIENTS)
-        object->recipient_columns = rop->kept_columns;
+        object->recipient_columns = oxc_rop_brought_columns(rop);
     rop->created = object;
     oxc_handle_opened(r->pinfo->pool, r->handles, rop->out_index, object);
 }
@@ -394,7 +395,7 @@ folder_of(const oxc_object_t *object)
 static const oxc_object_t *
 destination(const oxc_read_t *r)
 {
-    unsigned place = r->rop->peer->dest_index;
+    unsigned place = oxc_rop_more(r->rop->peer)->dest_index;
     const oxc_object_t *opened = oxc_handle_opened_at(r->handles, place);
     uint32_t handle = oxc_handle_at(r->handles, place);
 
@@ -438,6 +439,12 @@ update_table(oxc_read_t *r, const ropdef_rop_t *def)
         oxc_table_viewed(r->pinfo, r->pdu->call->session, table);
 }
 
+static const char *
+name_of(const oxc_rop_t *rop)
+{
+    return oxc_rop_more(rop)->display_name;
+}
+
 void
 oxc_update_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind)
 {
@@ -455,16 +462,16 @@ oxc_update_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind
     }
     if (def->does & ROPDEF_DOES_NAME_PROPERTIES) {
         /* RopGetPropertyIdsFromNames asks with names, RopGetNamesFromPropertyIds with ids. */
-        name_properties(r, rop->names ? rop : rop->peer, rop->ids ? rop : rop->peer);
+        name_properties(r);
     }
-    if (rop->return_value != 0 || !r->pdu->call->session)
+    if (r->return_value != 0 || !r->pdu->call->session)
         return;
     if (rop->out_index != OXC_NO_INDEX && out_kind)
         open_object(r, def, out_kind);
     if (rop->peer && rop->peer->id == rop->id) {
         if (def->does & ROPDEF_DOES_NAME_FOLDER && (rop->created || !rop->unchanged))
             oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->logon,
-                                    rop->folder_id ? rop->folder_id : rop->peer->folder_id, rop->peer->display_name);
+                                    rop->folder_id ? rop->folder_id : rop->peer->folder_id, name_of(rop->peer));
         if (def->does & (ROPDEF_DOES_CHANGE_MESSAGES | ROPDEF_DOES_CHANGE_SUBFOLDERS) && !rop->unchanged)
             change_folders(r, def);
     }
@@ -472,7 +479,7 @@ oxc_update_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind
         return;
     if (rop->object->is_folder && def->does & ROPDEF_DOES_FOLDER_PROPERTIES && !rop->unchanged)
         oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->object->logon, rop->object->folder_id,
-                                rop->display_name || !rop->peer ? rop->display_name : rop->peer->display_name);
+                                name_of(rop) || !rop->peer ? name_of(rop) : name_of(rop->peer));
     if (rop->object->is_table)
         update_table(r, def);
     if (def->does & ROPDEF_DOES_SAVE_MESSAGE && rop->object->is_new_message) {
@@ -480,7 +487,7 @@ oxc_update_response(oxc_read_t *r, const ropdef_rop_t *def, const char *out_kind
         oxc_folder_message_changed(r->pinfo, r->pdu->call->session, rop->object->logon, rop->object->folder_id,
                                    OXC_CHANGE_DONE);
     }
-    columns = rop->kept_columns ? rop->kept_columns : rop->peer ? rop->peer->kept_columns : NULL;
+    columns = oxc_rop_brought_columns(rop->brings_columns || !rop->peer ? rop : rop->peer);
     if (def->does & ROPDEF_DOES_SET_COLUMNS)
         rop->object->columns = columns;
     if (def->does & ROPDEF_DOES_SET_RECIPIENTS && !rop->created)

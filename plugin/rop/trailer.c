@@ -79,6 +79,13 @@ response_follows(oxc_rop_list_t *l, const oxc_read_t *r, int offset)
     return offset >= 0 && oxc_boundary_at(&ahead, offset, 0);
 }
 
+static void
+found_deviations(oxc_rop_t *rop, unsigned deviations)
+{
+    if (oxc_rop_more(rop)->deviations != deviations)
+        oxc_rop_change_more(rop)->deviations = deviations;
+}
+
 /*
  * The same for one ROP: what does not read as the specification has it, up to where a ROP can end, but does so with one
  * deviation of a server. If several readings fit, what follows decides. Decided on the first pass, as the columns that
@@ -110,10 +117,10 @@ oxc_trailer_find_rop_deviation(oxc_rop_list_t *l, oxc_rop_t *rop, const ropdef_r
         if (!ends)
             continue;
         if (!fits)
-            rop->deviations = r.deviations;
+            found_deviations(rop, r.deviations);
         fits = true;
         if (!r.is_response || response_follows(l, &r, next)) {
-            rop->deviations = r.deviations;
+            found_deviations(rop, r.deviations);
             return;
         }
     }

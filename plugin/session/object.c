@@ -16,16 +16,44 @@ oxc_columns_read(wmem_allocator_t *scope, const packet_info *pinfo, tvbuff_t *tv
 
     if (!tvb_bytes_exist(tvb, offset, (int)(count * 4)))
         return NULL;
-    tags = wmem_alloc_array(scope, uint32_t, count);
+    columns = (oxc_columns_t *)wmem_alloc(scope, sizeof *columns + count * sizeof *tags);
+    tags = (uint32_t *)(columns + 1);
     for (unsigned i = 0; i < count; i++)
         tags[i] = tvb_get_letohl(tvb, offset + (int)i * 4);
-    columns = wmem_new(scope, oxc_columns_t);
     columns->frame = pinfo->num;
     columns->count = count;
     columns->tags = tags;
     return columns;
 }
 
+static bool
+has_tags(const oxc_columns_t *columns, tvbuff_t *tvb, int offset, unsigned count)
+{
+    if (!columns || columns->count != count || !tvb_bytes_exist(tvb, offset, (int)(count * 4)))
+        return false;
+    for (unsigned i = 0; i < count; i++)
+        if (columns->tags[i] != tvb_get_letohl(tvb, offset + (int)i * 4))
+            return false;
+    return true;
+}
+
+const oxc_columns_t *
+oxc_columns_keep(const packet_info *pinfo, oxc_session_t *session, tvbuff_t *tvb, int offset, unsigned count)
+{
+    const oxc_columns_t *columns;
+
+    if (session && has_tags(session->columns, tvb, offset, count)) {
+        oxc_columns_t *again = wmem_new(wmem_file_scope(), oxc_columns_t);
+
+        *again = *session->columns;
+        again->frame = pinfo->num;
+        return again;
+    }
+    columns = oxc_columns_read(wmem_file_scope(), pinfo, tvb, offset, count);
+    if (session && columns)
+        session->columns = columns;
+    return columns;
+}
 
 /* What a LogonId named between two of its ends. */
 static uint64_t

@@ -10,7 +10,7 @@
 #include "session/session.h"
 
 /* A list of property tags that rows are read by: immutable once made. */
-typedef struct {
+typedef struct oxc_columns {
     uint32_t frame;             /* where it was set */
     unsigned count;
     const uint32_t *tags;
@@ -18,6 +18,13 @@ typedef struct {
 
 /* A copy of count tags (little-endian) at offset, allocated in scope; NULL if the bytes are not all there. */
 const oxc_columns_t *oxc_columns_read(wmem_allocator_t *scope, const packet_info *pinfo, tvbuff_t *tvb, int offset,
+                                      unsigned count);
+
+/*
+ * The same for as long as the capture is open. Clients ask for the same again and again: the tags of the latest columns of
+ * the session (which may be NULL) are not copied once more. First visit only.
+ */
+const oxc_columns_t *oxc_columns_keep(const packet_info *pinfo, oxc_session_t *session, tvbuff_t *tvb, int offset,
                                       unsigned count);
 
 /* What comes and goes in a table so that the server tells of it. */
@@ -46,16 +53,16 @@ struct oxc_object {
     uint16_t notification_types;                /* of a subscription */
     uint16_t code_page;         /* of 8-bit text in it; 0: of the session */
     uint8_t logon_id;
-    bool is_logon;
-    bool is_folder;
-    bool is_table;              /* its rows are notified of without a subscription (MS-OXCNOTIF 3.1.4.3) */
-    bool lists_folders;         /* its rows are folders: a hierarchy table */
-    bool viewed;                /* a table whose rows the client has looked at since it was opened or reset; first pass */
-    bool restricted;            /* its rows need not show what changes in the folder; first pass */
-    bool is_new_message;        /* not saved so far, and no associated one; first pass */
     uint8_t rows;               /* oxc_listed_t, of a table */
-    bool is_subscription;       /* opened by RopRegisterNotification; a table is subscribed implicitly */
-    bool whole_store;
+    bool is_logon : 1;
+    bool is_folder : 1;
+    bool is_table : 1;          /* its rows are notified of without a subscription (MS-OXCNOTIF 3.1.4.3) */
+    bool lists_folders : 1;     /* its rows are folders: a hierarchy table */
+    bool viewed : 1;            /* a table whose rows the client has looked at since it was opened or reset; first pass */
+    bool restricted : 1;        /* its rows need not show what changes in the folder; first pass */
+    bool is_new_message : 1;    /* not saved so far, and no associated one; first pass */
+    bool is_subscription : 1;   /* opened by RopRegisterNotification; a table is subscribed implicitly */
+    bool whole_store : 1;
     uint32_t notifications;     /* RopNotify seen for it; first pass */
     uint32_t waits_from;        /* see session/folder.c */
     uint32_t missed_in;         /* frame of the first change that a table should have been told of; 0 for none; first pass */

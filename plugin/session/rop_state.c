@@ -48,10 +48,20 @@ add_rop(oxc_pdu_t *pdu)
     rop = &pdu->last_rops->rops[pdu->last_rops->used++];
     memset(rop, 0, sizeof *rop);
     rop->store = OXC_STORE_UNKNOWN;
-    rop->in_index = rop->out_index = rop->dest_index = OXC_NO_INDEX;
+    rop->in_index = rop->out_index = OXC_NO_INDEX;
     rop->handle = OXC_NO_HANDLE;
     rop->next_expected = -1;
     return rop;
+}
+
+const oxc_rop_more_t oxc_rop_no_more = { NULL, NULL, NULL, 0, OXC_NO_INDEX };
+
+oxc_rop_more_t *
+oxc_rop_change_more(oxc_rop_t *rop)
+{
+    if (!rop->more)
+        rop->more = (oxc_rop_more_t *)wmem_memdup(wmem_file_scope(), &oxc_rop_no_more, sizeof oxc_rop_no_more);
+    return rop->more;
 }
 
 oxc_rop_t *

@@ -33,25 +33,28 @@ oxc_notified_of_message(uint16_t notification_flags)
     return (notification_flags & (OXC_NOTIFIED_BY_SEARCH | OXC_NOTIFIED_OF_MESSAGE)) == OXC_NOTIFIED_OF_MESSAGE;
 }
 
+/* What few ROPs have. */
+typedef struct {
+    const char *display_name;
+    wmem_array_t *names;        /* property names, as text (const char *), that belong to kept ids in order */
+    wmem_array_t *ids;          /* property ids (uint16_t) */
+    uint32_t deviations;        /* of the server, that explain the response */
+    uint16_t dest_index;
+} oxc_rop_more_t;
+
 /* What the first pass found out about one ROP of a PDU; in an order without gaps, as there are many. */
 struct oxc_rop {
     const oxc_rop_t *peer;      /* the request that a response answers, or the other way round */
     oxc_object_t *object;       /* what it works on; for RopNotify the subscription or table */
     oxc_object_t *created;      /* what it opened */
     const oxc_columns_t *columns;       /* that its rows are read by */
-    const oxc_columns_t *kept_columns;  /* tags a request brought for later use */
-    const char *display_name;
-    wmem_array_t *names;        /* property names, as text (const char *), that belong to kept ids in order */
-    wmem_array_t *ids;          /* property ids (uint16_t) */
+    oxc_rop_more_t *more;       /* NULL for most: see oxc_rop_more() */
     uint64_t folder_id;         /* fields the session remembers; 0 when the ROP has none */
     uint64_t message_id;
     uint32_t logon;             /* see oxc_session_logon() */
     uint32_t handle;            /* input handle from the handle table, OXC_NO_HANDLE when there is none */
-    uint32_t return_value;      /* of a response */
-    uint32_t deviations;        /* of the server, that explain the response */
     uint16_t in_index;          /* OXC_NO_INDEX: the ROP has none */
     uint16_t out_index;
-    uint16_t dest_index;
     uint16_t code_page;         /* of the message that a request opens; 0: of the session */
     uint16_t notification_types;
     uint16_t notification_flags;        /* of a RopNotify, with the table event it may have */
@@ -63,14 +66,33 @@ struct oxc_rop {
     int8_t store;               /* oxc_store_t of its logon */
     uint8_t logon_flags;
     uint8_t table_flags;
-    bool answered;              /* a request whose response was seen */
-    bool is_notification;       /* a RopNotify */
-    bool whole_store;
-    bool restricts;             /* brings a restriction */
-    bool unchanged;             /* of an answer: nothing, or not all, was done */
-    bool copies;                /* the source keeps what it has */
-    bool associated;            /* of a message */
+    bool brings_columns : 1;    /* a request whose columns are tags for later use, too */
+    bool answered : 1;          /* a request whose response was seen */
+    bool is_notification : 1;   /* a RopNotify */
+    bool whole_store : 1;
+    bool restricts : 1;         /* brings a restriction */
+    bool unchanged : 1;         /* of an answer: nothing, or not all, was done */
+    bool copies : 1;            /* the source keeps what it has */
+    bool associated : 1;        /* of a message */
 };
+
+/* What few ROPs have, never NULL: to be read, and, on the first visit, to be changed. */
+extern const oxc_rop_more_t oxc_rop_no_more;
+
+static inline const oxc_rop_more_t *
+oxc_rop_more(const oxc_rop_t *rop)
+{
+    return rop->more ? rop->more : &oxc_rop_no_more;
+}
+
+oxc_rop_more_t *oxc_rop_change_more(oxc_rop_t *rop);
+
+/* The tags that the ROP brought for later use; NULL for none. */
+static inline const oxc_columns_t *
+oxc_rop_brought_columns(const oxc_rop_t *rop)
+{
+    return rop->brings_columns ? rop->columns : NULL;
+}
 
 /*
  * State of the next ROP of the PDU: made on the first visit, found again on later ones; NULL only on a later visit that

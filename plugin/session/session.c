@@ -90,17 +90,33 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
 
 const oxc_logon_id_t oxc_unused_logon_id = { 0, 0, OXC_STORE_UNKNOWN };
 
+static oxc_logon_id_t *
+change_high_logon_id(oxc_session_t *session, uint8_t logon_id)
+{
+    void *key = GUINT_TO_POINTER(logon_id);
+    oxc_logon_id_t *known;
+
+    if (!session->high_logon_ids)
+        session->high_logon_ids = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+    known = (oxc_logon_id_t *)wmem_map_lookup(session->high_logon_ids, key);
+    if (!known) {
+        known = (oxc_logon_id_t *)wmem_memdup(wmem_file_scope(), &oxc_unused_logon_id, sizeof oxc_unused_logon_id);
+        wmem_map_insert(session->high_logon_ids, key, known);
+    }
+    return known;
+}
+
 oxc_logon_id_t *
 oxc_session_change_logon_id(oxc_session_t *session, uint8_t logon_id)
 {
-    oxc_logon_id_t **ids = &session->logon_ids[logon_id / OXC_LOGON_IDS];
-
-    if (!*ids) {
-        *ids = wmem_alloc0_array(wmem_file_scope(), oxc_logon_id_t, OXC_LOGON_IDS);
+    if (logon_id >= OXC_LOGON_IDS)
+        return change_high_logon_id(session, logon_id);
+    if (!session->logon_ids) {
+        session->logon_ids = wmem_alloc_array(wmem_file_scope(), oxc_logon_id_t, OXC_LOGON_IDS);
         for (unsigned i = 0; i < OXC_LOGON_IDS; i++)
-            (*ids)[i].store = OXC_STORE_UNKNOWN;
+            session->logon_ids[i] = oxc_unused_logon_id;
     }
-    return &(*ids)[logon_id % OXC_LOGON_IDS];
+    return &session->logon_ids[logon_id];
 }
 
 size_t

@@ -95,9 +95,11 @@ struct oxc_session {
     uint32_t code_page;         /* of 8-bit text, as the Connect call said; 0 when not captured */
     const char *user;           /* DN or display name of the Connect call; NULL when not captured */
     /* Maps are NULL while nothing is in them. */
+    const struct oxc_columns *columns;  /* the latest that a ROP brought; see oxc_columns_keep(); first pass */
     wmem_map_t *objects;        /* handle -> newest oxc_object_t, which leads to the newest ones of other LogonIds */
     wmem_map_t *ended_logons;   /* LogonId and generation -> frame in which that logon ended; first pass */
-    oxc_logon_id_t *logon_ids[256 / OXC_LOGON_IDS];     /* see oxc_session_logon_id(); NULL where none is in use */
+    oxc_logon_id_t *logon_ids;  /* the lowest ones, see oxc_session_logon_id(); NULL while none is in use */
+    wmem_map_t *high_logon_ids; /* LogonId -> oxc_logon_id_t */
     wmem_map_t *folders;        /* logon, folder id -> names */
     wmem_map_t *named_props;    /* logon, property id -> names */
     wmem_map_t *changes;        /* logon, folder id -> tables of it; owned by session/folder.c */
@@ -147,9 +149,14 @@ extern const oxc_logon_id_t oxc_unused_logon_id;
 static inline const oxc_logon_id_t *
 oxc_session_logon_id(const oxc_session_t *session, uint8_t logon_id)
 {
-    const oxc_logon_id_t *ids = session->logon_ids[logon_id / OXC_LOGON_IDS];
+    const oxc_logon_id_t *high;
 
-    return ids ? &ids[logon_id % OXC_LOGON_IDS] : &oxc_unused_logon_id;
+    if (logon_id < OXC_LOGON_IDS)
+        return session->logon_ids ? &session->logon_ids[logon_id] : &oxc_unused_logon_id;
+    if (!session->high_logon_ids)
+        return &oxc_unused_logon_id;
+    high = (const oxc_logon_id_t *)wmem_map_lookup(session->high_logon_ids, GUINT_TO_POINTER(logon_id));
+    return high ? high : &oxc_unused_logon_id;
 }
 
 /* The same to be changed. */
