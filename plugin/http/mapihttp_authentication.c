@@ -22,6 +22,8 @@ oxc_mapihttp_authenticate(packet_info *pinfo, mapihttp_record_t *record, unsigne
 {
     const char *id = record->exchange ? record->exchange->request_id : NULL;
     unsigned legs;
+    const void *key;
+    void *known = NULL;
 
     if (PINFO_FD_VISITED(pinfo) || record->settled)
         return;
@@ -34,8 +36,11 @@ oxc_mapihttp_authenticate(packet_info *pinfo, mapihttp_record_t *record, unsigne
     if (!id)
         return;
     oxc_link(pinfo, "authentication", id, strlen(id), true);
-    legs = GPOINTER_TO_UINT(wmem_map_lookup(authentications, id)) + 1;
-    wmem_map_insert(authentications, id, GUINT_TO_POINTER(legs));
+    /* The exchange forgets its text. */
+    if (!wmem_map_lookup_extended(authentications, id, &key, &known))
+        key = wmem_strdup(wmem_file_scope(), id);
+    legs = GPOINTER_TO_UINT(known) + 1;
+    wmem_map_insert(authentications, key, GUINT_TO_POINTER(legs));
     record->credentials_refused = legs == AUTHENTICATION_LEGS + 1;
 }
 

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-const char *
+char *
 oxc_mapihttp_keep_header(const oxc_http_message_t *message, oxc_http_name_t name)
 {
     const char *value = oxc_http_value(message, name);

@@ -31,7 +31,7 @@ typedef struct {
 typedef struct mapihttp_exchange {
     const char *type_name;      /* X-RequestType; NULL when there was none */
     const oxc_request_type_t *type;     /* NULL for an unknown one */
-    const char *request_id;
+    char *request_id;           /* X-RequestId, until it is answered; NULL when there was none */
     const char *user_dn;        /* of a Connect request */
     oxc_call_t *call;           /* NULL if not ours */
     oxc_session_t *replaces;    /* session whose cookies a Connect request brought */
@@ -77,8 +77,8 @@ typedef struct mapihttp_record {
 bool oxc_mapihttp_is_request(const oxc_http_message_t *message);
 bool oxc_mapihttp_is_response(const oxc_http_message_t *message);
 
-/* A header value for as long as the capture is open; NULL when there is none. */
-const char *oxc_mapihttp_keep_header(const oxc_http_message_t *message, oxc_http_name_t name);
+/* A header value for as long as the capture is open, or until it is freed; NULL when there is none. */
+char *oxc_mapihttp_keep_header(const oxc_http_message_t *message, oxc_http_name_t name);
 
 /*
  * The same of X-RequestType, as text for the Info column and statistics, and its type; NULL for one that is not known. The

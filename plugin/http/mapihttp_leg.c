@@ -20,7 +20,7 @@
 #define AT_ONCE 0.5     /* seconds */
 
 static wmem_map_t *ends;        /* end_t -> itself */
-static wmem_map_t *exchanges;   /* X-RequestId -> the latest mapihttp_exchange_t with it, as it was seen first */
+static wmem_map_t *exchanges;   /* X-RequestId -> the latest mapihttp_exchange_t with it, as it was seen first; if it is open */
 
 static bool
 same_bytes(const mapihttp_exchange_t *a, const mapihttp_exchange_t *b)
@@ -45,7 +45,7 @@ is_other_leg(const mapihttp_exchange_t *whole, const mapihttp_exchange_t *leg, c
     bool client_differs = !addresses_equal(&whole->ends->client, &leg->ends->client);
     bool server_differs = !addresses_equal(&whole->ends->server, &leg->ends->server);
 
-    if (whole->ended_on || !same_bytes(whole, leg))
+    if (!same_bytes(whole, leg))
         return false;
     if (client_differs && server_differs)
         return true;
@@ -89,12 +89,23 @@ oxc_leg_request(packet_info *pinfo, mapihttp_exchange_t *exchange, mapihttp_reco
     whole = (mapihttp_exchange_t *)wmem_map_lookup(exchanges, exchange->request_id);
     if (!whole || !is_other_leg(whole, exchange, pinfo)) {
         exchange->request = record;
+        /* With its own text as the key, which goes with it. */
+        wmem_map_remove(exchanges, exchange->request_id);
         wmem_map_insert(exchanges, exchange->request_id, exchange);
         return;
     }
     exchange->whole = whole;
     whole->other = exchange;
     link_records(pinfo, whole->request, record);
+}
+
+/* What has ended has no other leg any more. */
+static void
+end_exchange(mapihttp_exchange_t *whole, mapihttp_exchange_t *leg)
+{
+    if (!whole->ended_on && whole->request_id && wmem_map_lookup(exchanges, whole->request_id) == whole)
+        wmem_map_remove(exchanges, whole->request_id);
+    whole->ended_on = leg;
 }
 
 bool
@@ -108,7 +119,7 @@ oxc_leg_response(packet_info *pinfo, mapihttp_exchange_t *leg, mapihttp_record_t
         link_records(pinfo, whole->response, record);
         return false;
     }
-    whole->ended_on = leg;
+    end_exchange(whole, leg);
     whole->response = record;
     return true;
 }
@@ -134,7 +145,7 @@ oxc_leg_cut_off(mapihttp_exchange_t *leg, oxc_closed_by_t sender)
         return true;
     if (whole->ended_on && whole->ended_on != leg)
         return false;
-    whole->ended_on = leg;
+    end_exchange(whole, leg);
     if (whole->other && sender != OXC_CLOSED_BY_DEVICE && sender == (is_front(leg) ? OXC_CLOSED_BY_SERVER : OXC_CLOSED_BY_CLIENT))
         leg->closed_by = OXC_CLOSED_BY_DEVICE;
     return true;

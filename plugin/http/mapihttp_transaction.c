@@ -236,6 +236,14 @@ context_is_lost(uint32_t response_code)
     return response_code == 6 || response_code == 10 || response_code == 18;
 }
 
+/* It was for finding the answer. */
+static void
+forget_request_id(mapihttp_exchange_t *exchange)
+{
+    wmem_free(wmem_file_scope(), exchange->request_id);
+    exchange->request_id = NULL;
+}
+
 void
 oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message,
                     const oxc_body_t *body, uint32_t response_code)
@@ -261,6 +269,8 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
             oxc_session_end(pinfo, call->session, response_code == 0 ? OXC_END_DISCONNECTED : OXC_END_LOST);
     }
     record->session = call->session;
+    if (!message->is_request && record->exchange && !record->pdu->is_across)
+        forget_request_id(record->exchange);
     if (!message->is_request)
         oxc_keepalive_promise(pinfo, call->session, oxc_http_value(message, OXC_HEADER_X_PENDINGPERIOD));
     if (call->kind == OXC_CALL_WAIT && message->is_request)
