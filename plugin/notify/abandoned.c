@@ -56,13 +56,14 @@ find(const oxc_call_t *wait)
     if (found)
         return found;
     found = wmem_new0(wmem_file_scope(), abandoned_t);
-    found->wakeup.frame = found->wakeup.first_frame = wait->request->frame;
+    found->wakeup.frame = wait->request->frame;
     found->wakeup.key = wait->request->key;
-    found->wakeup.time = found->wakeup.first_time = wait->request->time;
+    found->wakeup.time = wait->request->time;
+    found->wakeup.first = &found->wakeup;
     found->wakeup.method = wait->method;
     found->wakeup.outcome = OXC_OUTCOME_ABANDONED;
     found->wakeup.session = wait->session;
-    found->wakeup.bound = wait->bound;
+    found->wakeup.bound = (uint8_t)wait->bound;
     wmem_map_insert(waits, wait, found);
     return found;
 }

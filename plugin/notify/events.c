@@ -203,9 +203,11 @@ write_wakeup(const oxc_wakeup_t *wakeup, const char *followup)
     oxc_event_add_text(&line, "outcome", wakeup->outcome < G_N_ELEMENTS(outcomes) ? outcomes[wakeup->outcome] : NULL);
     if (wakeup->closed_by < G_N_ELEMENTS(closers))
         oxc_event_add_text(&line, "closed_by", closers[wakeup->closed_by]);
-    if (wakeup->request_frame) {
-        oxc_event_add_uint(&line, "wait_in", wakeup->request_frame);
-        oxc_event_add_time(&line, "waited", &wakeup->waited);
+    if (wakeup->request) {
+        nstime_t waited = oxc_wakeup_waited(wakeup);
+
+        oxc_event_add_uint(&line, "wait_in", wakeup->request->frame);
+        oxc_event_add_time(&line, "waited", &waited);
     }
     oxc_event_add_known_uint(&line, "repeats", wakeup->repeats);
     oxc_event_add_text(&line, "followup", followup);

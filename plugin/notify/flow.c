@@ -103,14 +103,14 @@ static const char *
 wakeup_text(wmem_allocator_t *scope, const oxc_wakeup_t *wakeup, wmem_strbuf_t *comment)
 {
     const char *method = oxc_method_name(wakeup->method);
+    nstime_t waited = oxc_wakeup_waited(wakeup);
 
-    if (wakeup->request_frame)
-        wmem_strbuf_append_printf(comment, ", waited %.6f s since frame %u", nstime_to_sec(&wakeup->waited),
-                                  wakeup->request_frame);
+    if (wakeup->request)
+        wmem_strbuf_append_printf(comment, ", waited %.6f s since frame %u", nstime_to_sec(&waited), wakeup->request->frame);
     switch (wakeup->outcome) {
     case OXC_OUTCOME_PENDING:
         if (wakeup->repeats)
-            wmem_strbuf_append_printf(comment, ", repeated since frame %u", wakeup->first_frame);
+            wmem_strbuf_append_printf(comment, ", repeated since frame %u", wakeup->first->frame);
         return wmem_strdup_printf(scope, "Wake-up: %s", method);
     case OXC_OUTCOME_TIMEOUT:
         return wmem_strdup_printf(scope, "No event: %s", method);

@@ -14,29 +14,19 @@
 
 /* The calls after a wake-up, in the order of their requests. */
 struct oxc_calls {
-    wmem_array_t *attempts;  /* oxc_attempt_t * */
-    unsigned first;          /* ordinal of the first call that has not failed */
-    unsigned first_bare;     /* the same of those that ask for nothing else */
-    unsigned first_open;     /* the same of those without an answer */
+    oxc_attempt_t *head;
+    oxc_attempt_t *tail;
+    oxc_attempt_t *first;       /* call that has not failed; NULL while there is none */
+    oxc_attempt_t *first_bare;  /* the same of those that ask for nothing else */
+    oxc_attempt_t *first_open;  /* the same of those without an answer */
+    oxc_attempt_t *brought;     /* the first that brought notifications */
+    unsigned count;
     unsigned failed;
-    unsigned waiting;        /* without an answer */
-    oxc_attempt_t *brought;  /* the first that brought notifications */
+    unsigned waiting;           /* without an answer */
     bool packets_lost;
 };
 
 typedef struct oxc_calls calls_t;
-
-static unsigned
-count(const calls_t *calls)
-{
-    return wmem_array_get_count(calls->attempts);
-}
-
-static oxc_attempt_t *
-at(const calls_t *calls, unsigned ordinal)
-{
-    return ordinal < count(calls) ? *(oxc_attempt_t **)wmem_array_index(calls->attempts, ordinal) : NULL;
-}
 
 bool
 oxc_followup_is_bare(const oxc_pdu_t *request)
@@ -49,18 +39,16 @@ oxc_followup_is_bare(const oxc_pdu_t *request)
     return !request->call->session || !request->call->session->sealed;
 }
 
-/* Calls do not come back from failure, nor answers, so the ordinals only grow. */
+/* Calls do not come back from failure, nor answers, so the first ones only move on. */
 static void
 advance(calls_t *calls)
 {
-    oxc_attempt_t *attempt;
-
-    while ((attempt = at(calls, calls->first)) != NULL && attempt->failed)
-        calls->first++;
-    while ((attempt = at(calls, calls->first_bare)) != NULL && (attempt->failed || !attempt->bare))
-        calls->first_bare++;
-    while ((attempt = at(calls, calls->first_open)) != NULL && (attempt->failed || attempt->answered))
-        calls->first_open++;
+    while (calls->first && calls->first->failed)
+        calls->first = calls->first->next;
+    while (calls->first_bare && (calls->first_bare->failed || !calls->first_bare->bare))
+        calls->first_bare = calls->first_bare->next;
+    while (calls->first_open && (calls->first_open->failed || calls->first_open->answered))
+        calls->first_open = calls->first_open->next;
 }
 
 static calls_t *
@@ -68,9 +56,27 @@ calls_new(bool packets_lost)
 {
     calls_t *calls = wmem_new0(wmem_file_scope(), calls_t);
 
-    calls->attempts = wmem_array_sized_new(wmem_file_scope(), sizeof(oxc_attempt_t *), 2);
     calls->packets_lost = packets_lost;
     return calls;
+}
+
+static void
+append(calls_t *calls, oxc_attempt_t *attempt)
+{
+    attempt->ordinal = calls->count++;
+    attempt->next = NULL;
+    calls->failed += attempt->failed;
+    calls->waiting += !attempt->answered && !attempt->failed;
+    if (attempt->brought && !calls->brought)
+        calls->brought = attempt;
+    if (calls->tail)
+        calls->tail->next = attempt;
+    else
+        calls->head = attempt;
+    calls->tail = attempt;
+    calls->first = calls->first ? calls->first : attempt;
+    calls->first_bare = calls->first_bare ? calls->first_bare : attempt;
+    calls->first_open = calls->first_open ? calls->first_open : attempt;
 }
 
 oxc_attempt_t *
@@ -78,16 +84,13 @@ oxc_followup_call(oxc_wakeup_t *wakeup, const oxc_pdu_t *request, uint8_t trust)
 {
     oxc_attempt_t *attempt = wmem_new0(wmem_file_scope(), oxc_attempt_t);
 
-    if (!wakeup->calls) {
+    if (!wakeup->calls)
         wakeup->calls = calls_new(false);
-    }
     attempt->request = request;
     attempt->wakeup = wakeup;
-    attempt->ordinal = count(wakeup->calls);
     attempt->trust = trust;
     attempt->bare = oxc_followup_is_bare(request);
-    wmem_array_append_one(wakeup->calls->attempts, attempt);
-    wakeup->calls->waiting++;
+    append(wakeup->calls, attempt);
     oxc_followup_choose(wakeup);
     return attempt;
 }
@@ -119,27 +122,16 @@ oxc_followup_failure(oxc_attempt_t *attempt)
     oxc_followup_choose(attempt->wakeup);
 }
 
-static void
-append(calls_t *calls, oxc_attempt_t *attempt)
-{
-    attempt->ordinal = count(calls);
-    calls->failed += attempt->failed;
-    calls->waiting += !attempt->answered && !attempt->failed;
-    if (attempt->brought && !calls->brought)
-        calls->brought = attempt;
-    wmem_array_append_one(calls->attempts, attempt);
-}
-
 void
 oxc_followup_split(oxc_wakeup_t *wakeup, oxc_wakeup_t *later, uint8_t trust)
 {
     calls_t *calls = wakeup->calls;
+    oxc_attempt_t *next;
 
     wakeup->calls = calls_new(calls->packets_lost);
     later->calls = calls_new(calls->packets_lost);
-    for (unsigned i = 0; i < count(calls); i++) {
-        oxc_attempt_t *attempt = at(calls, i);
-
+    for (oxc_attempt_t *attempt = calls->head; attempt; attempt = next) {
+        next = attempt->next;
         if (attempt->request->frame > later->frame) {
             attempt->wakeup = later;
             attempt->trust = MIN(attempt->trust, trust);
@@ -153,7 +145,7 @@ oxc_followup_split(oxc_wakeup_t *wakeup, oxc_wakeup_t *later, uint8_t trust)
 bool
 oxc_followup_is_called(const oxc_wakeup_t *wakeup)
 {
-    return wakeup->calls && wakeup->calls->failed < count(wakeup->calls);
+    return wakeup->calls && wakeup->calls->failed < wakeup->calls->count;
 }
 
 bool
@@ -167,19 +159,19 @@ oxc_followup_is_certain(const oxc_wakeup_t *wakeup)
 {
     const calls_t *calls = wakeup->calls;
 
-    return calls && calls->brought && calls->first_open > calls->brought->ordinal;
+    return calls && calls->brought && (!calls->first_open || calls->first_open->ordinal > calls->brought->ordinal);
 }
 
 static const oxc_attempt_t *
 best(const calls_t *calls)
 {
-    const oxc_attempt_t *open = at(calls, calls->first_open), *bare = at(calls, calls->first_bare);
+    const oxc_attempt_t *open = calls->first_open;
 
     if (calls->brought && calls->packets_lost && open && open->ordinal < calls->brought->ordinal)
         return open;
     if (calls->brought)
         return calls->brought;
-    return bare ? bare : at(calls, calls->first);
+    return calls->first_bare ? calls->first_bare : calls->first;
 }
 
 bool
@@ -201,8 +193,8 @@ oxc_followup_attempts(const oxc_wakeup_t *wakeup)
 
     if (!calls || calls->failed == 0 || !wakeup->fetch)
         return calls ? calls->failed : 0;
-    for (unsigned i = 0; i < count(calls) && at(calls, i)->request != wakeup->fetch; i++)
-        failed += at(calls, i)->failed;
+    for (const oxc_attempt_t *attempt = calls->head; attempt && attempt->request != wakeup->fetch; attempt = attempt->next)
+        failed += attempt->failed;
     return failed;
 }
 

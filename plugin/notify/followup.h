@@ -18,15 +18,16 @@
  * Everything here is for the first visit only, constant time for each call on average; the calls of a wake-up are kept
  * as long as the file is open.
  */
-typedef struct {
+typedef struct oxc_attempt {
     const oxc_pdu_t *request;
     oxc_wakeup_t *wakeup;
+    struct oxc_attempt *next;
     unsigned ordinal;  /* among the calls of the wake-up */
     uint8_t trust;     /* confidence in per cent if this is the follow-up */
-    bool bare;         /* asked for nothing else */
-    bool answered;
-    bool brought;      /* notifications */
-    bool failed;
+    bool bare : 1;     /* asked for nothing else */
+    bool answered : 1;
+    bool brought : 1;  /* notifications */
+    bool failed : 1;
 } oxc_attempt_t;
 
 /* A call was sent: it may be the follow-up, or an attempt of it. */

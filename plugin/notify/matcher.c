@@ -29,7 +29,6 @@ typedef struct oxc_notify_state {
 } state_t;
 
 static wmem_map_t *wakeups;  /* frame and which -> oxc_wakeup_t */
-static wmem_map_t *attempts; /* oxc_call_t -> oxc_attempt_t */
 static wmem_list_t *late;    /* wake-ups of earlier frames that the frame seen now has shown */
 static nstime_t latest;      /* time of the latest frame */
 static nstime_t end_of_capture; /* of which the file is a part; zero if it is all */
@@ -85,8 +84,7 @@ count_repeats(state_t *state, oxc_wakeup_t *wakeup)
 
     if (before) {
         wakeup->repeats = before->repeats + 1;
-        wakeup->first_frame = before->first_frame;
-        wakeup->first_time = before->first_time;
+        wakeup->first = before->first;
     }
     state->last_push = wakeup;
 }
@@ -136,8 +134,9 @@ make_wakeup(uint32_t frame, const nstime_t *when, uint32_t which, oxc_wakeup_met
     oxc_wakeup_t *wakeup = wmem_new0(wmem_file_scope(), oxc_wakeup_t);
 
     wakeup->key = (uint64_t)frame << 32 | which;
-    wakeup->frame = wakeup->first_frame = frame;
-    wakeup->time = wakeup->first_time = *when;
+    wakeup->frame = frame;
+    wakeup->time = *when;
+    wakeup->first = wakeup;
     wakeup->method = (uint8_t)method;
     wakeup->outcome = (uint8_t)outcome;
     wmem_map_insert(wakeups, &wakeup->key, wakeup);
@@ -152,10 +151,9 @@ new_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_w
 
     note_time(pinfo);
     if (request) {
-        wakeup->request_frame = request->frame;
+        wakeup->request = request;
         request->call->outcome = outcome;
         wakeup->given_up = request->call->given_up;
-        nstime_delta(&wakeup->waited, &wakeup->time, &request->time);
     }
     return wakeup;
 }
@@ -170,7 +168,7 @@ oxc_matcher_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t metho
         return wakeup;
     wakeup = new_wakeup(pinfo, which, method, outcome, request);
     wakeup->session = session;
-    wakeup->bound = bound;
+    wakeup->bound = (uint8_t)bound;
     wakeup->confidence = bound == OXC_BOUND_BY_CONTEXT ? 97 : 100;
     if (session && outcome == OXC_OUTCOME_PENDING)
         open_wakeup(wakeup);
@@ -264,7 +262,7 @@ oxc_matcher_wait_before(const oxc_session_t *session)
 static void
 add_attempt(oxc_wakeup_t *wakeup, const oxc_pdu_t *request, uint8_t trust)
 {
-    wmem_map_insert(attempts, request->call, oxc_followup_call(wakeup, request, trust));
+    request->call->attempt = oxc_followup_call(wakeup, request, trust);
 }
 
 /* The wake-up of the session that the call may follow up, and how sure that is; NULL for none. */
@@ -317,7 +315,7 @@ fetch_asked(oxc_pdu_t *pdu)
 static void
 fetch_decided(const oxc_call_t *call)
 {
-    oxc_attempt_t *attempt = (oxc_attempt_t *)wmem_map_lookup(attempts, call);
+    oxc_attempt_t *attempt = call->attempt;
 
     if (!attempt)
         return;
@@ -335,7 +333,7 @@ fetch_decided(const oxc_call_t *call)
 static bool
 supersede_late(oxc_wakeup_t *found, const oxc_pdu_t *call)
 {
-    const oxc_attempt_t *attempt = call ? (const oxc_attempt_t *)wmem_map_lookup(attempts, call->call) : NULL;
+    const oxc_attempt_t *attempt = call ? call->call->attempt : NULL;
     oxc_wakeup_t *before = attempt ? attempt->wakeup : NULL;
     state_t *state;
 
@@ -369,7 +367,7 @@ replay_calls(oxc_wakeup_t *wakeup, const wmem_array_t *calls, uint32_t end)
     const oxc_pdu_t *call;
 
     for (unsigned n = 0; (call = call_at(calls, n)) != NULL && call->frame < end; n++) {
-        if (wmem_map_contains(attempts, call->call))
+        if (call->call->attempt)
             return false;
         if (state->last_push == wakeup)
             state->last_push = NULL;
@@ -396,7 +394,7 @@ oxc_matcher_late(const oxc_late_wakeup_t *found)
         return;
     wakeup = make_wakeup(found->frame, &found->time, found->which, found->method, OXC_OUTCOME_PENDING);
     wakeup->session = found->session;
-    wakeup->bound = found->bound;
+    wakeup->bound = (uint8_t)found->bound;
     wakeup->confidence = found->confidence;
     wmem_list_append(late, wakeup);
     if (!found->session || supersede_late(wakeup, call_at(found->calls, 0)))
@@ -447,7 +445,7 @@ fetch_answered(const oxc_pdu_t *pdu)
     uint8_t confidence;
 
     wakeup = oxc_inference_answer(pdu, notifications, &confidence);
-    if (wakeup && !wmem_map_contains(attempts, pdu->call) && !oxc_followup_is_certain(wakeup))
+    if (wakeup && !pdu->call->attempt && !oxc_followup_is_certain(wakeup))
         add_attempt(wakeup, pdu->call->request, confidence);
     oxc_polling_response(pdu, notifications);
     fetch_decided(pdu->call);
@@ -480,7 +478,7 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
 void
 oxc_matcher_failed(packet_info *pinfo, const oxc_call_t *call)
 {
-    oxc_attempt_t *attempt = (oxc_attempt_t *)wmem_map_lookup(attempts, call);
+    oxc_attempt_t *attempt = call->attempt;
     oxc_wakeup_t *wakeup;
     state_t *state;
 
@@ -503,7 +501,7 @@ oxc_matcher_failed(packet_info *pinfo, const oxc_call_t *call)
 const oxc_wakeup_t *
 oxc_matcher_answered(const oxc_pdu_t *pdu)
 {
-    const oxc_attempt_t *attempt = (const oxc_attempt_t *)wmem_map_lookup(attempts, pdu->call);
+    const oxc_attempt_t *attempt = pdu->call->attempt;
 
     return attempt && attempt->wakeup->fetch == attempt->request ? attempt->wakeup : NULL;
 }
@@ -591,7 +589,6 @@ oxc_matcher_register(void)
 {
     oxc_postdissector_each(watch_time, proto_get_id_by_filter_name("oxcnotif"));
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
-    attempts = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     oxc_missing_register();
     oxc_polling_register();
     oxc_trust_register();

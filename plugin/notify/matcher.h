@@ -34,29 +34,38 @@ typedef enum {
 
 typedef struct oxc_wakeup {
     uint64_t key; /* frame, and which of several in it */
-    uint32_t frame;
     nstime_t time;
-    uint8_t method;
-    uint8_t outcome;
     oxc_session_t *session; /* NULL when not known */
-    oxc_bound_t bound;
-    uint32_t request_frame;      /* of the wait; 0 when there is none or it was not captured */
-    nstime_t waited;             /* from the request of the wait */
+    const oxc_pdu_t *request;    /* of the wait; NULL when there is none or it was not captured */
     const oxc_pdu_t *fetch;      /* request that followed it up; NULL when there was none (yet) */
     const oxc_pdu_t *late_fetch; /* the first one after the window had passed */
-    bool superseded;             /* by the next one; but see oxc_superseded_in() */
-    unsigned repeats;            /* equal datagrams before this one with no fetch between */
-    uint32_t first_frame;        /* of those; its own frame when there were none */
-    nstime_t first_time;
+    const struct oxc_wakeup *first; /* of equal datagrams with no fetch between; itself when there was none before */
     const struct oxc_wakeup *next; /* of the session, within the window; NULL for none */
     struct oxc_calls *calls;     /* of the session after it; see notify/followup.h */
-    bool call_missing;  /* of the session, which may be its follow-up, in the capture: so nobody can say that there is none */
-    bool undecided;     /* something of what followed is missing in the capture: nobody can say what became of it */
-    bool given_up;      /* of a wait: see oxc_call_is_given_up() */
+    uint32_t frame;
+    unsigned repeats;            /* equal datagrams before this one with no fetch between */
+    uint8_t method;     /* oxc_wakeup_method_t */
+    uint8_t outcome;    /* oxc_wakeup_outcome_t */
+    uint8_t bound;      /* oxc_bound_t */
     uint8_t closed_by;  /* oxc_closed_by_t, of a wait that was cut off */
     uint8_t match;      /* oxc_match_t of the link */
     uint8_t confidence; /* 0 to 100: of links shown with c, about c % are right */
+    bool superseded : 1;         /* by the next one; but see oxc_superseded_in() */
+    bool call_missing : 1;  /* of the session, which may be its follow-up, in the capture: nobody can say that there is none */
+    bool undecided : 1; /* something of what followed is missing in the capture: nobody can say what became of it */
+    bool given_up : 1;  /* of a wait: see oxc_call_is_given_up() */
 } oxc_wakeup_t;
+
+/* Since the request of the wait; zero if there is none. */
+static inline nstime_t
+oxc_wakeup_waited(const oxc_wakeup_t *wakeup)
+{
+    nstime_t waited = NSTIME_INIT_ZERO;
+
+    if (wakeup->request)
+        nstime_delta(&waited, &wakeup->time, &wakeup->request->time);
+    return waited;
+}
 
 /* Seconds after which a wake-up counts as never followed. */
 void oxc_matcher_set_window(unsigned seconds);

@@ -144,7 +144,8 @@ show_fate(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, proto_item *item,
 static void
 show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wakeup_t *wakeup)
 {
-    const char *waited = wakeup->request_frame ? rel_time_to_secs_str(pinfo->pool, &wakeup->waited) : NULL;
+    nstime_t since = oxc_wakeup_waited(wakeup);
+    const char *waited = wakeup->request ? rel_time_to_secs_str(pinfo->pool, &since) : NULL;
 
     if (wakeup->outcome == OXC_OUTCOME_CUT_OFF)
         oxc_explain(
@@ -157,18 +158,15 @@ show_outcome(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const oxc_wake
                                                         : "An unknown side ended",
             waited ? waited : "", waited ? " s after the request, " : "", "");
     if (wakeup->outcome == OXC_OUTCOME_REJECTED && !wakeup->given_up)
-        oxc_explain(
-            tvb, pinfo, item, &ei_rejected,
-            "%s", "The wait was refused or failed: no long poll until the client retries");
+        oxc_explain(tvb, pinfo, item, &ei_rejected, "%s",
+                    "The wait was refused or failed: no long poll until the client retries");
     if (wakeup->repeats > 0) {
-        nstime_t since;
-
-        nstime_delta(&since, &wakeup->time, &wakeup->first_time);
+        nstime_delta(&since, &wakeup->time, &wakeup->first->time);
         oxc_explain(
             tvb, pinfo, item, &ei_repeated,
             "The datagram was sent %u times since frame %u, %s s ago, and nothing was fetched: it does not reach the "
             "client, or the client does not act on it",
-            wakeup->repeats + 1, wakeup->first_frame, rel_time_to_secs_str(pinfo->pool, &since));
+            wakeup->repeats + 1, wakeup->first->frame, rel_time_to_secs_str(pinfo->pool, &since));
     }
 }
 
@@ -187,18 +185,18 @@ show_in_column(packet_info *pinfo, const oxc_wakeup_t *wakeup)
 {
     static const char *const closers[] = { "", " by the client", " by the server", " by a device between" };
     const char *wait = wakeup->method == OXC_WAKEUP_HTTP_WAIT ? "Long poll" : "Asynchronous wait";
-    double waited = nstime_to_sec(&wakeup->waited);
+    nstime_t waited = oxc_wakeup_waited(wakeup);
     unsigned times = wakeup->repeats + 1;
 
-    if (wakeup->outcome == OXC_OUTCOME_CUT_OFF && wakeup->request_frame)
-        col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s cut off after %.1f s%s, ", wait, waited,
+    if (wakeup->outcome == OXC_OUTCOME_CUT_OFF && wakeup->request)
+        col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s cut off after %.1f s%s, ", wait, nstime_to_sec(&waited),
                                wakeup->closed_by < G_N_ELEMENTS(closers) ? closers[wakeup->closed_by] : "");
     else if (wakeup->outcome == OXC_OUTCOME_CUT_OFF)
         col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s cut off, ", wait);
     else if (wakeup->outcome == OXC_OUTCOME_REJECTED && !wakeup->given_up)
         col_prepend_fence_fstr(pinfo->cinfo, COL_INFO, "%s refused, ", wait);
-    else if (wakeup->request_frame)
-        col_append_fstr(pinfo->cinfo, COL_INFO, ", after %.1f s", waited);
+    else if (wakeup->request)
+        col_append_fstr(pinfo->cinfo, COL_INFO, ", after %.1f s", nstime_to_sec(&waited));
     if (wakeup->repeats)
         col_append_fstr(pinfo->cinfo, COL_INFO, ", %u%s time, not fetched", times,
                         times % 100 / 10 == 1 ? "th" : times % 10 == 1 ? "st" : times % 10 == 2 ? "nd"
@@ -226,9 +224,11 @@ show_wakeup(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const oxc_wakeu
     if (wakeup->closed_by)
         add_generated_uint(sub, hf_closed_by, tvb, wakeup->closed_by);
     oxc_notify_session(tvb, pinfo, sub, wakeup->session);
-    if (wakeup->request_frame) {
-        add_generated_uint(sub, hf_wait_in, tvb, wakeup->request_frame);
-        proto_item_set_generated(proto_tree_add_time(sub, hf_waited, tvb, 0, 0, &wakeup->waited));
+    if (wakeup->request) {
+        nstime_t waited = oxc_wakeup_waited(wakeup);
+
+        add_generated_uint(sub, hf_wait_in, tvb, wakeup->request->frame);
+        proto_item_set_generated(proto_tree_add_time(sub, hf_waited, tvb, 0, 0, &waited));
     }
     if (wakeup->repeats)
         add_generated_uint(sub, hf_repeats, tvb, wakeup->repeats);

@@ -97,10 +97,10 @@ srt_packet(void *tapdata, packet_info *pinfo, epan_dissect_t *edt _U_, const voi
         table = FETCHES;
         row = fetch_row(event);
         began = event->pdu->call->request->time;
-    } else if (event->kind == OXC_TAP_WAKEUP && event->wakeup->request_frame) {
+    } else if (event->kind == OXC_TAP_WAKEUP && event->wakeup->request) {
         table = event->wakeup->method == OXC_WAKEUP_HTTP_WAIT ? HTTP_WAITS : ASYNC_WAITS;
         row = end_row(event->wakeup);
-        nstime_delta(&began, &event->wakeup->time, &event->wakeup->waited);
+        began = event->wakeup->request->time;
     } else if (event->kind == OXC_TAP_OTHER_LEG) {
         table = FETCHES;
         row = (int)(2 * G_N_ELEMENTS(calls)) + event->pdu->is_response;

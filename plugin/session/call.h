@@ -90,6 +90,7 @@ struct oxc_call {
     const oxc_call_t *next_wait;        /* of a wait: the next one of its session; NULL for none */
     const uint32_t *gap;        /* oxc_connection_request(); NULL if nobody looks for gaps */
     nstime_t heard;             /* of a wait: when the server was heard of last; zero if the transport does not tell */
+    struct oxc_attempt *attempt;        /* to follow up a wake-up; owned by notify/followup.c; NULL for none */
     unsigned last_answered;     /* first pass: number of the request ROP that was answered last, from 1 */
     unsigned next_answer;       /* first pass: request ROP that the next response ROP may answer */
 };
