@@ -260,8 +260,8 @@ show_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, wmem_list_t *l
 
     for (wmem_list_frame_t *at = wmem_list_head(lost); at; at = wmem_list_frame_next(at), which++) {
         const mapihttp_exchange_t *exchange = (const mapihttp_exchange_t *)wmem_list_frame_data(at);
-        oxc_call_t *call = exchange->whole ? exchange->whole->call : exchange->call;
-        const char *name = oxc_mapihttp_type_text(exchange->type_name);
+        oxc_call_t *call = oxc_mapihttp_call(exchange->whole ? exchange->whole : exchange);
+        const char *name = oxc_mapihttp_type_text(exchange->request->type_name);
         proto_tree *lost_tree;
         proto_item *item;
 

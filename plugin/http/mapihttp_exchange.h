@@ -27,19 +27,22 @@ typedef struct {
     uint32_t server_port;
 } mapihttp_ends_t;
 
+/* What a Connect request told. */
+typedef struct {
+    const char *user_dn;
+    oxc_session_t *replaces;    /* session whose cookies it brought */
+    uint32_t code_page;         /* DefaultCodePage */
+} mapihttp_connect_t;
+
 /* One request and what is known of its answer. */
 typedef struct mapihttp_exchange {
-    const char *type_name;      /* X-RequestType; NULL when there was none */
-    const oxc_request_type_t *type;     /* NULL for an unknown one */
+    struct mapihttp_record *request;    /* NULL if not ours */
     char *request_id;           /* X-RequestId, until it is answered; NULL when there was none */
-    const char *user_dn;        /* of a Connect request */
-    oxc_call_t *call;           /* NULL if not ours */
-    oxc_session_t *replaces;    /* session whose cookies a Connect request brought */
-    uint32_t code_page;         /* DefaultCodePage of a Connect request */
+    mapihttp_connect_t *connect;        /* NULL if it is no Connect */
     uint32_t stream;            /* of HTTP/2; 0 for HTTP/1.1 */
-    bool ours;                  /* MAPI/HTTP; others share the connection */
-    bool told_session;          /* the request named its session context, in a cookie or by its connection */
-    bool given_up;              /* the connection, or the stream, has ended without an answer */
+    bool ours : 1;              /* MAPI/HTTP; others share the connection */
+    bool told_session : 1;      /* the request named its session context, in a cookie or by its connection */
+    bool given_up : 1;          /* the connection, or the stream, has ended without an answer */
     uint8_t closed_by;          /* oxc_closed_by_t, if it was given up */
     /* See mapihttp_leg.h. */
     const mapihttp_ends_t *ends;        /* NULL if not ours */
@@ -48,27 +51,38 @@ typedef struct mapihttp_exchange {
     struct mapihttp_exchange *whole;    /* the leg that was seen first, where the exchange counts; itself if it is that */
     struct mapihttp_exchange *other;    /* of that one: the latest other leg; NULL for none */
     struct mapihttp_exchange *ended_on; /* of that one: the leg on which the exchange ended first; NULL while it is open */
-    struct mapihttp_record *request;    /* of that one: the messages as they were seen first */
-    struct mapihttp_record *response;
+    struct mapihttp_record *response;   /* of that one: the message as it was seen first */
 } mapihttp_exchange_t;
+
+/* The same message on the other side of a proxy. */
+typedef struct {
+    uint32_t frame;
+    nstime_t delay;             /* since that one, if it was before */
+} mapihttp_other_leg_t;
 
 /* One message, as its frame was seen first. */
 typedef struct mapihttp_record {
     mapihttp_exchange_t *exchange;      /* of a response: NULL when the request was not captured */
-    const char *type_name;
-    const oxc_request_type_t *type;
+    const char *type_name;      /* X-RequestType; NULL when there was none */
+    const oxc_request_type_t *type;     /* NULL for an unknown one */
     oxc_pdu_t *pdu;             /* NULL if it has nothing to do with the protocol */
     oxc_session_t *session;     /* NULL when not known then */
     oxc_http_message_t *headers;        /* in file scope; NULL when the message can be read again */
+    mapihttp_other_leg_t *other_leg;    /* NULL for none */
     int offset;                 /* of the message in its tvb, then; -1 if the http dissector did not hand it over */
-    bool type_inferred;         /* from the request, or from the body if no headers are known */
     uint8_t failure;            /* oxc_failure_t of a response */
-    bool credentials_refused;   /* this response shows it first */
-    bool settled;               /* nothing of this changes any more */
-    bool is_again;              /* it was seen on another leg before, and counts there */
-    uint32_t other_leg;         /* frame of the same message on the other leg; 0 if there is none */
-    nstime_t leg_delay;         /* since that one, if it was before */
+    bool type_inferred : 1;     /* from the request, or from the body if no headers are known */
+    bool credentials_refused : 1;       /* this response shows it first */
+    bool settled : 1;           /* nothing of this changes any more */
+    bool is_again : 1;          /* it was seen on another leg before, and counts there */
 } mapihttp_record_t;
+
+/* Of an exchange that is ours. */
+static inline oxc_call_t *
+oxc_mapihttp_call(const mapihttp_exchange_t *exchange)
+{
+    return exchange->request->pdu->call;
+}
 
 /*
  * Is it a request, or a response, of the protocol, by its own headers? Those that tell it of a response may stand in a

@@ -72,7 +72,7 @@ hear(const packet_info *pinfo, line_t *line, bool all_ended)
         wmem_list_frame_t *next = wmem_list_frame_next(at);
         oxc_call_t *wait = (oxc_call_t *)wmem_list_frame_data(at);
 
-        wait->heard = pinfo->abs_ts;
+        oxc_call_change_wait(wait)->heard = pinfo->abs_ts;
         if (all_ended || wait->response || wait->failure)
             wmem_list_remove_frame(line->waits, at);
         at = next;
@@ -102,7 +102,7 @@ oxc_keepalive_wait_begins(packet_info *pinfo, oxc_call_t *call, bool is_stream)
         wmem_list_remove_frame(line->waits, wmem_list_tail(line->waits));
     line->ended = false;
     oxc_connection_request(pinfo);
-    line->heard = call->heard = pinfo->abs_ts;
+    line->heard = oxc_call_change_wait(call)->heard = pinfo->abs_ts;
     line->heard_in = 0;
 }
 

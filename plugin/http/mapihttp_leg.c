@@ -26,7 +26,7 @@ static bool
 same_bytes(const mapihttp_exchange_t *a, const mapihttp_exchange_t *b)
 {
     return a->body_length == b->body_length && a->body_hash == b->body_hash &&
-           g_strcmp0(a->type_name, b->type_name) == 0;
+           g_strcmp0(a->request->type_name, b->request->type_name) == 0;
 }
 
 /* Is the frame's message so little behind the one that was seen first that it may be the same, sent on? */
@@ -50,7 +50,7 @@ is_other_leg(const mapihttp_exchange_t *whole, const mapihttp_exchange_t *leg, c
     if (client_differs && server_differs)
         return true;
     return (client_differs || server_differs || whole->ends->server_port != leg->ends->server_port) &&
-           is_at_once(pinfo, whole->call->request);
+           is_at_once(pinfo, whole->request->pdu);
 }
 
 static void
@@ -70,10 +70,13 @@ link_records(packet_info *pinfo, mapihttp_record_t *first, mapihttp_record_t *ag
     again->is_again = true;
     if (!first)
         return;
-    again->other_leg = first->pdu->frame;
-    nstime_delta(&again->leg_delay, &pinfo->abs_ts, &first->pdu->time);
-    if (first->other_leg == 0)
-        first->other_leg = pinfo->num;
+    again->other_leg = wmem_new0(wmem_file_scope(), mapihttp_other_leg_t);
+    again->other_leg->frame = first->pdu->frame;
+    nstime_delta(&again->other_leg->delay, &pinfo->abs_ts, &first->pdu->time);
+    if (first->other_leg)
+        return;
+    first->other_leg = wmem_new0(wmem_file_scope(), mapihttp_other_leg_t);
+    first->other_leg->frame = pinfo->num;
 }
 
 void
@@ -88,7 +91,6 @@ oxc_leg_request(packet_info *pinfo, mapihttp_exchange_t *exchange, mapihttp_reco
     oxc_link(pinfo, "exchange", exchange->request_id, strcspn(exchange->request_id, ":"), true);
     whole = (mapihttp_exchange_t *)wmem_map_lookup(exchanges, exchange->request_id);
     if (!whole || !is_other_leg(whole, exchange, pinfo)) {
-        exchange->request = record;
         /* With its own text as the key, which goes with it. */
         wmem_map_remove(exchanges, exchange->request_id);
         wmem_map_insert(exchanges, exchange->request_id, exchange);

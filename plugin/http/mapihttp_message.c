@@ -184,11 +184,12 @@ show_wait_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const mapihtt
               oxc_wakeup_outcome_t outcome)
 {
     const oxc_call_t *wait = record->pdu->call;
+    oxc_channel_t *channel = oxc_call_wait(wait)->channel;
 
     if (outcome == OXC_OUTCOME_CUT_OFF && record->exchange && oxc_leg_is_answered_by_device(record->exchange))
         oxc_listener->wait_cut_off(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT, wait, OXC_CLOSED_BY_DEVICE);
-    else if (wait->channel)
-        oxc_listener->wakeup_through(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT, outcome, wait->channel, NULL);
+    else if (channel)
+        oxc_listener->wakeup_through(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT, outcome, channel, NULL);
     else
         oxc_listener->wakeup(tvb, pinfo, tree, ordinal, OXC_WAKEUP_HTTP_WAIT, outcome, record->session, wait->bound,
                              wait->request);
@@ -285,9 +286,9 @@ oxc_mapihttp_show_message(packet_info *pinfo, proto_tree *tree, const oxc_http_m
         show_headers(pinfo, tree, tvb, message);
     if (record->type_inferred && record->type_name)
         proto_item_set_generated(proto_tree_add_string(tree, hf_request_type, tvb, 0, 0, record->type_name));
-    if (record->other_leg != 0 && (record->is_again || PINFO_FD_VISITED(pinfo)))
-        oxc_listener->other_leg(tvb, pinfo, tree, record->pdu, record->other_leg,
-                                record->is_again ? &record->leg_delay : NULL);
+    if (record->other_leg && (record->is_again || PINFO_FD_VISITED(pinfo)))
+        oxc_listener->other_leg(tvb, pinfo, tree, record->pdu, record->other_leg->frame,
+                                record->is_again ? &record->other_leg->delay : NULL);
     if (record->is_again) {
         oxc_listener->session(tvb, pinfo, tree, record->session);
         return;

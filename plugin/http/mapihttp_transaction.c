@@ -15,6 +15,7 @@
 #include "http/mapihttp_authentication.h"
 #include "http/mapihttp_keepalive.h"
 #include "http/mapihttp_leg.h"
+#include "http/mapihttp_match.h"
 #include "http/mapihttp_session.h"
 #include "session/event.h"
 #include "tcp/segment.h"
@@ -111,13 +112,16 @@ static wmem_list_t *
 give_up(packet_info *pinfo, mapihttp_exchange_t *exchange)
 {
     wmem_list_t *lost = (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, CUT_OFF_KEY);
+    const oxc_call_t *call;
 
+    if (!exchange->ours || exchange->given_up)
+        return lost;
+    call = oxc_mapihttp_call(exchange);
     /* Behind a Disconnect nobody waits for an answer. */
-    if (!exchange->ours || exchange->given_up ||
-        (exchange->call->session && oxc_session_is_left(exchange->call->session)))
+    if (call->session && oxc_session_is_left(call->session))
         return lost;
     exchange->given_up = true;
-    if (oxc_call_misses_answer(exchange->call))
+    if (oxc_call_misses_answer(call))
         return lost;
     if (!oxc_leg_cut_off(exchange, oxc_connection_closer(pinfo)))
         return lost;
@@ -160,7 +164,7 @@ oxc_mapihttp_forget_connection(packet_info *pinfo)
         mapihttp_exchange_t *exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
 
         if (exchange->ours && !exchange->given_up && exchange->whole == exchange && !exchange->other)
-            oxc_listener->call_forgotten(pinfo, exchange->call);
+            oxc_listener->call_forgotten(pinfo, oxc_mapihttp_call(exchange));
     }
 }
 
@@ -203,10 +207,10 @@ bind_by_connection(packet_info *pinfo, mapihttp_exchange_t *exchange)
 {
     connection_t *connection = connection_get(pinfo);
 
-    if (exchange->type->kind == OXC_CALL_FETCH && !connection->session)
+    if (exchange->request->type->kind == OXC_CALL_FETCH && !connection->session)
         connection->session = oxc_mapihttp_new_session(pinfo);
     exchange->told_session = true;
-    oxc_call_bind(pinfo, exchange->call, connection->session, OXC_BOUND_BY_CONTEXT);
+    oxc_call_bind(pinfo, oxc_mapihttp_call(exchange), connection->session, OXC_BOUND_BY_CONTEXT);
 }
 
 /* A Connect call succeeded: a new session context, in place of the one whose cookies the request had (3.1.5.7). */
@@ -220,9 +224,11 @@ begin_session(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_mess
     connect.display_name = body->display_name;
     if (exchange) {
         connect.request_id = exchange->request_id;
-        connect.user_dn = exchange->user_dn;
-        connect.code_page = exchange->code_page;
-        connect.replaces = exchange->replaces;
+    }
+    if (exchange && exchange->connect) {
+        connect.user_dn = exchange->connect->user_dn;
+        connect.code_page = exchange->connect->code_page;
+        connect.replaces = exchange->connect->replaces;
     }
     session = oxc_mapihttp_begin_session(pinfo, record->pdu->call, message, &connect);
     if (session && message->no_headers)
@@ -255,10 +261,12 @@ oxc_mapihttp_settle(packet_info *pinfo, mapihttp_record_t *record, const oxc_htt
         return;
     record->settled = true;
     if (message->is_request) {
-        if (record->exchange)
-            record->exchange->code_page = body->code_page;
-        if (record->exchange && body->user_dn && *body->user_dn)
-            record->exchange->user_dn = wmem_strdup(wmem_file_scope(), body->user_dn);
+        mapihttp_connect_t *connect = record->exchange ? record->exchange->connect : NULL;
+
+        if (connect)
+            connect->code_page = body->code_page;
+        if (connect && body->user_dn && *body->user_dn)
+            connect->user_dn = wmem_strdup(wmem_file_scope(), body->user_dn);
     } else if (call->kind == OXC_CALL_CONNECT) {
         if (success)
             begin_session(pinfo, record, message, body);
@@ -299,178 +307,116 @@ ends_of_request(const packet_info *pinfo, connection_t *connection)
     return ends;
 }
 
-static mapihttp_exchange_t *
-exchange_new(packet_info *pinfo, bool ours)
-{
-    mapihttp_exchange_t *exchange = wmem_new0(wmem_file_scope(), mapihttp_exchange_t);
-    connection_t *connection = connection_get(pinfo);
-    wmem_list_t *open = connection->open;
+/* What there is of each message, in one piece. */
+typedef struct {
+    mapihttp_record_t record;
+    mapihttp_exchange_t exchange;
+    oxc_call_t call;
+    oxc_pdu_t pdu;
+} request_t;
 
-    exchange->ours = ours;
-    if (ours)
-        exchange->ends = ends_of_request(pinfo, connection);
-    wmem_list_append(open, exchange);
-    if (wmem_list_count(open) > OXC_MAPIHTTP_MAX_OPEN)
-        wmem_list_remove_frame(open, wmem_list_head(open));
-    return exchange;
-}
+typedef struct {
+    mapihttp_record_t record;
+    oxc_pdu_t pdu;
+} response_t;
 
 void
 oxc_mapihttp_foreign_request(packet_info *pinfo)
 {
     if (PINFO_FD_VISITED(pinfo))
         return;
-    exchange_new(pinfo, false);
+    oxc_exchange_wait(connection_get(pinfo)->open, wmem_new0(wmem_file_scope(), mapihttp_exchange_t));
     oxc_connection_request(pinfo);
 }
 
-static void
-record_request(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, tvbuff_t *body,
-               uint32_t ordinal)
+/* The type of a request without headers; NULL for none. */
+static const oxc_request_type_t *
+guess_request(packet_info *pinfo, tvbuff_t *body)
 {
-    mapihttp_exchange_t *exchange = exchange_new(pinfo, true);
+    const oxc_request_type_t *type = body ? oxc_mapihttp_guess_type(body, true) : NULL;
 
+    /* Two words of zeros fit many a request of the address book, too. */
+    if (type && type->kind != OXC_CALL_CONNECT && type->kind != OXC_CALL_FETCH && !connection_get(pinfo)->session)
+        return NULL;
+    return type;
+}
+
+/* The session that the request names, or replaces. */
+static void
+bind_request(packet_info *pinfo, mapihttp_exchange_t *exchange, const oxc_http_message_t *message)
+{
+    const oxc_request_type_t *type = exchange->request->type;
+    oxc_call_t *call = oxc_mapihttp_call(exchange);
+
+    if (type && type->kind == OXC_CALL_CONNECT) {
+        exchange->connect = wmem_new0(wmem_file_scope(), mapihttp_connect_t);
+        exchange->connect->replaces = oxc_mapihttp_brought_session(pinfo, message);
+    } else if (message->no_headers && type) {
+        bind_by_connection(pinfo, exchange);
+    } else if (!message->no_headers && (!type || !type->address_book)) {
+        exchange->told_session = oxc_mapihttp_bind_request(pinfo, call, message, needs_session(type));
+    }
+    if (call->session)
+        oxc_listener->session_met(pinfo, call->session, true, &pinfo->src, &pinfo->dst);
+}
+
+static mapihttp_record_t *
+record_request(packet_info *pinfo, const oxc_http_message_t *message, tvbuff_t *body, uint32_t ordinal)
+{
+    request_t *request = wmem_new0(wmem_file_scope(), request_t);
+    mapihttp_record_t *record = &request->record;
+    mapihttp_exchange_t *exchange = &request->exchange;
+    connection_t *connection = connection_get(pinfo);
+
+    exchange->ours = true;
+    exchange->request = record;
+    exchange->ends = ends_of_request(pinfo, connection);
     exchange->stream = message->stream;
+    oxc_exchange_wait(connection->open, exchange);
     if (message->no_headers) {
-        const oxc_request_type_t *type = body ? oxc_mapihttp_guess_type(body, true) : NULL;
-
-        /* Two words of zeros fit many a request of the address book, too. */
-        if (type && type->kind != OXC_CALL_CONNECT && type->kind != OXC_CALL_FETCH && !connection_get(pinfo)->session)
-            type = NULL;
-        exchange->type = type;
-        exchange->type_name = type ? type->name : NULL;
+        record->type = guess_request(pinfo, body);
+        record->type_name = record->type ? record->type->name : NULL;
         record->type_inferred = true;
     } else {
-        exchange->type_name = oxc_mapihttp_keep_type(message, &exchange->type);
+        record->type_name = oxc_mapihttp_keep_type(message, &record->type);
         exchange->request_id = oxc_mapihttp_keep_header(message, OXC_HEADER_X_REQUESTID);
     }
     record->exchange = exchange;
-    record->type_name = exchange->type_name;
-    record->type = exchange->type;
     oxc_leg_request(pinfo, exchange, record, body);
-    record->pdu = oxc_pdu_new_request(pinfo, ordinal,
-                                      exchange->type && !record->is_again ? exchange->type->kind : OXC_CALL_OTHER);
-    record->pdu->call->name = record->type_name;
-    exchange->call = record->pdu->call;
-    exchange->call->gap = oxc_connection_request(pinfo);
+    record->pdu = &request->pdu;
+    oxc_pdu_begin_request(&request->pdu, &request->call, pinfo, ordinal,
+                          record->type && !record->is_again ? (oxc_call_kind_t)record->type->kind : OXC_CALL_OTHER);
+    request->call.name = record->type_name;
+    request->call.gap = oxc_connection_request(pinfo);
     if (record->is_again) {
-        oxc_call_bind(pinfo, exchange->call, exchange->whole->call->session, exchange->whole->call->bound);
-        record->session = exchange->call->session;
-        return;
+        const oxc_call_t *call = oxc_mapihttp_call(exchange->whole);
+
+        oxc_call_bind(pinfo, &request->call, call->session, (oxc_bound_t)call->bound);
+        record->session = call->session;
+    } else {
+        bind_request(pinfo, exchange, message);
     }
-    if (exchange->type && exchange->type->kind == OXC_CALL_CONNECT)
-        exchange->replaces = oxc_mapihttp_brought_session(pinfo, message);
-    else if (message->no_headers && exchange->type)
-        bind_by_connection(pinfo, exchange);
-    else if (!message->no_headers && (!exchange->type || !exchange->type->address_book))
-        exchange->told_session = oxc_mapihttp_bind_request(pinfo, exchange->call, message,
-                                                           needs_session(exchange->type));
-    if (exchange->call->session)
-        oxc_listener->session_met(pinfo, exchange->call->session, true, &pinfo->src, &pinfo->dst);
-}
-
-/* The latest request: a client does not send another one before it has the whole answer to the one before. */
-static mapihttp_exchange_t *
-match_rest(packet_info *pinfo)
-{
-    wmem_list_t *open = connection_get(pinfo)->open;
-    wmem_list_frame_t *at = wmem_list_tail(open);
-    mapihttp_exchange_t *exchange = at ? (mapihttp_exchange_t *)wmem_list_frame_data(at) : NULL;
-
-    if (!exchange || !exchange->ours)
-        return NULL;
-    wmem_list_remove_frame(open, at);
-    return exchange;
-}
-
-/* HTTP/2 answers in any order, on the stream of the request. */
-static mapihttp_exchange_t *
-match_stream(packet_info *pinfo, uint32_t stream)
-{
-    wmem_list_t *open = connection_get(pinfo)->open;
-
-    for (wmem_list_frame_t *at = wmem_list_head(open); at; at = wmem_list_frame_next(at)) {
-        mapihttp_exchange_t *exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
-
-        if (exchange->stream == stream) {
-            wmem_list_remove_frame(open, at);
-            return exchange;
-        }
-    }
-    return NULL;
-}
-
-/*
- * The exchange that a response ends. HTTP/1.1 answers in the order of the requests, but a request may have been missed:
- * X-RequestId, which is echoed, tells. Requests in front of the one that is answered get no answer any more.
- */
-static mapihttp_exchange_t *
-match_response(packet_info *pinfo, const oxc_http_message_t *message)
-{
-    wmem_list_t *open = connection_get(pinfo)->open;
-    const char *id = oxc_http_value(message, OXC_HEADER_X_REQUESTID);
-    bool ours = oxc_mapihttp_is_response(message);
-    mapihttp_exchange_t *exchange, *found = NULL;
-    wmem_list_frame_t *at;
-
-    for (at = wmem_list_head(open); id && at && !found; at = wmem_list_frame_next(at)) {
-        exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
-        if (exchange->request_id && g_ascii_strcasecmp(exchange->request_id, id) == 0)
-            found = exchange;
-    }
-    for (at = wmem_list_head(open); at && !found; at = wmem_list_frame_next(at)) {
-        exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
-        if (exchange->ours && id && exchange->request_id)
-            break;              /* of a request that was not captured */
-        if (exchange->ours || !ours)
-            found = exchange;
-    }
-    while (found && (at = wmem_list_head(open)) != NULL) {
-        exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
-        wmem_list_remove_frame(open, at);
-        if (exchange == found)
-            break;
-    }
-    return found;
-}
-
-/*
- * The same without headers: streams end in any order, but of one type there is one call at a time in a session. A body
- * that fits no type (type is NULL then) is taken for the answer to the oldest request.
- */
-static mapihttp_exchange_t *
-match_by_type(packet_info *pinfo, const oxc_request_type_t *type)
-{
-    wmem_list_t *open = connection_get(pinfo)->open;
-
-    for (wmem_list_frame_t *at = wmem_list_head(open); at; at = wmem_list_frame_next(at)) {
-        mapihttp_exchange_t *exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
-
-        if (!type || exchange->type == type) {
-            wmem_list_remove_frame(open, at);
-            return exchange;
-        }
-    }
-    return NULL;
+    return record;
 }
 
 /* A message that has been seen on the other leg. */
 static void
-record_again(packet_info *pinfo, mapihttp_record_t *record, uint32_t ordinal)
+record_again(packet_info *pinfo, response_t *response, uint32_t ordinal)
 {
-    record->pdu = oxc_pdu_new_response(pinfo, ordinal, OXC_CALL_OTHER, NULL);
-    record->pdu->call->name = record->type_name;
+    response->record.pdu = &response->pdu;
+    oxc_pdu_begin_response(&response->pdu, pinfo, ordinal, OXC_CALL_OTHER, NULL);
+    response->pdu.call->name = response->record.type_name;
 }
 
 /* The answer of the other leg, which has been seen. */
 static void
-record_answer_again(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, uint32_t ordinal)
+record_answer_again(packet_info *pinfo, response_t *response, const oxc_http_message_t *message, uint32_t ordinal)
 {
-    const oxc_call_t *call = record->exchange->whole->call;
+    const oxc_call_t *call = oxc_mapihttp_call(response->record.exchange->whole);
 
-    record_again(pinfo, record, ordinal);
-    oxc_call_bind(pinfo, record->pdu->call, call->session, call->bound);
-    record->session = call->session;
+    record_again(pinfo, response, ordinal);
+    oxc_call_bind(pinfo, response->pdu.call, call->session, (oxc_bound_t)call->bound);
+    response->record.session = call->session;
     if (call->session)
         oxc_mapihttp_learn_cookies_of_leg(pinfo, call->session, message);
     if (call->kind == OXC_CALL_WAIT)
@@ -486,25 +432,29 @@ guess_response(tvbuff_t *body)
 
 /* No PDU for a response that has nothing to do with the protocol. */
 static void
-record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_message_t *message, tvbuff_t *body,
+record_response(packet_info *pinfo, response_t *response, const oxc_http_message_t *message, tvbuff_t *body,
                 uint32_t ordinal)
 {
+    wmem_list_t *open = connection_get(pinfo)->open;
+    mapihttp_record_t *record = &response->record;
     const oxc_request_type_t *type = NULL;
     mapihttp_exchange_t *exchange;
     bool is_across;
 
     if (message->no_headers) {
         type = guess_response(body);
-        exchange = match_by_type(pinfo, type);
+        exchange = oxc_exchange_of_type(open, type);
+        if (exchange && !exchange->ours)
+            return;
     } else if (message->is_old) {
         type = guess_response(body);
         exchange = NULL;
     } else if (message->is_rest) {
-        exchange = match_rest(pinfo);
+        exchange = oxc_exchange_of_rest(open);
         if (!exchange)
             return;
     } else {
-        exchange = message->stream ? match_stream(pinfo, message->stream) : match_response(pinfo, message);
+        exchange = message->stream ? oxc_exchange_of_stream(open, message->stream) : oxc_exchange_of_response(open, message);
         if (exchange ? !exchange->ours : !oxc_mapihttp_is_response(message))
             return;
     }
@@ -515,24 +465,26 @@ record_response(packet_info *pinfo, mapihttp_record_t *record, const oxc_http_me
         record->type = type;
         record->type_inferred = true;
     } else if (!record->type_name && exchange) {
-        record->type_name = exchange->type_name;
-        record->type = exchange->type;
+        record->type_name = exchange->request->type_name;
+        record->type = exchange->request->type;
         record->type_inferred = true;
     }
     if (message->is_old && !oxc_leg_old_response(pinfo, record, body)) {
-        record_again(pinfo, record, ordinal);
+        record_again(pinfo, response, ordinal);
         return;
     }
     if (exchange && !oxc_leg_response(pinfo, exchange, record)) {
-        record_answer_again(pinfo, record, message, ordinal);
+        record_answer_again(pinfo, response, message, ordinal);
         return;
     }
     /* The call is the one of the leg that was seen first. */
     is_across = exchange && exchange->whole && exchange->whole != exchange;
     if (is_across)
         record->exchange = exchange = exchange->whole;
-    record->pdu = oxc_pdu_new_response(pinfo, ordinal, record->type ? record->type->kind : OXC_CALL_OTHER,
-                                       exchange ? exchange->call : NULL);
+    record->pdu = &response->pdu;
+    oxc_pdu_begin_response(&response->pdu, pinfo, ordinal,
+                           record->type ? (oxc_call_kind_t)record->type->kind : OXC_CALL_OTHER,
+                           exchange ? oxc_mapihttp_call(exchange) : NULL);
     record->pdu->is_across = is_across;
     if (!record->pdu->call->name)
         record->pdu->call->name = record->type_name;
@@ -559,13 +511,16 @@ oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, tvbuf
     } else if (PINFO_FD_VISITED(pinfo)) {
         return NULL;
     } else {
-        record = wmem_new0(wmem_file_scope(), mapihttp_record_t);
+        if (message->is_request) {
+            record = record_request(pinfo, message, body, ordinal);
+        } else {
+            response_t *response = wmem_new0(wmem_file_scope(), response_t);
+
+            record = &response->record;
+            record_response(pinfo, response, message, body, ordinal);
+        }
         record->headers = message->kept;
         record->offset = message->met ? message->offset : -1;
-        if (message->is_request)
-            record_request(pinfo, record, message, body, ordinal);
-        else
-            record_response(pinfo, record, message, body, ordinal);
         p_add_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, ordinal, record);
     }
     return record->pdu ? record : NULL;

@@ -31,18 +31,19 @@ bool
 oxc_wait_is_abandoned(const oxc_call_t *wait)
 {
     const oxc_session_t *session = wait->session;
+    const oxc_wait_t *known = oxc_call_wait(wait);
     nstime_t silent;
     double limit = LONGEST_WAIT;
 
     if (wait->response || wait->outcome || oxc_call_misses_answer(wait) || !session || session->sealed)
         return false;
-    if (session->end == OXC_END_REPLACED || (wait->next_wait && wait->next_wait->outcome != OXC_OUTCOME_REJECTED))
+    if (session->end == OXC_END_REPLACED || (known->next && known->next->outcome != OXC_OUTCOME_REJECTED))
         return true;
     if (wait->forgotten)
         return true;
-    if (nstime_is_zero(&wait->heard))
+    if (nstime_is_zero(&known->heard))
         return false;
-    nstime_delta(&silent, &session->latest_call, &wait->heard);
+    nstime_delta(&silent, &session->latest_call, &known->heard);
     if (session->pending_period)
         limit = MIN(limit, PENDING_MISSED * session->pending_period / 1000.0 + 1);
     return nstime_to_sec(&silent) > limit;

@@ -144,7 +144,7 @@ static void
 on_wait_by_unknown_handle(oxc_call_t *wait, const uint8_t *handle, size_t len, const address *client,
                           const address *server)
 {
-    wait->channel = oxc_channel_find(OXC_CHANNEL_WAIT, handle, len, client, server);
+    oxc_call_change_wait(wait)->channel = oxc_channel_find(OXC_CHANNEL_WAIT, handle, len, client, server);
 }
 
 static oxc_channel_t *
@@ -164,21 +164,27 @@ static void
 on_wait_ended_on(const conversation_t *connection, oxc_call_t *wait, bool refused, const address *client,
                  const address *server)
 {
+    oxc_channel_t *known;
+
     if (wait->session && !refused)
         oxc_channel_wait_ended(channel_of(connection, OXC_CHANNEL_CONNECTION, client, server), wait->session);
     /* The response has no handle: without its request only the connection tells whose wait this was. */
-    if (!wait->session && !wait->channel)
-        wait->channel = channel_of(connection, OXC_CHANNEL_CONNECTION, client, server);
-    if (wait->channel)
-        oxc_channel_wait_is_old(wait->channel, false);
+    if (!wait->session && !oxc_call_wait(wait)->channel)
+        oxc_call_change_wait(wait)->channel = channel_of(connection, OXC_CHANNEL_CONNECTION, client, server);
+    known = oxc_call_wait(wait)->channel;
+    if (known)
+        oxc_channel_wait_is_old(known, false);
 }
 
 static void
 on_old_wait_ended_on(const conversation_t *connection, oxc_call_t *wait, bool over_http, const address *client,
                      const address *server)
 {
-    wait->channel = channel_of(connection, over_http ? OXC_CHANNEL_HTTP : OXC_CHANNEL_CONNECTION, client, server);
-    oxc_channel_wait_is_old(wait->channel, true);
+    oxc_channel_t *channel =
+        channel_of(connection, over_http ? OXC_CHANNEL_HTTP : OXC_CHANNEL_CONNECTION, client, server);
+
+    oxc_call_change_wait(wait)->channel = channel;
+    oxc_channel_wait_is_old(channel, true);
 }
 
 static void

@@ -227,7 +227,7 @@ follow_wait(state_t *state, oxc_call_t *wait)
     if (state->wait && state->wait->outcome == OXC_OUTCOME_REJECTED && state->wait_before)
         state->wait = state->wait_before;
     if (state->wait)
-        state->wait->next_wait = wait;
+        oxc_call_change_wait(state->wait)->next = wait;
     state->wait_before = state->wait;
     state->wait = wait;
 }
@@ -236,11 +236,12 @@ void
 oxc_matcher_wait(packet_info *pinfo, const oxc_pdu_t *request)
 {
     oxc_session_t *session = request->call->session;
+    oxc_channel_t *channel = oxc_call_wait(request->call)->channel;
 
     if (PINFO_FD_VISITED(pinfo))
         return;
-    if (!session && request->call->channel)
-        session = oxc_channel_session(request->call->channel);
+    if (!session && channel)
+        session = oxc_channel_session(channel);
     if (!session)
         return;
     follow_wait(state_of(session), request->call);

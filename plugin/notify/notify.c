@@ -295,10 +295,10 @@ void
 oxc_notify_wait_cut_off(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t which,
                         oxc_wakeup_method_t method, const oxc_call_t *wait, oxc_closed_by_t closed_by)
 {
+    oxc_channel_t *channel = oxc_call_wait(wait)->channel;
     oxc_wakeup_t *wakeup =
-        wait->channel ? oxc_matcher_wakeup_through(pinfo, which, method, OXC_OUTCOME_CUT_OFF, wait->channel, wait->request)
-                      : oxc_matcher_wakeup(pinfo, which, method, OXC_OUTCOME_CUT_OFF, wait->session, wait->bound,
-                                           wait->request);
+        channel ? oxc_matcher_wakeup_through(pinfo, which, method, OXC_OUTCOME_CUT_OFF, channel, wait->request)
+                : oxc_matcher_wakeup(pinfo, which, method, OXC_OUTCOME_CUT_OFF, wait->session, wait->bound, wait->request);
 
     if (wakeup && !PINFO_FD_VISITED(pinfo))
         wakeup->closed_by = closed_by;
@@ -309,7 +309,7 @@ void
 oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_method_t method,
                 const oxc_pdu_t *request)
 {
-    const oxc_call_t *wait = request->call;
+    const oxc_call_t *wait = request->call, *next = oxc_call_wait(wait)->next;
     oxc_tap_t event = { .kind = OXC_TAP_ABANDONED, .session = wait->session, .change = 1 };
     proto_item *item;
     proto_tree *sub;
@@ -328,11 +328,11 @@ oxc_notify_wait(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_wakeup_
     sub = proto_item_add_subtree(item, ett_wakeup);
     add_generated_uint(sub, hf_method, tvb, method);
     add_generated_uint(sub, hf_outcome, tvb, OXC_OUTCOME_ABANDONED);
-    if (wait->next_wait && wait->next_wait->request)
+    if (next && next->request)
         oxc_explain(tvb, pinfo, item, &ei_abandoned,
                                "No answer and no end of the connection was seen; the client waits again in frame %u. "
                                "Devices that drop idle connections silently cause this",
-                               wait->next_wait->request->frame);
+                               next->request->frame);
     else
         oxc_explain(tvb, pinfo, item, &ei_abandoned, "%s",
                     wait->session->end == OXC_END_REPLACED
@@ -371,7 +371,7 @@ note_late_start(const packet_info *pinfo, const oxc_pdu_t *pdu)
 {
     oxc_session_t *session = pdu->call->session;
 
-    if (!PINFO_FD_VISITED(pinfo) && session && !session->user && !session->answered_in && pdu->is_response && pdu->rops)
+    if (!PINFO_FD_VISITED(pinfo) && session && !session->user && !session->answered_in && pdu->is_response && pdu->rop_count > 0)
         session->answered_in = pinfo->num;
 }
 
@@ -397,7 +397,7 @@ oxc_notify_fetch(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_pdu_t 
     else
         oxc_index_request(pinfo, pdu);
     tell_late_wakeups(pinfo, pdu);
-    if (pdu->is_response && (pdu->rops || pdu->rop_bytes > 0))
+    if (pdu->is_response && (pdu->rop_count > 0 || pdu->rop_bytes > 0))
         oxc_check_answer(pinfo, pdu->call->session);
     note_late_start(pinfo, pdu);
     oxc_notify_session(tvb, pinfo, tree, pdu->call->session);

@@ -245,8 +245,7 @@ oxc_update_element(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t 
     if (!keeps(r))
         return;
     if (f->keep == ROPDEF_KEEP_FOLDER_NAMES) {
-        oxc_session_name_folder(r->pinfo, r->pdu->call->session, rop->logon, value,
-                                f->names ? try_val_to_str((uint32_t)r->element, f->names) : NULL);
+        oxc_session_name_logon_folder(r->pinfo, r->pdu->call->session, rop->logon, value, (unsigned)r->element, f->names);
     } else if (f->keep == ROPDEF_KEEP_PROPERTIES) {
         keep_display_name(r, offset);
     } else if (f->keep == ROPDEF_KEEP_IDS) {

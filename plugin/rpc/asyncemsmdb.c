@@ -45,7 +45,7 @@ note_end(const oxc_rpc_t *rpc, uint32_t result)
     oxc_async_wait_ends(rpc->pinfo, wait);
     if (PINFO_FD_VISITED(rpc->pinfo))
         return;
-    if (rpc->began_before && !wait->session && !wait->channel)
+    if (rpc->began_before && !wait->session && !oxc_call_wait(wait)->channel)
         oxc_listener->old_wait_ended_on(rpc->conversation, wait, false, oxc_rpc_client(rpc), oxc_rpc_server(rpc));
     else
         oxc_listener->wait_ended_on(rpc->conversation, wait, result != 0, oxc_rpc_client(rpc), oxc_rpc_server(rpc));
@@ -71,8 +71,8 @@ static void
 show_end(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, uint32_t discriminator, oxc_wakeup_outcome_t outcome,
          const oxc_call_t *wait)
 {
-    if (wait->channel)
-        oxc_listener->wakeup_through(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, wait->channel,
+    if (oxc_call_wait(wait)->channel)
+        oxc_listener->wakeup_through(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, oxc_call_wait(wait)->channel,
                                   wait->request);
     else
         oxc_listener->wakeup(tvb, pinfo, tree, discriminator, OXC_WAKEUP_ASYNC_WAIT, outcome, wait->session, wait->bound,

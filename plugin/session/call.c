@@ -13,7 +13,7 @@
 /* Requests and responses that repeat one of their call, which another PDU is: key -> oxc_pdu_t. */
 static wmem_map_t *repeated[2];
 
-/* A call begins with one of its PDUs. */
+/* A call begins with its request. */
 typedef struct {
     oxc_pdu_t pdu;
     oxc_call_t call;
@@ -34,40 +34,55 @@ begin(oxc_pdu_t *pdu, const packet_info *pinfo, uint32_t discriminator, oxc_call
     pdu->call = call;
 }
 
-static oxc_pdu_t *
-begin_call(const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind)
+void
+oxc_pdu_begin_request(oxc_pdu_t *pdu, oxc_call_t *call, const packet_info *pinfo, uint32_t discriminator,
+                      oxc_call_kind_t kind)
 {
-    beginning_t *beginning = wmem_new0(wmem_file_scope(), beginning_t);
+    call->kind = (uint8_t)kind;
+    call->request = pdu;
+    begin(pdu, pinfo, discriminator, call);
+}
 
-    beginning->call.kind = kind;
-    begin(&beginning->pdu, pinfo, discriminator, &beginning->call);
-    return &beginning->pdu;
+void
+oxc_pdu_begin_response(oxc_pdu_t *pdu, const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind,
+                       oxc_call_t *call)
+{
+    /* A second answer to one request (a retransmission that TCP analysis let through) stands alone. */
+    if (!call || call->response) {
+        call = wmem_new0(wmem_file_scope(), oxc_call_t);
+        call->kind = (uint8_t)kind;
+    }
+    begin(pdu, pinfo, discriminator, call);
+    pdu->is_response = true;
+    call->response = pdu;
 }
 
 oxc_pdu_t *
 oxc_pdu_new_request(const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind)
 {
-    oxc_pdu_t *pdu = begin_call(pinfo, discriminator, kind);
+    beginning_t *beginning = wmem_new0(wmem_file_scope(), beginning_t);
 
-    pdu->call->request = pdu;
-    return pdu;
+    oxc_pdu_begin_request(&beginning->pdu, &beginning->call, pinfo, discriminator, kind);
+    return &beginning->pdu;
 }
 
 oxc_pdu_t *
 oxc_pdu_new_response(const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call)
 {
-    oxc_pdu_t *pdu;
+    oxc_pdu_t *pdu = wmem_new0(wmem_file_scope(), oxc_pdu_t);
 
-    /* A second answer to one request (a retransmission that TCP analysis let through) stands alone. */
-    if (call && !call->response) {
-        pdu = wmem_new0(wmem_file_scope(), oxc_pdu_t);
-        begin(pdu, pinfo, discriminator, call);
-    } else {
-        pdu = begin_call(pinfo, discriminator, kind);
-    }
-    pdu->is_response = true;
-    pdu->call->response = pdu;
+    oxc_pdu_begin_response(pdu, pinfo, discriminator, kind, call);
     return pdu;
+}
+
+const oxc_wait_t oxc_no_wait = { NULL, NULL, NSTIME_INIT_ZERO };
+
+oxc_wait_t *
+oxc_call_change_wait(oxc_call_t *call)
+{
+    if (!call->wait)
+        call->wait = wmem_new0(wmem_file_scope(), oxc_wait_t);
+    return call->wait;
 }
 
 void
@@ -131,7 +146,7 @@ oxc_call_bind(packet_info *pinfo, oxc_call_t *call, oxc_session_t *session, oxc_
     if (PINFO_FD_VISITED(pinfo) || call->session || !session)
         return;
     call->session = session;
-    call->bound = how;
+    call->bound = (uint8_t)how;
 }
 
 void

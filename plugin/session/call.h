@@ -34,19 +34,18 @@ struct oxc_pdu {
     uint64_t key;
     nstime_t time;
     oxc_call_t *call;           /* never NULL */
-    oxc_rop_block_t *rops;      /* in wire order, over all payloads of the PDU; NULL when there is none */
-    oxc_rop_block_t *last_rops;
-    unsigned rop_count;
+    oxc_rop_block_t *last_rops; /* see rop_state.c; NULL when there is no ROP */
     wmem_map_t *recovered; /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
     struct oxc_budget *budget;  /* of this visit; owned by rop/budget.c */
     uint32_t frame;
+    unsigned rop_count;         /* over all payloads of the PDU */
+    unsigned next_rop;          /* ordinal of the next ROP of this visit; see oxc_pdu_next_rop() */
     uint32_t max_out;           /* of a request: bytes that the client lets the server answer; 0 when not known */
     uint32_t rop_bytes;         /* of its last ROP buffer, with the handle table; first visit */
     uint32_t rop_bytes_before;  /* of the ROP buffers before that */
     uint32_t largest_notification;      /* bytes of the largest RopNotify so far; first visit */
-    unsigned next_rop;          /* ordinal of the next ROP of this visit; see oxc_pdu_next_rop() */
-    bool is_response;
-    bool is_across;             /* of a response: it came on the other side of a proxy than the request */
+    bool is_response : 1;
+    bool is_across : 1;         /* of a response: it came on the other side of a proxy than the request */
 };
 
 /* oxcnotif.wakeup.closed_by: which side ended a connection. */
@@ -74,26 +73,42 @@ typedef enum {
     OXC_OUTCOME_ABANDONED = 5   /* nothing ended it, and the client went on without it */
 } oxc_wakeup_outcome_t;
 
+/* What is known of waits only. */
+typedef struct {
+    oxc_channel_t *channel;     /* of one whose session is not known: what is known instead; else NULL */
+    const oxc_call_t *next;     /* of its session; NULL for none */
+    nstime_t heard;             /* when the server was heard of last; zero if the transport does not tell */
+} oxc_wait_t;
+
 struct oxc_call {
-    oxc_call_kind_t kind;
     const char *name;           /* as the specification has it; NULL when the transport does not tell */
     oxc_session_t *session;     /* NULL while not known */
-    oxc_bound_t bound;          /* how the session was found; meaningless without one */
-    oxc_channel_t *channel;     /* of a wait whose session is not known: what is known instead; else NULL */
     oxc_pdu_t *request;         /* NULL when not captured */
     oxc_pdu_t *response;        /* NULL when not (yet) captured */
-    uint8_t failure;            /* oxc_failure_t; first pass */
-    bool given_up;              /* a wait that ended since the client had asked to end the session */
-    bool forgotten;             /* another connection has the ports of its own, and nothing had come */
-    uint8_t method;             /* of a wait: oxc_wakeup_method_t */
-    uint8_t outcome;            /* of a wait: oxc_wakeup_outcome_t, 0 while it is open */
-    const oxc_call_t *next_wait;        /* of a wait: the next one of its session; NULL for none */
     const uint32_t *gap;        /* oxc_connection_request(); NULL if nobody looks for gaps */
-    nstime_t heard;             /* of a wait: when the server was heard of last; zero if the transport does not tell */
+    oxc_wait_t *wait;           /* see oxc_call_wait(); NULL for most */
     struct oxc_attempt *attempt;        /* to follow up a wake-up; owned by notify/followup.c; NULL for none */
     unsigned last_answered;     /* first pass: number of the request ROP that was answered last, from 1 */
     unsigned next_answer;       /* first pass: request ROP that the next response ROP may answer */
+    uint8_t kind;               /* oxc_call_kind_t */
+    uint8_t bound;              /* oxc_bound_t: how the session was found; meaningless without one */
+    uint8_t failure;            /* oxc_failure_t; first pass */
+    uint8_t method;             /* of a wait: oxc_wakeup_method_t */
+    uint8_t outcome;            /* of a wait: oxc_wakeup_outcome_t, 0 while it is open */
+    bool given_up : 1;          /* a wait that ended since the client had asked to end the session */
+    bool forgotten : 1;         /* another connection has the ports of its own, and nothing had come */
 };
+
+/* What is known of a wait, never NULL: to be read, and, on the first visit, to be changed. */
+extern const oxc_wait_t oxc_no_wait;
+
+static inline const oxc_wait_t *
+oxc_call_wait(const oxc_call_t *call)
+{
+    return call->wait ? call->wait : &oxc_no_wait;
+}
+
+oxc_wait_t *oxc_call_change_wait(oxc_call_t *call);
 
 /*
  * Fewer bytes are no request and no answer: the answer to EcDoAsyncWaitEx has a PDU header and two words (C706 12.6.4.10,
@@ -107,6 +122,12 @@ struct oxc_call {
  */
 oxc_pdu_t *oxc_pdu_new_request(const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind);
 oxc_pdu_t *oxc_pdu_new_response(const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind, oxc_call_t *call);
+
+/* The same for a transport that has a place for them, filled with zeros, in file scope. */
+void oxc_pdu_begin_request(oxc_pdu_t *pdu, oxc_call_t *call, const packet_info *pinfo, uint32_t discriminator,
+                           oxc_call_kind_t kind);
+void oxc_pdu_begin_response(oxc_pdu_t *pdu, const packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind,
+                            oxc_call_t *call);
 
 /* Another visit of the PDU begins: with its first ROP. */
 void oxc_pdu_visit(oxc_pdu_t *pdu);

@@ -10,7 +10,8 @@
 
 /*
  * States stay where they are, as others point to them, and most PDUs have one or two, others dozens: a block has room for
- * as many as are in those before it, or half as many if that are few, so that there are few blocks.
+ * as many as are in those before it, or half as many if that are few, so that there are few blocks. The last one leads to
+ * the first.
  */
 #define FEW 8
 
@@ -27,13 +28,13 @@ add_block(oxc_pdu_t *pdu)
     unsigned size = pdu->rop_count < FEW ? MAX(pdu->rop_count / 2, 1) : pdu->rop_count;
     oxc_rop_block_t *block = (oxc_rop_block_t *)wmem_alloc(wmem_file_scope(), sizeof *block + size * sizeof(oxc_rop_t));
 
-    block->next = NULL;
     block->size = size;
     block->used = 0;
-    if (pdu->last_rops)
+    block->next = block;
+    if (pdu->last_rops) {
+        block->next = pdu->last_rops->next;
         pdu->last_rops->next = block;
-    else
-        pdu->rops = block;
+    }
     pdu->last_rops = block;
 }
 
@@ -81,7 +82,7 @@ oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n)
 
     if (!pdu || n >= pdu->rop_count)
         return NULL;
-    for (block = pdu->rops; n >= block->size; block = block->next)
+    for (block = pdu->last_rops->next; n >= block->size; block = block->next)
         n -= block->size;
     return &block->rops[n];
 }
@@ -89,10 +90,15 @@ oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n)
 unsigned
 oxc_pdu_notifications(const oxc_pdu_t *pdu)
 {
+    const oxc_rop_block_t *block = pdu ? pdu->last_rops : NULL;
     unsigned count = 0;
 
-    for (const oxc_rop_block_t *block = pdu ? pdu->rops : NULL; block; block = block->next)
+    if (!block)
+        return 0;
+    do {
+        block = block->next;
         for (unsigned i = 0; i < block->used; i++)
             count += block->rops[i].is_notification;
+    } while (block != pdu->last_rops);
     return count;
 }

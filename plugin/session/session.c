@@ -175,63 +175,123 @@ oxc_session_end(packet_info *pinfo, oxc_session_t *session, oxc_end_t how)
 /* A folder or a named property. Most have one name for ever. */
 typedef struct {
     oxc_id_key_t key;
-    const char *first;          /* NULL while there is none */
-    const char *latest;
+    const char *first;
     wmem_tree_t *by_frame;      /* of all but the first; NULL until there is another */
     uint32_t first_frame;
 } named_t;
 
-static const named_t *
-named_find(wmem_map_t *map, uint32_t logon, uint64_t id)
+#define LOGON_FOLDERS 13        /* MS-OXCSTOR 2.2.1.1.3 */
+
+/* The folders that a RopLogon named, of which few are named anew. */
+typedef struct {
+    oxc_id_key_t key;           /* of no folder: its id is 0 */
+    const value_string *names;  /* by their place */
+    uint32_t frame;
+    uint64_t ids[LOGON_FOLDERS];        /* 0 for none */
+} logon_folders_t;
+
+static void *
+id_find(wmem_map_t *map, uint32_t logon, uint64_t id)
 {
     oxc_id_key_t key = { id, logon };
 
-    return map ? (const named_t *)wmem_map_lookup(map, &key) : NULL;
+    return map ? wmem_map_lookup(map, &key) : NULL;
 }
 
-static named_t *
-named_get(wmem_map_t **map, uint32_t logon, uint64_t id)
+/* The name that RopLogon gave the folder, and where; NULL for none. */
+static const char *
+logon_folder_name(wmem_map_t *map, uint32_t logon, uint64_t id, uint32_t *frame)
 {
-    named_t *named;
+    const logon_folders_t *folders = (const logon_folders_t *)id_find(map, logon, 0);
 
+    if (!folders)
+        return NULL;
+    for (unsigned i = LOGON_FOLDERS; i > 0; i--) {
+        if (folders->ids[i - 1] == id) {
+            *frame = folders->frame;
+            return try_val_to_str(i - 1, folders->names);
+        }
+    }
+    return NULL;
+}
+
+static wmem_map_t *
+id_map(wmem_map_t **map)
+{
     if (!*map)
         *map = wmem_map_new(wmem_file_scope(), oxc_id_key_hash, oxc_id_key_equal);
-    named = (named_t *)named_find(*map, logon, id);
+    return *map;
+}
+
+/* The newest name. */
+static const char *
+latest_name(const named_t *named)
+{
+    const char *later = named->by_frame ? (const char *)wmem_tree_lookup32_le(named->by_frame, UINT32_MAX) : NULL;
+
+    return later ? later : named->first;
+}
+
+static void
+add_name(const packet_info *pinfo, wmem_map_t **map, uint32_t logon, uint64_t id, const char *name)
+{
+    named_t *named = (named_t *)id_find(*map, logon, id);
+
     if (!named) {
         named = wmem_new0(wmem_file_scope(), named_t);
         named->key.id = id;
         named->key.logon = logon;
-        wmem_map_insert(*map, &named->key, named);
+        named->first = logon_folder_name(*map, logon, id, &named->first_frame);
+        wmem_map_insert(id_map(map), &named->key, named);
     }
-    return named;
-}
-
-static void
-add_name(const packet_info *pinfo, named_t *named, const char *name)
-{
-    if (named->latest && strcmp(named->latest, name) == 0)
-        return;
-    named->latest = wmem_strdup(wmem_file_scope(), name);
     if (!named->first) {
-        named->first = named->latest;
+        named->first = wmem_strdup(wmem_file_scope(), name);
         named->first_frame = pinfo->num;
-        return;
+    } else if (strcmp(latest_name(named), name) != 0) {
+        if (!named->by_frame)
+            named->by_frame = wmem_tree_new(wmem_file_scope());
+        wmem_tree_insert32(named->by_frame, pinfo->num, wmem_strdup(wmem_file_scope(), name));
     }
-    if (!named->by_frame)
-        named->by_frame = wmem_tree_new(wmem_file_scope());
-    wmem_tree_insert32(named->by_frame, pinfo->num, (void *)named->latest);
 }
 
 /* Names shown in the frame itself are left out: on the first visit they may come after the question. */
 static const char *
-name_before(const packet_info *pinfo, const named_t *named)
+name_before(const packet_info *pinfo, wmem_map_t *map, uint32_t logon, uint64_t id)
 {
-    const char *later;
+    const named_t *named = (const named_t *)id_find(map, logon, id);
+    const char *name, *later;
+    uint32_t frame = 0;
 
-    if (!named || !named->first || named->first_frame >= pinfo->num)
+    if (!named) {
+        name = logon_folder_name(map, logon, id, &frame);
+        return frame < pinfo->num ? name : NULL;
+    }
+    if (named->first_frame >= pinfo->num)
         return NULL;
     later = named->by_frame ? (const char *)wmem_tree_lookup32_le(named->by_frame, pinfo->num - 1) : NULL;
     return later ? later : named->first;
+}
+
+void
+oxc_session_name_logon_folder(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint64_t folder_id,
+                              unsigned place, const value_string *names)
+{
+    logon_folders_t *folders;
+
+    if (PINFO_FD_VISITED(pinfo) || !session || folder_id == 0 || place >= LOGON_FOLDERS || !names)
+        return;
+    folders = (logon_folders_t *)id_find(session->folders, logon, 0);
+    if (!folders) {
+        folders = wmem_new0(wmem_file_scope(), logon_folders_t);
+        folders->key.logon = logon;
+        folders->names = names;
+        folders->frame = pinfo->num;
+        wmem_map_insert(id_map(&session->folders), &folders->key, folders);
+    }
+    if (folders->frame == pinfo->num)
+        folders->ids[place] = folder_id;
+    else
+        oxc_session_name_folder(pinfo, session, logon, folder_id, try_val_to_str(place, names));
 }
 
 void
@@ -239,28 +299,28 @@ oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint32_t log
                         const char *name)
 {
     if (!PINFO_FD_VISITED(pinfo) && session && folder_id != 0 && name && *name)
-        add_name(pinfo, named_get(&session->folders, logon, folder_id), name);
+        add_name(pinfo, &session->folders, logon, folder_id, name);
 }
 
 const char *
 oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon, uint64_t folder_id)
 {
-    return session ? name_before(pinfo, named_find(session->folders, logon, folder_id)) : NULL;
+    return session && folder_id ? name_before(pinfo, session->folders, logon, folder_id) : NULL;
 }
 
 void
 oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint16_t property_id,
                           const char *name)
 {
-    if (!PINFO_FD_VISITED(pinfo) && session && name && *name)
-        add_name(pinfo, named_get(&session->named_props, logon, property_id), name);
+    if (!PINFO_FD_VISITED(pinfo) && session && property_id != 0 && name && *name)
+        add_name(pinfo, &session->named_props, logon, property_id, name);
 }
 
 const char *
 oxc_session_property_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon,
                           uint16_t property_id)
 {
-    return session ? name_before(pinfo, named_find(session->named_props, logon, property_id)) : NULL;
+    return session && property_id ? name_before(pinfo, session->named_props, logon, property_id) : NULL;
 }
 
 static void

@@ -9,6 +9,7 @@
 
 #include "compat.h"
 
+#include <epan/value_string.h>
 #include <epan/wmem_scopes.h>
 
 #include "session/hash.h"
@@ -100,7 +101,7 @@ struct oxc_session {
     wmem_map_t *ended_logons;   /* LogonId and generation -> frame in which that logon ended; first pass */
     oxc_logon_id_t *logon_ids;  /* the lowest ones, see oxc_session_logon_id(); NULL while none is in use */
     wmem_map_t *high_logon_ids; /* LogonId -> oxc_logon_id_t */
-    wmem_map_t *folders;        /* logon, folder id -> names */
+    wmem_map_t *folders;        /* logon, folder id -> names; logon, 0 -> folders that its RopLogon named */
     wmem_map_t *named_props;    /* logon, property id -> names */
     wmem_map_t *changes;        /* logon, folder id -> tables of it; owned by session/folder.c */
     wmem_list_t *due;           /* tables that are due an event; the same */
@@ -186,6 +187,13 @@ void oxc_session_name_folder(packet_info *pinfo, oxc_session_t *session, uint32_
                              const char *name);
 const char *oxc_session_folder_name(const packet_info *pinfo, const oxc_session_t *session, uint32_t logon,
                                     uint64_t folder_id);
+
+/*
+ * A folder that the answer of RopLogon names by its place in a list (MS-OXCROPS 2.2.3.1.2); names are constant. The same as
+ * above, but with little memory for each logon.
+ */
+void oxc_session_name_logon_folder(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint64_t folder_id,
+                                   unsigned place, const value_string *names);
 
 /* The same for property ids of named properties (RopGetPropertyIdsFromNames). */
 void oxc_session_name_property(packet_info *pinfo, oxc_session_t *session, uint32_t logon, uint16_t property_id,
