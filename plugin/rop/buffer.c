@@ -13,6 +13,7 @@
 #include "rop/budget.h"
 #include "rop/engine.h"
 #include "rop/field.h"
+#include "rop/line.h"
 #include "rop/pairing.h"
 #include "rop/property.h"
 #include "rop/state_update.h"
@@ -75,28 +76,70 @@ summary_add(summary_t *s, wmem_allocator_t *scope, const char *text)
     summary_flush(s);
     if (!s->text)
         s->text = wmem_strbuf_new(scope, "");
-    if (s->shown++ < SUMMARY_LIMIT)
-        wmem_strbuf_append_printf(s->text, ", %s", text);
-    else if (s->shown == SUMMARY_LIMIT + 1)
+    if (s->shown++ < SUMMARY_LIMIT) {
+        wmem_strbuf_append(s->text, ", ");
+        wmem_strbuf_append(s->text, text);
+    } else if (s->shown == SUMMARY_LIMIT + 1) {
         wmem_strbuf_append(s->text, ", ...");
-    else
+    } else {
         return;
+    }
     s->last = text;
     s->repeated = 1;
 }
 
+/* The name of an error that a ROP ended with; NULL if it did not. */
+static const char *
+failure_of(const oxc_read_t *r)
+{
+    return r->is_response && r->return_value != 0
+               ? val_to_str_ext_const(r->return_value, &ropdef_error_vals_ext, "failed") : NULL;
+}
+
+/* What the line of a ROP says. */
+static void
+show_text(proto_item *item, const oxc_read_t *r, const ropdef_rop_t *def)
+{
+    oxc_line_t line;
+
+    if (!oxc_is_seen(item) || (wmem_strbuf_get_len(r->info) == 0 && !failure_of(r)))
+        return;
+    oxc_line_begin(&line, r->pinfo->pool, def->name);
+    oxc_line_own(&line);
+    if (wmem_strbuf_get_len(r->info) > 0) {
+        oxc_line_add(&line, ": ");
+        oxc_line_add(&line, wmem_strbuf_get_str(r->info));
+    }
+    if (failure_of(r)) {
+        oxc_line_add(&line, " (");
+        oxc_line_add(&line, failure_of(r));
+        oxc_line_add(&line, ")");
+    }
+    oxc_line_show(item, &line);
+}
+
+/* What the Info column says of it. */
 static void
 add_text(summary_t *summary, const oxc_read_t *r, const ropdef_rop_t *def)
 {
-    wmem_strbuf_t *text = wmem_strbuf_new(r->pinfo->pool, def->name);
+    const char *text = def->name;
+    oxc_line_t line;
 
-    if (wmem_strbuf_get_len(r->info) > 0)
-        wmem_strbuf_append_printf(text, " %s", wmem_strbuf_get_str(r->info));
-    if (r->is_response && r->return_value != 0)
-        wmem_strbuf_append_printf(text, " %s", val_to_str_ext_const(r->return_value, &ropdef_error_vals_ext, "failed"));
-    summary_add(summary, r->pinfo->pool, wmem_strbuf_get_str(text));
+    if (wmem_strbuf_get_len(r->info) > 0 || failure_of(r)) {
+        oxc_line_begin(&line, r->pinfo->pool, def->name);
+        if (wmem_strbuf_get_len(r->info) > 0) {
+            oxc_line_add(&line, " ");
+            oxc_line_add(&line, wmem_strbuf_get_str(r->info));
+        }
+        if (failure_of(r)) {
+            oxc_line_add(&line, " ");
+            oxc_line_add(&line, failure_of(r));
+        }
+        text = line.text;
+    }
+    summary_add(summary, r->pinfo->pool, text);
     if (def->is_notification)
-        summary_add(summary->notifications, r->pinfo->pool, wmem_strbuf_get_str(text));
+        summary_add(summary->notifications, r->pinfo->pool, text);
 }
 
 /* Rows of a contents table are messages, which M says (MS-OXCNOTIF 2.2.1.4.1.2). NULL: nothing is wrong. */
@@ -177,7 +220,9 @@ read_rop(oxc_rop_list_t *l, const oxc_read_t *beginning, proto_tree *tree, int o
     r.deviations = l->deviations;
     r.rop = oxc_pdu_next_rop(l->pinfo, l->pdu);
     r.def = def;
-    r.info = l->wants_text ? wmem_strbuf_new(l->pinfo->pool, "") : NULL;
+    if (l->info)
+        wmem_strbuf_truncate(l->info, 0);
+    r.info = l->info;
     if (r.rop && !PINFO_FD_VISITED(l->pinfo)) {
         r.rop->id = def->id;
         if (response && !def->trailer)
@@ -218,11 +263,7 @@ read_rop(oxc_rop_list_t *l, const oxc_read_t *beginning, proto_tree *tree, int o
         oxc_info_add(&r, "whole store");
     if (item) {
         proto_item_set_len(item, next < 0 ? l->end - offset : next - offset);
-        if (r.info && wmem_strbuf_get_len(r.info) > 0)
-            proto_item_append_text(item, ": %s", wmem_strbuf_get_str(r.info));
-        if (response && r.return_value != 0)
-            proto_item_append_text(item, " (%s)",
-                                   val_to_str_ext_const(r.return_value, &ropdef_error_vals_ext, "failed"));
+        show_text(item, &r, def);
     }
     l->has_notifications |= def->is_notification;
     if (r.info)
@@ -382,7 +423,8 @@ oxc_dissect_rop_buffer(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_
     /* Without a tree reading only moves over the fields, and keeps what the session needs. */
     sub = oxc_is_looked_at(tree, proto_rop) ? add_buffer(tvb, tree, pdu->is_response, payload) : NULL;
     l->events = sub ? NULL : tree;
-    l->wants_text = sub || col_get_writable(pinfo->cinfo, COL_INFO);
+    if (sub || col_get_writable(pinfo->cinfo, COL_INFO))
+        l->info = wmem_strbuf_new(pinfo->pool, "");
     if (length < 2) {
         proto_tree_add_expert_format(sub, pinfo, &ei_size_too_small, tvb, 0, length,
                                      "A ROP buffer of %d bytes has no room for its RopSize", length);

@@ -6,7 +6,9 @@
 
 #include "rop/field.h"
 
+#include "oxcnotif_item.h"
 #include "rop/handle_table.h"
+#include "rop/line.h"
 #include "rop/property.h"
 #include "rop/state_update.h"
 #include "ropdefs.h"
@@ -129,16 +131,30 @@ add_id(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uin
 {
     proto_item *item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, 8, ENC_LITTLE_ENDIAN);
     const char *name = NULL;
+    oxc_line_t line;
 
+    if (!oxc_is_seen(tree))
+        return;
     if (f->type == ROPDEF_FOLDER_ID && r->pdu)
         name = oxc_session_folder_name(r->pinfo, r->pdu->call->session, oxc_logon_of(r), id);
     if (f->names)
         name = try_val_to_str((uint32_t)r->element, f->names);
-    if (name)
-        proto_item_append_text(item, " (%s)", oxc_shown_text(r->pinfo->pool, name));
-    if (id != 0)
-        proto_item_append_text(item, " [ReplicaId %u, GlobalCounter 0x%" PRIx64 "]", (unsigned)(id & 0xFFFF),
-                               tvb_get_ntoh48(r->tvb, offset + 2));
+    oxc_line_begin_field(&line, r->pinfo->pool, item);
+    oxc_line_add_hex(&line, id, 16);
+    oxc_line_own(&line);
+    if (name) {
+        oxc_line_add(&line, " (");
+        oxc_line_add(&line, oxc_shown_text(r->pinfo->pool, name));
+        oxc_line_add(&line, ")");
+    }
+    if (id != 0) {
+        oxc_line_add(&line, " [ReplicaId ");
+        oxc_line_add_decimal(&line, id & 0xFFFF);
+        oxc_line_add(&line, ", GlobalCounter ");
+        oxc_line_add_hex(&line, GUINT64_SWAP_LE_BE(id) & UINT64_C(0xFFFFFFFFFFFF), 1);
+        oxc_line_add(&line, "]");
+    }
+    oxc_line_show(item, &line);
 }
 
 static void
@@ -275,6 +291,22 @@ say_echo(oxc_read_t *r, proto_item *item, const ropdef_field_t *f, unsigned plac
                            place, f->name, expected);
 }
 
+/* An index with the handle that it stands for. */
+static void
+show_index(const oxc_read_t *r, proto_item *item, unsigned place, uint32_t handle)
+{
+    oxc_line_t line;
+
+    if (!oxc_is_seen(item))
+        return;
+    oxc_line_begin_field(&line, r->pinfo->pool, item);
+    oxc_line_add_decimal(&line, place);
+    oxc_line_add(&line, " (handle ");
+    oxc_line_add_hex(&line, handle, 8);
+    oxc_line_add(&line, ")");
+    oxc_line_give(item, &line);
+}
+
 static void
 show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, unsigned place)
 {
@@ -311,7 +343,7 @@ show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
         return;
     handle = oxc_handle_at(table, place);
     if (handle != OXC_NO_HANDLE)
-        proto_item_append_text(item, " (handle 0x%08x)", handle);
+        show_index(r, item, place, handle);
     /* An answer may leave entries out that nobody needs any more (MS-OXCROPS 2.2.1.2). */
     else if (!r->is_response && place >= table->count)
         proto_tree_add_expert_format(tree, r->pinfo, &ei_handle_outside, r->tvb, offset, 1,

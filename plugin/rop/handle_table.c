@@ -6,7 +6,11 @@
 
 #include "rop/handle_table.h"
 
+#include "oxcnotif_item.h"
+#include "rop/line.h"
 #include "rop/property.h"
+
+#include <string.h>
 
 static int hf_handle = -1;
 static int hf_object = -1;
@@ -43,6 +47,26 @@ oxc_handle_input(const oxc_read_t *r, unsigned place)
     return handle != OXC_NO_HANDLE ? oxc_object_find(session, rop->logon_id, handle) : NULL;
 }
 
+/* An entry with its number in front. */
+static void
+show_entry(const oxc_read_t *r, proto_tree *tree, const oxc_handle_table_t *table, unsigned place)
+{
+    int at = table->offset + (int)place * 4;
+    proto_item *item = proto_tree_add_item(tree, hf_handle, table->tvb, at, 4, ENC_LITTLE_ENDIAN);
+    uint32_t handle = oxc_handle_at(table, place);
+    oxc_line_t line;
+
+    if (!oxc_is_seen(tree))
+        return;
+    oxc_line_begin(&line, r->pinfo->pool, "");
+    oxc_line_add_decimal(&line, place);
+    oxc_line_add(&line, ": Handle: ");
+    oxc_line_add_hex(&line, handle, 8);
+    if (handle == OXC_NO_HANDLE)
+        oxc_line_add(&line, " (none yet)");
+    oxc_line_give(item, &line);
+}
+
 void
 oxc_handle_table_show(oxc_read_t *r, proto_tree *tree, const oxc_handle_table_t *table)
 {
@@ -54,14 +78,8 @@ oxc_handle_table_show(oxc_read_t *r, proto_tree *tree, const oxc_handle_table_t 
     if (tree && table->count > 0) {
         sub = proto_tree_add_subtree_format(tree, table->tvb, table->offset, (int)table->count * 4, ett_handles, NULL,
                                             "Server object handle table (%u)", table->count);
-        for (unsigned i = 0; i < table->count; i++) {
-            int at = table->offset + (int)i * 4;
-            proto_item *item = proto_tree_add_item(sub, hf_handle, table->tvb, at, 4, ENC_LITTLE_ENDIAN);
-
-            proto_item_prepend_text(item, "%u: ", i);
-            if (tvb_get_letohl(table->tvb, at) == OXC_NO_HANDLE)
-                proto_item_append_text(item, " (none yet)");
-        }
+        for (unsigned i = 0; i < table->count; i++)
+            show_entry(r, sub, table, i);
     }
     if (length % 4)
         proto_tree_add_expert_format(tree, r->pinfo, &ei_table_odd, table->tvb, table->offset + length - length % 4,
@@ -69,29 +87,33 @@ oxc_handle_table_show(oxc_read_t *r, proto_tree *tree, const oxc_handle_table_t 
                                      "%d bytes behind the server object handle table make no handle", length % 4);
 }
 
-/* What a server object is, "contents table of Inbox, opened in frame 12"; in pinfo->pool. */
-static const char *
-object_text(const oxc_read_t *r, const oxc_object_t *object)
-{
-    wmem_strbuf_t *text = wmem_strbuf_new(r->pinfo->pool, object->kind);
-
-    if (object->whole_store)
-        wmem_strbuf_append(text, " to the whole store");
-    else if (object->folder_id)
-        wmem_strbuf_append_printf(text, " %s %s", object->is_subscription ? "to" : "of",
-                                  oxc_folder_text(r, object->logon, object->folder_id));
-    if (object->message_id)
-        wmem_strbuf_append_printf(text, ", message 0x%016" PRIx64, object->message_id);
-    wmem_strbuf_append_printf(text, ", opened in frame %u", object->opened_in);
-    return wmem_strbuf_get_str(text);
-}
-
 void
 oxc_object_show(const oxc_read_t *r, proto_tree *tree, int offset, int length, const oxc_object_t *object)
 {
-    if (tree && object)
-        proto_item_set_generated(
-            proto_tree_add_string(tree, hf_object, r->tvb, offset, length, object_text(r, object)));
+    static const char name[] = "Object: ";
+    proto_item *item;
+    oxc_line_t line;
+
+    if (!tree || !object)
+        return;
+    oxc_line_begin(&line, r->pinfo->pool, name);
+    oxc_line_add(&line, object->kind);
+    if (object->whole_store) {
+        oxc_line_add(&line, " to the whole store");
+    } else if (object->folder_id) {
+        oxc_line_add(&line, object->is_subscription ? " to " : " of ");
+        oxc_line_add(&line, oxc_folder_text(r, object->logon, object->folder_id));
+    }
+    if (object->message_id) {
+        oxc_line_add(&line, ", message ");
+        oxc_line_add_hex(&line, object->message_id, 16);
+    }
+    oxc_line_add(&line, ", opened in frame ");
+    oxc_line_add_decimal(&line, object->opened_in);
+
+    item = proto_tree_add_string(tree, hf_object, r->tvb, offset, length, line.text + strlen(name));
+    oxc_line_give(item, &line);
+    proto_item_set_generated(item);
 }
 
 void

@@ -23,7 +23,7 @@ typedef struct {
     bool deviations_known;
     bool has_notifications;
     proto_tree *events;         /* where nothing of the ROPs is shown: the tree around them; NULL if there is none */
-    bool wants_text;            /* somebody sees the Info column or the lines of ROPs */
+    wmem_strbuf_t *info;        /* see oxc_read_t, of each ROP in turn; NULL if nobody sees the Info column or lines of ROPs */
 } oxc_rop_list_t;
 
 /* Begins a reading of something in the list. */

@@ -1,0 +1,142 @@
+/* line.c
+ * Lines of the tree that are put together without formats
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#include "rop/line.h"
+
+#include "oxcnotif_item.h"
+
+#include <string.h>
+
+#define DIGITS_MAX 20           /* of a number of 64 bits */
+
+/* The line has grown out of a label. */
+static void
+grow(oxc_line_t *line, size_t more)
+{
+    const char *before = line->text;
+
+    line->room = 2 * (line->room + more);
+    if (line->label) {
+        line->text = (char *)wmem_alloc(line->scope, line->room);
+        memcpy(line->text, before, line->length);
+        line->label = NULL;
+    } else {
+        line->text = (char *)wmem_realloc(line->scope, line->text, line->room);
+    }
+}
+
+static inline void
+append(oxc_line_t *line, const char *text, size_t length)
+{
+    if (length >= line->room - line->length)
+        grow(line, length);
+    memcpy(line->text + line->length, text, length);
+    line->length += length;
+    line->text[line->length] = '\0';
+}
+
+void
+oxc_line_begin(oxc_line_t *line, wmem_allocator_t *scope, const char *text)
+{
+    line->scope = scope;
+    line->label = wmem_new0(scope, item_label_t);
+    line->text = line->label->representation;
+    line->room = sizeof line->label->representation;
+    line->length = line->own = 0;
+    append(line, text, strlen(text));
+}
+
+void
+oxc_line_begin_field(oxc_line_t *line, wmem_allocator_t *scope, const proto_item *item)
+{
+    oxc_line_begin(line, scope, PITEM_FINFO(item)->hfinfo->name);
+    append(line, ": ", 2);
+}
+
+void
+oxc_line_add(oxc_line_t *line, const char *text)
+{
+    append(line, text, strlen(text));
+}
+
+void
+oxc_line_add_decimal(oxc_line_t *line, uint64_t number)
+{
+    char digits[DIGITS_MAX];
+    char *at = digits + sizeof digits;
+
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    append(line, at, (size_t)(digits + sizeof digits - at));
+}
+
+void
+oxc_line_add_hex(oxc_line_t *line, uint64_t number, unsigned digits)
+{
+    char text[DIGITS_MAX];
+    char *at = text + sizeof text;
+
+    for (unsigned i = 0; i < digits || number > 0; i++) {
+        *--at = "0123456789abcdef"[number & 0xF];
+        number >>= 4;
+    }
+    *--at = 'x';
+    *--at = '0';
+    append(line, at, (size_t)(text + sizeof text - at));
+}
+
+/* A bit in each byte of eight that is 0; a byte above one that is 0 may have it, too. */
+static inline uint64_t
+zeros(uint64_t eight)
+{
+    return (eight - UINT64_C(0x0101010101010101)) & ~eight & UINT64_C(0x8080808080808080);
+}
+
+/* Nothing of eight characters that a release may escape in a label. */
+static inline bool
+are_plain(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    /* Above '~', or, by a borrow, below ' '. */
+    uint64_t found = ((eight + ones) | eight | (eight - ones * ' ')) & ones * 0x80;
+
+    return (found | zeros(eight ^ ones * '\\') | zeros(eight ^ ones * '"')) == 0;
+}
+
+static bool
+is_plain(const oxc_line_t *line)
+{
+    static const char spaces[] = "        ";
+    size_t whole = line->length & ~(size_t)7;
+    uint64_t eight;
+
+    for (size_t at = 0; at < whole; at += 8) {
+        memcpy(&eight, line->text + at, 8);
+        if (!are_plain(eight))
+            return false;
+    }
+    memcpy(&eight, spaces, 8);
+    memcpy(&eight, line->text + whole, line->length - whole);
+    return are_plain(eight);
+}
+
+bool
+oxc_line_give(proto_item *item, const oxc_line_t *line)
+{
+    if (!oxc_is_seen(item) || !line->label || !is_plain(line))
+        return false;
+    PITEM_FINFO(item)->rep = line->label;
+    return true;
+}
+
+void
+oxc_line_show(proto_item *item, const oxc_line_t *line)
+{
+    if (!oxc_line_give(item, line))
+        proto_item_append_text(item, "%s", line->text + line->own);
+}

@@ -1,0 +1,56 @@
+/* line.h
+ * Lines of the tree that are put together without formats
+ *
+ * SPDX-License-Identifier: GPL-2.0-or-later
+ */
+
+#ifndef OXCNOTIF_LINE_H
+#define OXCNOTIF_LINE_H
+
+#include "compat.h"
+
+#include <epan/packet.h>
+
+/*
+ * proto_item_append_text() makes the label of the field, measures it, formats, and in 4.4 looks at every character: more than
+ * all else that an item takes. Where a ROP has such lines, their text is put together here and becomes the label as it is.
+ */
+typedef struct {
+    wmem_allocator_t *scope;
+    item_label_t *label;        /* that the text is put together in; NULL if it is too long for one */
+    char *text;
+    size_t length;
+    size_t room;
+    size_t own;                 /* where what stands behind the item's own label begins */
+} oxc_line_t;
+
+/* A line that begins with the text. It lives in scope, which is that of the packet. */
+void oxc_line_begin(oxc_line_t *line, wmem_allocator_t *scope, const char *text);
+
+/* A line that begins with the name of the item's field and a colon. */
+void oxc_line_begin_field(oxc_line_t *line, wmem_allocator_t *scope, const proto_item *item);
+
+void oxc_line_add(oxc_line_t *line, const char *text);
+void oxc_line_add_decimal(oxc_line_t *line, uint64_t number);
+
+/* What was added up to here is the label that the item has anyway. */
+static inline void
+oxc_line_own(oxc_line_t *line)
+{
+    line->own = line->length;
+}
+
+/* As "0x" and so many digits at least. */
+void oxc_line_add_hex(oxc_line_t *line, uint64_t number, unsigned digits);
+
+/*
+ * Makes the line the item's label if somebody sees the tree and it is one that Wireshark would take as it is: printable ASCII
+ * that fits. Returns whether it did. A
+ * line is given once.
+ */
+bool oxc_line_give(proto_item *item, const oxc_line_t *line);
+
+/* The same with any text that stands behind the item's own label. */
+void oxc_line_show(proto_item *item, const oxc_line_t *line);
+
+#endif /* OXCNOTIF_LINE_H */
