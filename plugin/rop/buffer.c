@@ -115,7 +115,7 @@ show_text(proto_item *item, const oxc_read_t *r, const ropdef_rop_t *def)
         oxc_line_add(&line, failure_of(r));
         oxc_line_add(&line, ")");
     }
-    oxc_line_show(item, &line);
+    oxc_line_append(item, &line);
 }
 
 /* What the Info column says of it. */

@@ -6,6 +6,7 @@
 
 #include "rop/engine.h"
 
+#include "oxcnotif_item.h"
 #include "rop/expression.h"
 #include "rop/fasttransfer_structure.h"
 #include "rop/field.h"
@@ -82,6 +83,21 @@ is_met(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expre
 
 static int read_form(oxc_read_t *r, proto_tree *tree, int offset, unsigned form);
 
+/* The name of a structure, and what its fields say. */
+static void
+show_struct_text(const oxc_read_t *r, proto_item *item, const char *text)
+{
+    oxc_line_t line;
+
+    if (!oxc_is_seen(item))
+        return;
+    oxc_line_begin(&line, r->pinfo->pool, PITEM_FINFO(item)->hfinfo->name);
+    oxc_line_own(&line);
+    oxc_line_add(&line, ": ");
+    oxc_line_add(&line, text);
+    oxc_line_append(item, &line);
+}
+
 static int
 read_struct(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset)
 {
@@ -104,7 +120,7 @@ read_struct(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
     if (r->info && wmem_strbuf_get_len(r->info) > 0) {
         const char *text = wmem_strbuf_get_str(r->info);
 
-        proto_item_append_text(item, ": %s", text);
+        show_struct_text(r, item, text);
         r->info = info;
         if (f->flags & ROPDEF_INFO)
             oxc_info_add(r, text);
@@ -353,7 +369,7 @@ read_structure(oxc_read_t *r, proto_tree *tree, int offset, unsigned form, oxc_t
     r->info = text ? wmem_strbuf_new(r->pinfo->pool, "") : NULL;
     next = read_form(r, tree, offset, form);
     if (text)
-        oxc_text_add(text, "%s", wmem_strbuf_get_str(r->info));
+        oxc_text_put(text, wmem_strbuf_get_str(r->info));
     r->info = info;
     return next;
 }

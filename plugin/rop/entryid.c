@@ -266,7 +266,7 @@ read_folder(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_text_t *text)
     offset = oxc_number(c, tree, hf_folder_type, offset, 2, &type);
     if (offset < 0)
         return -1;
-    oxc_text_add(text, "folder ");
+    oxc_text_put(text, "folder ");
     return read_long_term_id(c, tree, hf_database_guid, hf_global_counter, offset, text);
 }
 
@@ -278,11 +278,11 @@ read_message(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_text_t *text)
     offset = oxc_number(c, tree, hf_message_type, offset, 2, &type);
     if (offset < 0)
         return -1;
-    oxc_text_add(text, "folder ");
+    oxc_text_put(text, "folder ");
     offset = read_long_term_id(c, tree, hf_folder_database_guid, hf_folder_global_counter, offset, text);
     if (offset < 0)
         return -1;
-    oxc_text_add(text, " message ");
+    oxc_text_put(text, " message ");
     return read_long_term_id(c, tree, hf_message_database_guid, hf_message_global_counter, offset, text);
 }
 
@@ -306,9 +306,9 @@ read_one_off(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_text_t *text)
         offset = oxc_stringz(c, tree, hf_address_type, offset, wide, NULL);
     if (offset < 0)
         return -1;
-    oxc_text_add(text, " <");
+    oxc_text_put(text, " <");
     offset = oxc_stringz(c, tree, hf_email_address, offset, wide, text);
-    oxc_text_add(text, ">");
+    oxc_text_put(text, ">");
     return offset;
 }
 

@@ -80,7 +80,7 @@ oxc_flat_entry_list(oxc_cursor_t *c, proto_tree *tree, int offset, int size, oxc
         offset = oxc_subtree_end(item, start, offset + padding);
         oxc_text_show(item, own, false);
         if (own)
-            oxc_text_add(text, "%s%s", i > 0 ? ", " : "", wmem_strbuf_get_str(own->buffer));
+            oxc_text_add(text, "%s%s", i > 0 ? ", " : "", own->line.text);
     }
     return true;
 }

@@ -74,7 +74,9 @@ flags_text(const oxc_read_t *r, const ropdef_field_t *f, uint64_t value)
             wmem_strbuf_append(text, "…");
             break;
         }
-        wmem_strbuf_append_printf(text, "%s%s", shown++ ? "|" : "", info->name);
+        if (shown++)
+            wmem_strbuf_append_c(text, '|');
+        wmem_strbuf_append(text, info->name);
     }
     return wmem_strbuf_get_str(text);
 }
@@ -85,6 +87,7 @@ scalar_text(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t value)
 {
     const char *name = value_name(f, value);
     const header_field_info *info = proto_registrar_get_nth(*f->hf);
+    oxc_line_t line;
 
     if (name)
         return name;
@@ -108,7 +111,9 @@ scalar_text(oxc_read_t *r, const ropdef_field_t *f, int offset, uint64_t value)
         return flags_text(r, f, value);
     if (FIELD_DISPLAY(info->display) == BASE_HEX)
         return wmem_strdup_printf(r->pinfo->pool, "0x%" PRIx64, value);
-    return wmem_strdup_printf(r->pinfo->pool, "%" PRIu64, value);
+    oxc_line_begin_part(&line, r->pinfo->pool);
+    oxc_line_add_decimal(&line, value);
+    return line.text;
 }
 
 /* A tag is shown with its name; hidden, it is a tag like any other for filters. */
@@ -116,9 +121,17 @@ static void
 add_tag(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag)
 {
     static int hf_any_tag = -1;
+    proto_item *item;
+    oxc_line_t line;
 
-    proto_tree_add_uint_format_value(tree, hf, r->tvb, offset, 4, tag, "0x%08x (%s)", tag,
-                                     oxc_property_tag_name(r, tag));
+    if (oxc_is_seen(tree))
+        oxc_property_tag_line(r, &line, hf, tag);
+    if (!oxc_is_seen(tree) || oxc_line_is_label(&line)) {
+        item = proto_tree_add_uint(tree, hf, r->tvb, offset, 4, tag);
+        oxc_line_give(item, &line);
+    } else {
+        proto_tree_add_uint_format_value(tree, hf, r->tvb, offset, 4, tag, "0x%08x (%s)", tag, oxc_property_tag_name(r, tag));
+    }
     if (hf_any_tag < 0)
         hf_any_tag = proto_registrar_get_id_byname("rop.property.tag");
     if (hf_any_tag >= 0 && hf_any_tag != hf)
@@ -140,21 +153,8 @@ add_id(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uin
     if (f->names)
         name = try_val_to_str((uint32_t)r->element, f->names);
     oxc_line_begin_field(&line, r->pinfo->pool, item);
-    oxc_line_add_hex(&line, id, 16);
-    oxc_line_own(&line);
-    if (name) {
-        oxc_line_add(&line, " (");
-        oxc_line_add(&line, oxc_shown_text(r->pinfo->pool, name));
-        oxc_line_add(&line, ")");
-    }
-    if (id != 0) {
-        oxc_line_add(&line, " [ReplicaId ");
-        oxc_line_add_decimal(&line, id & 0xFFFF);
-        oxc_line_add(&line, ", GlobalCounter ");
-        oxc_line_add_hex(&line, GUINT64_SWAP_LE_BE(id) & UINT64_C(0xFFFFFFFFFFFF), 1);
-        oxc_line_add(&line, "]");
-    }
-    oxc_line_show(item, &line);
+    oxc_id_line(r, &line, id, name);
+    oxc_line_append(item, &line);
 }
 
 static void

@@ -37,10 +37,10 @@ oxc_server_id(oxc_cursor_t *c, proto_tree *tree, int offset, int size, oxc_text_
     ours = tvb_get_uint8(c->tvb, offset);
     proto_tree_add_item(tree, hf_ours, c->tvb, offset, 1, ENC_NA);
     if (ours == 1 && size == SERVER_ID_SIZE) {
-        oxc_text_add(text, "folder ");
+        oxc_text_put(text, "folder ");
         oxc_id_item(c, tree, hf_server_folder_id, offset + 1, text);
         if (tvb_get_letoh64(c->tvb, offset + 9) != 0)
-            oxc_text_add(text, " message ");
+            oxc_text_put(text, " message ");
         oxc_id_item(c, tree, hf_server_message_id, offset + 9, tvb_get_letoh64(c->tvb, offset + 9) != 0 ? text : NULL);
         proto_tree_add_item(tree, hf_instance, c->tvb, offset + 17, 4, ENC_LITTLE_ENDIAN);
     } else if (size > 1) {
@@ -89,7 +89,7 @@ show_change_list(oxc_cursor_t *c, proto_tree *tree, int offset, int size, oxc_te
         show_xid(c, tree, offset + 1, xid, text);
         offset += 1 + xid;
         if (offset < end)
-            oxc_text_add(text, ", ");
+            oxc_text_put(text, ", ");
     }
     return count > 0;
 }

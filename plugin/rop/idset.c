@@ -268,12 +268,12 @@ read_replica(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_idset_form_t for
     } else {
         return -1;
     }
-    oxc_text_add(own, ", ");
+    oxc_text_put(own, ", ");
     if (offset >= 0)
         offset = read_globset(c, sub, offset, own);
     oxc_text_show(item, own, false);
     if (own)
-        oxc_text_add(text, "%s", wmem_strbuf_get_str(own->buffer));
+        oxc_text_put(text, own->line.text);
     return oxc_subtree_end(item, start, offset);
 }
 
@@ -283,7 +283,7 @@ read_idset(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_idset_form_t form,
 {
     for (bool first = true; offset >= 0 && offset < c->end; first = false) {
         if (!first)
-            oxc_text_add(text, "; ");
+            oxc_text_put(text, "; ");
         offset = read_replica(c, tree, offset, form, text);
     }
     return offset;

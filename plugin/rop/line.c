@@ -11,6 +11,7 @@
 #include <string.h>
 
 #define DIGITS_MAX 20           /* of a number of 64 bits */
+#define USUAL_LENGTH 64         /* of a text that is part of a line */
 
 /* The line has grown out of a label. */
 static void
@@ -50,6 +51,17 @@ oxc_line_begin(oxc_line_t *line, wmem_allocator_t *scope, const char *text)
 }
 
 void
+oxc_line_begin_part(oxc_line_t *line, wmem_allocator_t *scope)
+{
+    line->scope = scope;
+    line->label = NULL;
+    line->room = USUAL_LENGTH;
+    line->text = (char *)wmem_alloc(scope, line->room);
+    line->text[0] = '\0';
+    line->length = line->own = 0;
+}
+
+void
 oxc_line_begin_field(oxc_line_t *line, wmem_allocator_t *scope, const proto_item *item)
 {
     oxc_line_begin(line, scope, PITEM_FINFO(item)->hfinfo->name);
@@ -60,6 +72,19 @@ void
 oxc_line_add(oxc_line_t *line, const char *text)
 {
     append(line, text, strlen(text));
+}
+
+void
+oxc_line_add_some(oxc_line_t *line, const char *text, size_t length)
+{
+    append(line, text, length);
+}
+
+void
+oxc_line_cut(oxc_line_t *line, size_t length)
+{
+    line->length = length;
+    line->text[length] = '\0';
 }
 
 void
@@ -126,16 +151,38 @@ is_plain(const oxc_line_t *line)
 }
 
 bool
+oxc_line_is_label(const oxc_line_t *line)
+{
+    return line->length < ITEM_LABEL_LENGTH && is_plain(line);
+}
+
+bool
 oxc_line_give(proto_item *item, const oxc_line_t *line)
 {
-    if (!oxc_is_seen(item) || !line->label || !is_plain(line))
+    field_info *field;
+
+    if (!oxc_is_seen(item) || !oxc_line_is_label(line))
         return false;
-    PITEM_FINFO(item)->rep = line->label;
+    field = PITEM_FINFO(item);
+    if (line->label) {
+        field->rep = line->label;
+        return true;
+    }
+    if (!field->rep)
+        field->rep = wmem_new0(PNODE_POOL(item), item_label_t);
+    memcpy(field->rep->representation, line->text, line->length + 1);
     return true;
 }
 
 void
-oxc_line_show(proto_item *item, const oxc_line_t *line)
+oxc_line_set(proto_item *item, const oxc_line_t *line)
+{
+    if (!oxc_line_give(item, line))
+        proto_item_set_text(item, "%s", line->text);
+}
+
+void
+oxc_line_append(proto_item *item, const oxc_line_t *line)
 {
     if (!oxc_line_give(item, line))
         proto_item_append_text(item, "%s", line->text + line->own);

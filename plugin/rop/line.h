@@ -17,7 +17,7 @@
  */
 typedef struct {
     wmem_allocator_t *scope;
-    item_label_t *label;        /* that the text is put together in; NULL if it is too long for one */
+    item_label_t *label;        /* that the text is put together in; NULL: it is too long for one, or a part */
     char *text;
     size_t length;
     size_t room;
@@ -30,7 +30,15 @@ void oxc_line_begin(oxc_line_t *line, wmem_allocator_t *scope, const char *text)
 /* A line that begins with the name of the item's field and a colon. */
 void oxc_line_begin_field(oxc_line_t *line, wmem_allocator_t *scope, const proto_item *item);
 
+/* An empty one that no item has for its label, or that goes on to grow then. */
+void oxc_line_begin_part(oxc_line_t *line, wmem_allocator_t *scope);
+
 void oxc_line_add(oxc_line_t *line, const char *text);
+void oxc_line_add_some(oxc_line_t *line, const char *text, size_t length);
+
+/* Leaves so many bytes of it. */
+void oxc_line_cut(oxc_line_t *line, size_t length);
+
 void oxc_line_add_decimal(oxc_line_t *line, uint64_t number);
 
 /* What was added up to here is the label that the item has anyway. */
@@ -43,14 +51,17 @@ oxc_line_own(oxc_line_t *line)
 /* As "0x" and so many digits at least. */
 void oxc_line_add_hex(oxc_line_t *line, uint64_t number, unsigned digits);
 
+/* Would Wireshark take the line as it is: printable ASCII that fits into a label? */
+bool oxc_line_is_label(const oxc_line_t *line);
+
 /*
- * Makes the line the item's label if somebody sees the tree and it is one that Wireshark would take as it is: printable ASCII
- * that fits. Returns whether it did. A
- * line is given once.
+ * Makes the line the item's label if it is one and somebody sees the tree; returns whether it did. A line that is no part is given
+ * once, and then it is at its end.
  */
 bool oxc_line_give(proto_item *item, const oxc_line_t *line);
 
-/* The same with any text that stands behind the item's own label. */
-void oxc_line_show(proto_item *item, const oxc_line_t *line);
+/* The same with any text, in place of the item's label, or of one that stands behind it: see oxc_line_own(). */
+void oxc_line_set(proto_item *item, const oxc_line_t *line);
+void oxc_line_append(proto_item *item, const oxc_line_t *line);
 
 #endif /* OXCNOTIF_LINE_H */

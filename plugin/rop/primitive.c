@@ -58,6 +58,7 @@ oxc_id_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *tex
     oxc_text_t *own = oxc_text_new(r, tree);
     uint64_t id;
     proto_item *item;
+    oxc_line_t line;
 
     if (r->measure)
         return;
@@ -65,8 +66,10 @@ oxc_id_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *tex
     item = proto_tree_add_item(tree, hf, r->tvb, offset, 8, ENC_LITTLE_ENDIAN);
     if (own) {
         oxc_id_text(r, id, own);
-        proto_item_set_text(item, "%s: %s", proto_registrar_get_nth(hf)->name, wmem_strbuf_get_str(own->buffer));
-        oxc_text_add(text, "%s", wmem_strbuf_get_str(own->buffer));
+        oxc_line_begin_field(&line, r->pinfo->pool, item);
+        oxc_line_add(&line, own->line.text);
+        oxc_line_set(item, &line);
+        oxc_text_put(text, own->line.text);
     }
 }
 
@@ -84,9 +87,9 @@ oxc_guid_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *t
     name = oxc_guid_name(&guid);
     if (name) {
         proto_item_append_text(item, " (%s)", name);
-        oxc_text_add(text, "%s", name);
+        oxc_text_put(text, name);
     } else if (text) {
-        oxc_text_add(text, "%s", guid_to_str(r->pinfo->pool, &guid));
+        oxc_text_put(text, guid_to_str(r->pinfo->pool, &guid));
     }
 }
 
@@ -171,7 +174,7 @@ oxc_string_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int size, b
     string = wide ? oxc_utf16_text(r->pinfo->pool, r->tvb, offset, size - nul)
                   : oxc_code_page_text(r->pinfo->pool, r->tvb, offset, size - nul, code_page);
     proto_tree_add_string(tree, hf, r->tvb, offset, size, string);
-    oxc_text_add(text, "%s", *string ? string : "(empty)");
+    oxc_text_put(text, *string ? string : "(empty)");
 }
 
 int
@@ -210,9 +213,9 @@ oxc_filetime(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *te
     item = proto_tree_add_time(tree, hf, r->tvb, offset, 8, &when);
     if (meaning) {
         proto_item_append_text(item, " (%s)", meaning);
-        oxc_text_add(text, "%s", meaning);
+        oxc_text_put(text, meaning);
     } else if (text) {
-        oxc_text_add(text, "%s", abs_time_to_str(r->pinfo->pool, &when, ABSOLUTE_TIME_UTC, true));
+        oxc_text_put(text, abs_time_to_str(r->pinfo->pool, &when, ABSOLUTE_TIME_UTC, true));
     }
 }
 

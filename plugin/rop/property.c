@@ -6,7 +6,7 @@
 
 #include "rop/property.h"
 
-
+#include "oxcnotif_item.h"
 #include "ropdefs.h"
 #include "session/folder.h"
 
@@ -84,10 +84,12 @@ oxc_property_tag_item(oxc_read_t *r, proto_tree *tree, int hf, int offset, int l
 {
     proto_item *item = proto_tree_add_uint(tree, hf, r->tvb, offset, length, tag);
     proto_tree *sub;
+    oxc_line_t line;
 
-    if (PTREE_DATA(tree)->visible)
-        proto_item_set_text(item, "%s: 0x%08x (%s)", proto_registrar_get_nth(hf)->name, tag,
-                            oxc_property_tag_name(r, tag));
+    if (oxc_is_seen(tree)) {
+        oxc_property_tag_line(r, &line, hf, tag);
+        oxc_line_set(item, &line);
+    }
     if (length == 0) {
         proto_item_set_generated(item);
         return;
@@ -116,7 +118,7 @@ flagged_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_tex
     case FLAG_VALUE:
         return oxc_property_value(r, tree, offset, tag, text);
     case FLAG_ABSENT:
-        oxc_text_add(text, "no value");
+        oxc_text_put(text, "no value");
         return offset;
     case FLAG_ERROR:
         return oxc_property_value(r, tree, offset, OXC_WITH_TYPE(tag, PTYP_ERROR_CODE), text);
@@ -211,7 +213,7 @@ property_line(oxc_read_t *r, proto_tree *tree, int hf, int offset, unsigned part
         oxc_property_tag_item(r, sub, hf_tag, offset, 0, *tag);
     }
     if (text)
-        oxc_text_add(text, "%s", oxc_property_name(r, *tag));
+        oxc_text_put(text, oxc_property_name(r, *tag));
     oxc_text_show(item, text, true);
     if (parts & PART_NAME && OXC_ID_OF(*tag) >= 0x8000) {
         offset = read_name(r, sub, offset);
@@ -235,10 +237,12 @@ property_line(oxc_read_t *r, proto_tree *tree, int hf, int offset, unsigned part
         offset = oxc_property_value(r, sub, offset, is_binary ? OXC_WITH_TYPE(*tag, PTYP_BINARY) : *tag, value);
     }
     if (value) {
-        if (wmem_strbuf_get_len(value->buffer) > 0)
-            oxc_text_add(text, ": %s", wmem_strbuf_get_str(value->buffer));
+        if (value->line.length > 0) {
+            oxc_text_put(text, ": ");
+            oxc_text_put(text, value->line.text);
+        }
         oxc_text_show(item, text, true);
-        oxc_text_add(summary, "%s", wmem_strbuf_get_str(text->buffer));
+        oxc_text_put(summary, text->line.text);
     }
     return oxc_subtree_end(item, start, offset);
 }
@@ -400,7 +404,7 @@ oxc_property_row(oxc_read_t *r, proto_tree *tree, int offset, const uint32_t *ta
             continue;
         }
         if (i > 0)
-            oxc_text_add(text, ", ");
+            oxc_text_put(text, ", ");
         next = tree || text ? -1 : skip_column(r, offset, parts, tag);
         offset = next >= 0 ? next : property_line(r, tree, hf_property, offset, parts, &tag, text);
         if (offset < 0)

@@ -152,6 +152,9 @@ const char *oxc_property_name(oxc_read_t *r, uint32_t tag);
 /* The same with its type, e.g. "PidTagSubject (PtypString)". */
 const char *oxc_property_tag_name(oxc_read_t *r, uint32_t tag);
 
+/* The line of a field that is a tag: its number, and name and type. */
+void oxc_property_tag_line(oxc_read_t *r, oxc_line_t *line, int hf, uint32_t tag);
+
 /* All names of property types, sorted. */
 extern value_string_ext oxc_property_type_vals_ext;
 
@@ -192,6 +195,9 @@ bool oxc_property_is_id(uint32_t tag);
 
 /* A folder or message id with its folder's name if the session showed it, and [ReplicaId-GlobalCounter]. */
 void oxc_id_text(oxc_read_t *r, uint64_t id, oxc_text_t *text);
+
+/* The same for a line, with the name given or NULL; without it and what follows the line is the field's own label. */
+void oxc_id_line(oxc_read_t *r, oxc_line_t *line, uint64_t id, const char *name);
 
 /* A folder id as a person knows it, "Inbox", or as a number; in pinfo->pool. */
 const char *oxc_folder_text(const oxc_read_t *r, uint32_t logon, uint64_t folder_id);

@@ -97,12 +97,30 @@ const char *
 oxc_property_tag_name(oxc_read_t *r, uint32_t tag)
 {
     const char *type = property_type_name(OXC_TYPE_OF(tag));
+    oxc_line_t line;
 
     if (r->counts == OXC_COUNTS_STREAM && OXC_TYPE_OF(tag) & OXC_PTYP_CODE_PAGE)
         return wmem_strdup_printf(r->pinfo->pool, "%s (string of code page %u)", oxc_property_name(r, tag),
                                   OXC_TYPE_OF(tag) & ~OXC_PTYP_CODE_PAGE);
-    return type ? wmem_strdup_printf(r->pinfo->pool, "%s (%s)", oxc_property_name(r, tag), type)
-                : wmem_strdup_printf(r->pinfo->pool, "%s (type 0x%04X)", oxc_property_name(r, tag), OXC_TYPE_OF(tag));
+    if (!type)
+        return wmem_strdup_printf(r->pinfo->pool, "%s (type 0x%04X)", oxc_property_name(r, tag), OXC_TYPE_OF(tag));
+    oxc_line_begin_part(&line, r->pinfo->pool);
+    oxc_line_add(&line, oxc_property_name(r, tag));
+    oxc_line_add(&line, " (");
+    oxc_line_add(&line, type);
+    oxc_line_add(&line, ")");
+    return line.text;
+}
+
+void
+oxc_property_tag_line(oxc_read_t *r, oxc_line_t *line, int hf, uint32_t tag)
+{
+    oxc_line_begin(line, r->pinfo->pool, proto_registrar_get_nth(hf)->name);
+    oxc_line_add(line, ": ");
+    oxc_line_add_hex(line, tag, 8);
+    oxc_line_add(line, " (");
+    oxc_line_add(line, oxc_property_tag_name(r, tag));
+    oxc_line_add(line, ")");
 }
 
 /* GUIDs of the family {xxxxxxxx-0000-0000-C000-000000000046} */
@@ -244,7 +262,7 @@ flags_text(uint32_t number, const value_string *names, oxc_text_t *text)
     if (rest)
         oxc_text_add(text, "%s0x%X", between, rest);
     else if (!number)
-        oxc_text_add(text, "none");
+        oxc_text_put(text, "none");
     oxc_text_add(text, " (0x%08X)", number);
 }
 
@@ -284,21 +302,38 @@ oxc_property_is_id(uint32_t tag)
 }
 
 void
+oxc_id_line(oxc_read_t *r, oxc_line_t *line, uint64_t id, const char *name)
+{
+    oxc_line_add_hex(line, id, 16);
+    oxc_line_own(line);
+    if (name) {
+        oxc_line_add(line, " (");
+        oxc_line_add(line, oxc_shown_text(r->pinfo->pool, name));
+        oxc_line_add(line, ")");
+    }
+    if (id != 0) {
+        oxc_line_add(line, " [ReplicaId ");
+        oxc_line_add_decimal(line, id & 0xFFFF);
+        /* The first byte of the counter is its highest (MS-OXCDATA 2.2.1.1). */
+        oxc_line_add(line, ", GlobalCounter ");
+        oxc_line_add_hex(line, GUINT64_SWAP_LE_BE(id) & UINT64_C(0xFFFFFFFFFFFF), 1);
+        oxc_line_add(line, "]");
+    }
+}
+
+void
 oxc_id_text(oxc_read_t *r, uint64_t id, oxc_text_t *text)
 {
     const char *folder = NULL;
+    oxc_line_t line;
 
     if (!text)
         return;
     if (id && r->pdu && r->pdu->call->session)
         folder = oxc_session_folder_name(r->pinfo, r->pdu->call->session, oxc_logon_of(r), id);
-    oxc_text_add(text, "0x%016" PRIx64, id);
-    if (folder)
-        oxc_text_add(text, " (%s)", folder);
-    /* The first byte of the counter is its highest (MS-OXCDATA 2.2.1.1). */
-    if (id)
-        oxc_text_add(text, " [ReplicaId %u, GlobalCounter 0x%" PRIx64 "]", (unsigned)(id & 0xFFFF),
-                     GUINT64_SWAP_LE_BE(id) & UINT64_C(0xFFFFFFFFFFFF));
+    oxc_line_begin_part(&line, r->pinfo->pool);
+    oxc_id_line(r, &line, id, folder);
+    oxc_text_put(text, line.text);
 }
 
 const char *

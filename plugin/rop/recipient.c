@@ -190,8 +190,8 @@ oxc_type_recipient_row(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint
     int end = read_recipient(r, sub, offset, name, recipient_address);
 
     oxc_text_show(item, name, false);
-    if (recipient_address && wmem_strbuf_get_len(recipient_address->buffer) > 0)
-        proto_item_append_text(item, " <%s>", wmem_strbuf_get_str(recipient_address->buffer));
+    if (recipient_address && recipient_address->line.length > 0)
+        proto_item_append_text(item, " <%s>", recipient_address->line.text);
     return oxc_subtree_end(item, offset, end);
 }
 

@@ -91,7 +91,7 @@ read_tag(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t *tag, oxc
     if (tree)
         oxc_property_tag_item(r, tree, hf, offset, 4, *tag);
     if (text)
-        oxc_text_add(text, "%s", oxc_property_name(r, *tag));
+        oxc_text_put(text, oxc_property_name(r, *tag));
     return offset + 4;
 }
 
@@ -131,7 +131,7 @@ compared_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_te
     offset = oxc_property_tagged(r, tree, offset, &inner, line);
     if (!line || offset < 0)
         return offset;
-    shown = wmem_strbuf_get_str(line->buffer);
+    shown = line->line.text;
     value = OXC_ID_OF(inner) == OXC_ID_OF(tag) ? strstr(shown, ": ") : NULL;
     oxc_text_add(text, " %s", value ? value + 2 : shown);
     return offset;
@@ -143,13 +143,13 @@ read_several(oxc_read_t *r, proto_tree *tree, int offset, const char *word, oxc_
     uint32_t count;
 
     offset = oxc_count(r, tree, hf_restrict_count, offset, &count);
-    oxc_text_add(text, "(");
+    oxc_text_put(text, "(");
     for (uint32_t i = 0; offset >= 0 && i < count; i++) {
         if (i > 0)
             oxc_text_add(text, " %s ", word);
         offset = oxc_restriction(r, tree, hf_restriction, offset, text);
     }
-    oxc_text_add(text, ")");
+    oxc_text_put(text, ")");
     return offset;
 }
 
@@ -168,7 +168,7 @@ read_content(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     oxc_text_add(text, " %s", val_to_str_const(low, fuzzy_words, "is like"));
     offset = compared_value(r, tree, offset, tag, text);
     if (high & (FL_IGNORECASE | FL_LOOSE))
-        oxc_text_add(text, " (ignoring case)");
+        oxc_text_put(text, " (ignoring case)");
     return offset;
 }
 
@@ -214,7 +214,7 @@ read_bitmask(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     if (offset < 0)
         return -1;
     relation = op == 0 ? "== 0" : op == 1 ? "!= 0" : "?";
-    oxc_text_add(text, " & ");
+    oxc_text_put(text, " & ");
     if (text && !oxc_property_number_text(tag, mask, text))
         oxc_text_add(text, "0x%X", mask);
     oxc_text_add(text, " %s", relation);
@@ -226,7 +226,7 @@ read_size(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
 {
     uint32_t op, tag, size;
 
-    oxc_text_add(text, "size of ");
+    oxc_text_put(text, "size of ");
     offset = oxc_number(r, tree, hf_rel_op, offset, 1, &op);
     if (offset >= 0)
         offset = read_tag(r, tree, hf_prop_tag, offset, &tag, text);
@@ -264,7 +264,7 @@ read_body(oxc_read_t *r, proto_tree *tree, int offset, uint32_t type, oxc_text_t
     case RES_OR:
         return read_several(r, tree, offset, "or", text);
     case RES_NOT:
-        oxc_text_add(text, "not ");
+        oxc_text_put(text, "not ");
         return oxc_restriction(r, tree, hf_restriction, offset, text);
     case RES_CONTENT:
         return read_content(r, tree, offset, text);
@@ -278,11 +278,11 @@ read_body(oxc_read_t *r, proto_tree *tree, int offset, uint32_t type, oxc_text_t
         return read_size(r, tree, offset, text);
     case RES_EXIST:
         offset = read_tag(r, tree, hf_prop_tag, offset, &number, text);
-        oxc_text_add(text, " exists");
+        oxc_text_put(text, " exists");
         return offset;
     case RES_SUBOBJECT:
         offset = read_tag(r, tree, hf_subobject, offset, &number, text);
-        oxc_text_add(text, " with ");
+        oxc_text_put(text, " with ");
         return offset < 0 ? -1 : oxc_restriction(r, tree, hf_restriction, offset, text);
     case RES_COMMENT:
     case RES_ANNOTATION:
@@ -294,7 +294,7 @@ read_body(oxc_read_t *r, proto_tree *tree, int offset, uint32_t type, oxc_text_t
         oxc_text_add(text, "first %u with ", number);
         return oxc_restriction(r, tree, hf_restriction, offset, text);
     case RES_NULL:
-        oxc_text_add(text, "null");
+        oxc_text_put(text, "null");
         return offset;
     default:
         return oxc_malformed(r, tree, offset - 1, r->end - offset + 1, "0x%02X is no type of restriction", type);
@@ -320,7 +320,7 @@ oxc_restriction(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t 
     oxc_leave(r);
     oxc_text_show(item, own, false);
     if (own)
-        oxc_text_add(text, "%s", wmem_strbuf_get_str(own->buffer));
+        oxc_text_put(text, own->line.text);
     return oxc_subtree_end(item, start, offset);
 }
 

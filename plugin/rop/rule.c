@@ -118,7 +118,7 @@ read_move(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
 {
     uint32_t in_this_store = 0;
 
-    oxc_text_add(text, " to ");
+    oxc_text_put(text, " to ");
     if (r->counts == OXC_COUNTS_ROP)
         offset = oxc_number(r, tree, hf_folder_in_this_store, offset, 1, &in_this_store);
     /* With the folder in this store Exchange sends one byte, which means nothing. */
@@ -137,12 +137,12 @@ read_reply(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     if (r->counts == OXC_COUNTS_ROP) {
         if (!oxc_fits(r, tree, offset, 16))
             return -1;
-        oxc_text_add(text, " with message ");
+        oxc_text_put(text, " with message ");
         oxc_id_item(r, tree, hf_reply_template_fid, offset, NULL);
         oxc_id_item(r, tree, hf_reply_template_mid, offset + 8, text);
         offset += 16;
     } else {
-        oxc_text_add(text, " with ");
+        oxc_text_put(text, " with ");
         offset = read_eid(r, tree, hf_message_eid_size, hf_message_eid, offset, EID_ENTRY_ID, text);
     }
     if (offset < 0 || !oxc_fits(r, tree, offset, 16))
@@ -195,7 +195,7 @@ read_action_data(oxc_read_t *r, proto_tree *tree, int offset, uint32_t type, oxc
     case OP_DELEGATE:
         return read_forward(r, tree, offset, text);
     case OP_TAG:
-        oxc_text_add(text, " ");
+        oxc_text_put(text, " ");
         return oxc_property_tagged(r, tree, offset, NULL, text);
     case OP_DELETE:
     case OP_MARK_AS_READ:
@@ -241,7 +241,7 @@ read_block(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     offset = oxc_number(r, tree, hf_action_type, offset, 1, &type);
     if (offset < 0 || !oxc_fits(r, tree, offset, 4))
         return -1;
-    oxc_text_add(text, "%s", val_to_str_const(type, action_type_vals, "unknown action"));
+    oxc_text_put(text, val_to_str_const(type, action_type_vals, "unknown action"));
     if (!r->measure)
         flavor_text(type, tvb_get_letohl(r->tvb, offset),
                     proto_tree_add_item(tree, hf_action_flavor, r->tvb, offset, 4, ENC_LITTLE_ENDIAN));
@@ -274,7 +274,7 @@ read_action(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     r->end = end;
     oxc_text_show(item, own, false);
     if (own)
-        oxc_text_add(text, "%s", wmem_strbuf_get_str(own->buffer));
+        oxc_text_put(text, own->line.text);
     return oxc_subtree_end(item, start, offset);
 }
 
@@ -288,7 +288,7 @@ oxc_rule_actions(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *text)
     offset = oxc_count(r, tree, hf_no_of_actions, offset, &count);
     for (uint32_t i = 0; offset >= 0 && i < count; i++) {
         if (i > 0)
-            oxc_text_add(text, ", ");
+            oxc_text_put(text, ", ");
         offset = read_action(r, tree, offset, text);
     }
     oxc_leave(r);

@@ -111,7 +111,7 @@ read_tail(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_text_t *text)
         offset = oxc_number(c, sub, hf_size, offset, 4, &number);
     if (offset >= 0)
         offset = oxc_number(c, sub, hf_tail_version, offset, 4, &number);
-    oxc_text_add(text, " ");
+    oxc_text_put(text, " ");
     if (offset >= 0 && magic == MAGIC_V3) {
         offset = oxc_number(c, sub, hf_offset_smtp_address, offset, 4, &first);
         if (offset >= 0)
@@ -142,11 +142,11 @@ read_exchange(oxc_cursor_t *c, proto_tree *tree, int offset, oxc_text_t *text)
     offset = oxc_number(c, tree, hf_wrapped_type, offset + GUID_SIZE, 4, &number);
     if (offset < 0)
         return -1;
-    oxc_text_add(text, "store on ");
+    oxc_text_put(text, "store on ");
     offset = oxc_stringz(c, tree, hf_server_shortname, offset, false, text);
     /* Public stores have no mailbox. */
     if (offset >= 0 && offset < c->end && !is_tail(c, offset)) {
-        oxc_text_add(text, " ");
+        oxc_text_put(text, " ");
         offset = oxc_stringz(c, tree, hf_mailbox_dn, offset, false, text);
     }
     if (offset >= 0 && is_tail(c, offset))

@@ -6,6 +6,10 @@
 
 #include "rop/text.h"
 
+#include "oxcnotif_item.h"
+
+#include <string.h>
+
 /* Texts are for lines of the tree, which hold 240 bytes. */
 #define TEXT_MAX 200
 
@@ -14,51 +18,66 @@ oxc_text_new(const oxc_read_t *r, const proto_tree *tree)
 {
     oxc_text_t *text;
 
-    if (r->measure || !tree || !PTREE_DATA(tree)->visible)
+    if (r->measure || !oxc_is_seen(tree))
         return NULL;
     text = wmem_new(r->pinfo->pool, oxc_text_t);
-    text->scope = r->pinfo->pool;
-    text->buffer = wmem_strbuf_new(r->pinfo->pool, "");
     text->full = false;
+    oxc_line_begin_part(&text->line, r->pinfo->pool);
     return text;
 }
 
 void
-oxc_text_add(oxc_text_t *text, const char *format, ...)
+oxc_text_put(oxc_text_t *text, const char *added)
 {
-    const char *added, *shown;
-    size_t before;
-    va_list args;
+    oxc_line_t *line;
 
     if (!text || text->full)
         return;
-    before = wmem_strbuf_get_len(text->buffer);
-    va_start(args, format);
-    wmem_strbuf_append_vprintf(text->buffer, format, args);
-    va_end(args);
-    added = wmem_strbuf_get_str(text->buffer) + before;
-    shown = oxc_shown_text(text->scope, added);
-    if (shown != added) {
-        wmem_strbuf_truncate(text->buffer, before);
-        wmem_strbuf_append(text->buffer, shown);
-    }
-    if (wmem_strbuf_get_len(text->buffer) > TEXT_MAX) {
-        const char *start = wmem_strbuf_get_str(text->buffer);
-        const char *cut = g_utf8_find_prev_char(start, start + TEXT_MAX);
+    line = &text->line;
+    added = oxc_shown_text(line->scope, added);
+    oxc_line_add_some(line, added, MIN(strlen(added), TEXT_MAX + 1 - line->length));
+    if (line->length > TEXT_MAX) {
+        const char *cut = g_utf8_find_prev_char(line->text, line->text + TEXT_MAX);
 
-        wmem_strbuf_truncate(text->buffer, cut ? (size_t)(cut - start) : 0);
-        wmem_strbuf_append(text->buffer, "...");
+        oxc_line_cut(line, cut ? (size_t)(cut - line->text) : 0);
+        oxc_line_add(line, "...");
         text->full = true;
     }
 }
 
 void
+oxc_text_put_decimal(oxc_text_t *text, int64_t number)
+{
+    oxc_line_t line;
+
+    if (!text)
+        return;
+    oxc_line_begin_part(&line, text->line.scope);
+    if (number < 0)
+        oxc_line_add(&line, "-");
+    oxc_line_add_decimal(&line, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
+    oxc_text_put(text, line.text);
+}
+
+void
+oxc_text_add(oxc_text_t *text, const char *format, ...)
+{
+    va_list args;
+
+    if (!text || text->full)
+        return;
+    va_start(args, format);
+    oxc_text_put(text, wmem_strdup_vprintf(text->line.scope, format, args));
+    va_end(args);
+}
+
+void
 oxc_text_show(proto_item *item, const oxc_text_t *text, bool as_label)
 {
-    if (!text || wmem_strbuf_get_len(text->buffer) == 0)
+    if (!text || text->line.length == 0)
         return;
     if (as_label)
-        proto_item_set_text(item, "%s", wmem_strbuf_get_str(text->buffer));
+        oxc_line_set(item, &text->line);
     else
-        proto_item_append_text(item, ": %s", wmem_strbuf_get_str(text->buffer));
+        proto_item_append_text(item, ": %s", text->line.text);
 }

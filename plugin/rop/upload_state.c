@@ -144,8 +144,8 @@ oxc_type_upload_state(oxc_cursor_t *c, proto_tree *tree, int hf, int offset, uin
         show_piece(c, sub, piece, offset, (uint32_t)size, text);
     else if (oxc_idset_is_whole(c, offset, size, OXC_IDSET_REPLGUID))
         oxc_idset(c, sub, offset, size, OXC_IDSET_REPLGUID, text);
-    if (text && wmem_strbuf_get_len(text->buffer) > 0)
-        proto_item_append_text(item, " (%s)", wmem_strbuf_get_str(text->buffer));
+    if (text && text->line.length > 0)
+        proto_item_append_text(item, " (%s)", text->line.text);
     return c->end;
 }
 

@@ -116,7 +116,7 @@ floating_time_value(oxc_read_t *r, proto_tree *tree, int offset, oxc_text_t *tex
         const char *shown = abs_time_to_str(r->pinfo->pool, &when, ABSOLUTE_TIME_UTC, true);
 
         proto_item_append_text(item, " (%s)", shown);
-        oxc_text_add(text, "%s", shown);
+        oxc_text_put(text, shown);
     } else {
         oxc_text_add(text, "%g days", days);
     }
@@ -127,15 +127,19 @@ integer_value(proto_tree *tree, int hf, tvbuff_t *tvb, int offset, int size, uin
 {
     int32_t value = size == 2 ? (int16_t)tvb_get_letohs(tvb, offset) : (int32_t)tvb_get_letohl(tvb, offset);
     proto_item *item = proto_tree_add_item(tree, hf, tvb, offset, size, ENC_LITTLE_ENDIAN);
+    oxc_line_t line;
     size_t before;
 
     if (!text)
         return;
-    before = wmem_strbuf_get_len(text->buffer);
-    if (!oxc_property_number_text(tag, (uint32_t)value, text))
-        oxc_text_add(text, "%d", value);
-    else if (!text->full)
-        proto_item_set_text(item, "Value: %s", wmem_strbuf_get_str(text->buffer) + before);
+    before = text->line.length;
+    if (!oxc_property_number_text(tag, (uint32_t)value, text)) {
+        oxc_text_put_decimal(text, value);
+    } else if (!text->full) {
+        oxc_line_begin(&line, text->line.scope, "Value: ");
+        oxc_line_add(&line, text->line.text + before);
+        oxc_line_set(item, &line);
+    }
 }
 
 static void
@@ -158,7 +162,7 @@ integer64_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_t
     if (oxc_property_is_id(tag))
         oxc_id_item(r, tree, hf_id, offset, text);
     else
-        oxc_text_add(text, "%" PRId64, (int64_t)tvb_get_letoh64(r->tvb, offset));
+        oxc_text_put_decimal(text, (int64_t)tvb_get_letoh64(r->tvb, offset));
 }
 
 /* A value of fixed size, all of it there. */
@@ -196,7 +200,7 @@ fixed_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t 
         break;
     case PTYP_BOOLEAN:
         proto_tree_add_item(tree, hf_boolean, tvb, offset, oxc_property_fixed_size(r, type), ENC_LITTLE_ENDIAN);
-        oxc_text_add(text, "%s", tvb_get_uint8(tvb, offset) ? "True" : "False");
+        oxc_text_put(text, tvb_get_uint8(tvb, offset) ? "True" : "False");
         break;
     case PTYP_INTEGER64:
         integer64_value(r, tree, offset, tag, text);
@@ -222,7 +226,7 @@ binary_value(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag, 
     if (offset < 0 || !oxc_fits(r, tree, offset, size))
         return -1;
     if (size == 0) {
-        oxc_text_add(text, "(empty)");
+        oxc_text_put(text, "(empty)");
     } else if (!r->measure) {
         item = proto_tree_add_item(tree, hf, r->tvb, offset, (int)size, ENC_NA);
         sub = proto_item_add_subtree(item, ett_value);
@@ -299,7 +303,7 @@ single_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, uint16_t
     if (has_has_value(r, type)) {
         offset = oxc_number(r, tree, hf_has_value, offset, 1, &has_value);
         if (offset >= 0 && !has_value)
-            oxc_text_add(text, "no value");
+            oxc_text_put(text, "no value");
         if (offset < 0 || !has_value)
             return offset;
     }
@@ -353,7 +357,7 @@ multiple_value(oxc_read_t *r, proto_tree *tree, int offset, uint32_t tag, oxc_te
     if (has_has_value(r, OXC_TYPE_OF(tag))) {
         offset = oxc_number(r, tree, hf_has_value, offset, 1, &has_value);
         if (offset >= 0 && !has_value)
-            oxc_text_add(text, "no value");
+            oxc_text_put(text, "no value");
         if (offset < 0 || !has_value)
             return offset;
     }
