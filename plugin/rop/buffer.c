@@ -220,9 +220,8 @@ read_rop(oxc_rop_list_t *l, const oxc_read_t *beginning, proto_tree *tree, int o
     r.deviations = l->deviations;
     r.rop = oxc_pdu_next_rop(l->pinfo, l->pdu);
     r.def = def;
-    if (l->info)
-        wmem_strbuf_truncate(l->info, 0);
-    r.info = l->info;
+    if (r.info)
+        wmem_strbuf_truncate(r.info, 0);
     if (r.rop && !PINFO_FD_VISITED(l->pinfo)) {
         r.rop->id = def->id;
         if (response && !def->trailer)
@@ -242,7 +241,7 @@ read_rop(oxc_rop_list_t *l, const oxc_read_t *beginning, proto_tree *tree, int o
         sub = proto_tree_add_subtree(tree, l->tvb, offset, l->end - offset, ett_rop, &item, def->name);
     }
     if (sub)
-        proto_tree_add_item(sub, hf_rop_id, l->tvb, offset, 1, ENC_NA);
+        oxc_line_name(proto_tree_add_uint(sub, hf_rop_id, l->tvb, offset, 1, def->id), l->pinfo->pool, def->name, def->id, 2);
     if (recovered)
         proto_tree_add_expert(sub, l->pinfo, &ei_recovered, l->tvb, offset, 1);
 
@@ -324,6 +323,7 @@ read_rops(oxc_rop_list_t *l, proto_tree *tree, int offset, summary_t *summary)
     oxc_read_t r;
 
     oxc_rop_list_read(&r, l, false);
+    r.info = l->info;
     while (offset < l->end) {
         const ropdef_rop_t *def = ropdef_rops[offset < l->captured ? l->bytes[offset] : tvb_get_uint8(l->tvb, offset)];
         int next;

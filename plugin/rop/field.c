@@ -142,7 +142,7 @@ add_tag(oxc_read_t *r, proto_tree *tree, int hf, int offset, uint32_t tag)
 static void
 add_id(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t id)
 {
-    proto_item *item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, 8, ENC_LITTLE_ENDIAN);
+    proto_item *item = proto_tree_add_uint64(tree, *f->hf, r->tvb, offset, 8, id);
     const char *name = NULL;
     oxc_line_t line;
 
@@ -155,6 +155,25 @@ add_id(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uin
     oxc_line_begin_field(&line, r->pinfo->pool, item);
     oxc_id_line(r, &line, id, name);
     oxc_line_append(item, &line);
+}
+
+/* A number of up to eight bytes: proto_tree_add_item() would read it once more, which takes longer than all else. */
+static proto_item *
+add_number(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, uint64_t value)
+{
+    switch (proto_registrar_get_nth(*f->hf)->type) {
+    case FT_UINT8:
+    case FT_UINT16:
+    case FT_UINT24:
+    case FT_UINT32:
+        return proto_tree_add_uint(tree, *f->hf, r->tvb, offset, f->size, (uint32_t)value);
+    case FT_UINT64:
+        return proto_tree_add_uint64(tree, *f->hf, r->tvb, offset, f->size, value);
+    case FT_BOOLEAN:
+        return proto_tree_add_boolean(tree, *f->hf, r->tvb, offset, f->size, (uint32_t)value);
+    default:
+        return proto_tree_add_item(tree, *f->hf, r->tvb, offset, f->size, ENC_LITTLE_ENDIAN);
+    }
 }
 
 static void
@@ -184,7 +203,7 @@ show_scalar(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
             proto_tree_add_bitmask_with_flags(tree, r->tvb, offset, *f->hf, *f->bits->ett, f->bits->bits,
                                               ENC_LITTLE_ENDIAN, BMT_NO_APPEND);
         } else {
-            item = proto_tree_add_item(tree, *f->hf, r->tvb, offset, f->size, ENC_LITTLE_ENDIAN);
+            item = add_number(r, tree, f, offset, value);
             if (f->flags & ROPDEF_ARRAY && f->names)
                 proto_item_append_text(item, " (%s)", val_to_str_const((uint32_t)r->element, f->names, "?"));
         }
@@ -291,31 +310,13 @@ say_echo(oxc_read_t *r, proto_item *item, const ropdef_field_t *f, unsigned plac
                            place, f->name, expected);
 }
 
-/* An index with the handle that it stands for. */
-static void
-show_index(const oxc_read_t *r, proto_item *item, unsigned place, uint32_t handle)
-{
-    oxc_line_t line;
-
-    if (!oxc_is_seen(item))
-        return;
-    oxc_line_begin_field(&line, r->pinfo->pool, item);
-    oxc_line_add_decimal(&line, place);
-    oxc_line_add(&line, " (handle ");
-    oxc_line_add_hex(&line, handle, 8);
-    oxc_line_add(&line, ")");
-    oxc_line_give(item, &line);
-}
-
 static void
 show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset, unsigned place)
 {
-    proto_item *item = tree ? proto_tree_add_item(tree, *f->hf, r->tvb, offset, 1, ENC_NA) : NULL;
+    proto_item *item = tree ? proto_tree_add_uint(tree, *f->hf, r->tvb, offset, 1, place) : NULL;
     const oxc_handle_table_t *table = r->handles;
     bool first = r->rop && !PINFO_FD_VISITED(r->pinfo);
     uint16_t expected = echoed_index(r, f, place);
-    const oxc_object_t *object = NULL;
-    uint32_t handle;
 
     if (!table)
         return;
@@ -334,22 +335,19 @@ show_handle(oxc_read_t *r, proto_tree *tree, const ropdef_field_t *f, int offset
             r->rop->object = oxc_handle_input(r, r->is_response && r->rop->peer ? r->rop->peer->in_index : place);
             oxc_update_find_columns(r, r->def);
         }
-        object = r->rop ? r->rop->object : NULL;
     } else if (first && !r->is_response) {
         oxc_rop_change_more(r->rop)->dest_index = (uint16_t)place;
     }
 
-    if (!tree && (r->is_response || place < table->count))
-        return;
-    handle = oxc_handle_at(table, place);
-    if (handle != OXC_NO_HANDLE)
-        show_index(r, item, place, handle);
     /* An answer may leave entries out that nobody needs any more (MS-OXCROPS 2.2.1.2). */
-    else if (!r->is_response && place >= table->count)
+    if (!r->is_response && place >= table->count)
         proto_tree_add_expert_format(tree, r->pinfo, &ei_handle_outside, r->tvb, offset, 1,
                                      "%s %u is outside the server object handle table of %u entries", f->name, place,
                                      table->count);
-    oxc_object_show(r, tree, offset, 1, object);
+    if (tree)
+        oxc_handle_index_show(r, item, place);
+    if (tree && f->flags & ROPDEF_HANDLE_IN && r->rop)
+        oxc_object_show(r, tree, offset, 1, r->rop->object);
 }
 
 int

@@ -47,13 +47,31 @@ oxc_handle_input(const oxc_read_t *r, unsigned place)
     return handle != OXC_NO_HANDLE ? oxc_object_find(session, rop->logon_id, handle) : NULL;
 }
 
+void
+oxc_handle_index_show(const oxc_read_t *r, proto_item *item, unsigned place)
+{
+    uint32_t handle = oxc_handle_at(r->handles, place);
+    oxc_line_t line;
+
+    if (!oxc_is_seen(item))
+        return;
+    oxc_line_begin_field(&line, r->pinfo->pool, item);
+    oxc_line_add_decimal(&line, place);
+    if (handle != OXC_NO_HANDLE) {
+        oxc_line_add(&line, " (handle ");
+        oxc_line_add_hex(&line, handle, 8);
+        oxc_line_add(&line, ")");
+    }
+    oxc_line_give(item, &line);
+}
+
 /* An entry with its number in front. */
 static void
 show_entry(const oxc_read_t *r, proto_tree *tree, const oxc_handle_table_t *table, unsigned place)
 {
     int at = table->offset + (int)place * 4;
-    proto_item *item = proto_tree_add_item(tree, hf_handle, table->tvb, at, 4, ENC_LITTLE_ENDIAN);
     uint32_t handle = oxc_handle_at(table, place);
+    proto_item *item = proto_tree_add_uint(tree, hf_handle, table->tvb, at, 4, handle);
     oxc_line_t line;
 
     if (!oxc_is_seen(tree))

@@ -44,6 +44,9 @@ oxc_handle_opened_at(const oxc_handle_table_t *table, unsigned place)
  */
 oxc_object_t *oxc_handle_input(const oxc_read_t *r, unsigned place);
 
+/* The line of an index, with the handle that it stands for if there is one. */
+void oxc_handle_index_show(const oxc_read_t *r, proto_item *item, unsigned place);
+
 /* Shows the table, up to the end of its buffer. */
 void oxc_handle_table_show(oxc_read_t *r, proto_tree *tree, const oxc_handle_table_t *table);
 

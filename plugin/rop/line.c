@@ -187,3 +187,18 @@ oxc_line_append(proto_item *item, const oxc_line_t *line)
     if (!oxc_line_give(item, line))
         proto_item_append_text(item, "%s", line->text + line->own);
 }
+
+void
+oxc_line_name(proto_item *item, wmem_allocator_t *scope, const char *name, uint64_t number, unsigned digits)
+{
+    oxc_line_t line;
+
+    if (!oxc_is_seen(item))
+        return;
+    oxc_line_begin_field(&line, scope, item);
+    oxc_line_add(&line, name);
+    oxc_line_add(&line, " (");
+    oxc_line_add_hex(&line, number, digits);
+    oxc_line_add(&line, ")");
+    oxc_line_give(item, &line);
+}

@@ -64,4 +64,7 @@ bool oxc_line_give(proto_item *item, const oxc_line_t *line);
 void oxc_line_set(proto_item *item, const oxc_line_t *line);
 void oxc_line_append(proto_item *item, const oxc_line_t *line);
 
+/* The label of a number with a name: "field: name (0x02)". The name is one of the plugin's own. */
+void oxc_line_name(proto_item *item, wmem_allocator_t *scope, const char *name, uint64_t number, unsigned digits);
+
 #endif /* OXCNOTIF_LINE_H */
