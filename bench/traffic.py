@@ -108,6 +108,13 @@ def open_messages(number: int) -> tuple[bytes, bytes]:
     return rop_buffer(asked, LOGON, *[NONE] * 12), rop_buffer(answered, LOGON, *handles)
 
 
+def open_folders(count: int) -> tuple[bytes, bytes]:
+    """RopOpenFolder, so many times; each answer has a handle of its own."""
+    asked = b"".join(struct.pack("<BBBB", 0x02, 0, 0, 1 + at) + identifier(9) + b"\0" for at in range(count))
+    answered = b"".join(struct.pack("<BBIBB", 0x02, 1 + at, 0, 0, 0) for at in range(count))
+    return rop_buffer(asked, LOGON, *[NONE] * count), rop_buffer(answered, LOGON, *range(0x100, 0x100 + count))
+
+
 def open_table() -> tuple[bytes, bytes]:
     asked = struct.pack("<BBBBB", 0x05, 0, 0, 1, 0) + struct.pack("<BBBBH", 0x12, 0, 1, 0, len(COLUMNS)) + u32(*COLUMNS)
     answered = struct.pack("<BBII", 0x05, 1, 0, 5000) + struct.pack("<BBIB", 0x12, 1, 0, 0)
@@ -283,6 +290,13 @@ def rpc(capture: Capture, size: int) -> None:
     """EcDoRpcExt2 and EcDoAsyncWaitEx over TCP: 8 rounds of wait, wake-up, fetch, and one Execute of 34 ROPs (size: sessions)."""
     clients = [Calls(number, bound(capture, rpc_streams.EMSMDB), bound(capture, rpc_streams.ASYNCEMSMDB)) for number in range(size)]
     converse(clients)
+
+
+def folders(capture: Capture, size: int) -> None:
+    """Ten Executes over TCP (size: RopOpenFolder in each)."""
+    client = Calls(1, bound(capture, rpc_streams.EMSMDB), None)
+    for _ in range(10):
+        client.execute(open_folders(size))
 
 
 def converse(clients: list[Calls]) -> None:
