@@ -107,13 +107,13 @@ show_text(proto_item *item, const oxc_read_t *r, const ropdef_rop_t *def)
     oxc_line_begin(&line, r->pinfo->pool, def->name);
     oxc_line_own(&line);
     if (wmem_strbuf_get_len(r->info) > 0) {
-        oxc_line_add(&line, ": ");
+        OXC_LINE_ADD(&line, ": ");
         oxc_line_add(&line, wmem_strbuf_get_str(r->info));
     }
     if (failure_of(r)) {
-        oxc_line_add(&line, " (");
+        OXC_LINE_ADD(&line, " (");
         oxc_line_add(&line, failure_of(r));
-        oxc_line_add(&line, ")");
+        OXC_LINE_ADD(&line, ")");
     }
     oxc_line_append(item, &line);
 }
@@ -128,11 +128,11 @@ add_text(summary_t *summary, const oxc_read_t *r, const ropdef_rop_t *def)
     if (wmem_strbuf_get_len(r->info) > 0 || failure_of(r)) {
         oxc_line_begin(&line, r->pinfo->pool, def->name);
         if (wmem_strbuf_get_len(r->info) > 0) {
-            oxc_line_add(&line, " ");
+            OXC_LINE_ADD(&line, " ");
             oxc_line_add(&line, wmem_strbuf_get_str(r->info));
         }
         if (failure_of(r)) {
-            oxc_line_add(&line, " ");
+            OXC_LINE_ADD(&line, " ");
             oxc_line_add(&line, failure_of(r));
         }
         text = line.text;

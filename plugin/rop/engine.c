@@ -93,7 +93,7 @@ show_struct_text(const oxc_read_t *r, proto_item *item, const char *text)
         return;
     oxc_line_begin(&line, r->pinfo->pool, PITEM_FINFO(item)->hfinfo->name);
     oxc_line_own(&line);
-    oxc_line_add(&line, ": ");
+    OXC_LINE_ADD(&line, ": ");
     oxc_line_add(&line, text);
     oxc_line_append(item, &line);
 }

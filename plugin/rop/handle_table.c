@@ -58,9 +58,9 @@ oxc_handle_index_show(const oxc_read_t *r, proto_item *item, unsigned place)
     oxc_line_begin_field(&line, r->pinfo->pool, item);
     oxc_line_add_decimal(&line, place);
     if (handle != OXC_NO_HANDLE) {
-        oxc_line_add(&line, " (handle ");
+        OXC_LINE_ADD(&line, " (handle ");
         oxc_line_add_hex(&line, handle, 8);
-        oxc_line_add(&line, ")");
+        OXC_LINE_ADD(&line, ")");
     }
     oxc_line_give(item, &line);
 }
@@ -78,10 +78,10 @@ show_entry(const oxc_read_t *r, proto_tree *tree, const oxc_handle_table_t *tabl
         return;
     oxc_line_begin(&line, r->pinfo->pool, "");
     oxc_line_add_decimal(&line, place);
-    oxc_line_add(&line, ": Handle: ");
+    OXC_LINE_ADD(&line, ": Handle: ");
     oxc_line_add_hex(&line, handle, 8);
     if (handle == OXC_NO_HANDLE)
-        oxc_line_add(&line, " (none yet)");
+        OXC_LINE_ADD(&line, " (none yet)");
     oxc_line_give(item, &line);
 }
 
@@ -117,16 +117,16 @@ oxc_object_show(const oxc_read_t *r, proto_tree *tree, int offset, int length, c
     oxc_line_begin(&line, r->pinfo->pool, name);
     oxc_line_add(&line, object->kind);
     if (object->whole_store) {
-        oxc_line_add(&line, " to the whole store");
+        OXC_LINE_ADD(&line, " to the whole store");
     } else if (object->folder_id) {
         oxc_line_add(&line, object->is_subscription ? " to " : " of ");
         oxc_line_add(&line, oxc_folder_text(r, object->logon, object->folder_id));
     }
     if (object->message_id) {
-        oxc_line_add(&line, ", message ");
+        OXC_LINE_ADD(&line, ", message ");
         oxc_line_add_hex(&line, object->message_id, 16);
     }
-    oxc_line_add(&line, ", opened in frame ");
+    OXC_LINE_ADD(&line, ", opened in frame ");
     oxc_line_add_decimal(&line, object->opened_in);
 
     item = proto_tree_add_string(tree, hf_object, r->tvb, offset, length, line.text + strlen(name));

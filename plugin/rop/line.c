@@ -13,9 +13,8 @@
 #define DIGITS_MAX 20           /* of a number of 64 bits */
 #define USUAL_LENGTH 64         /* of a text that is part of a line */
 
-/* The line has grown out of a label. */
-static void
-grow(oxc_line_t *line, size_t more)
+void
+oxc_line_grow(oxc_line_t *line, size_t more)
 {
     const char *before = line->text;
 
@@ -29,25 +28,26 @@ grow(oxc_line_t *line, size_t more)
     }
 }
 
-static inline void
-append(oxc_line_t *line, const char *text, size_t length)
+/* What a release has behind the text is 0. */
+static item_label_t *
+new_label(wmem_allocator_t *scope)
 {
-    if (length >= line->room - line->length)
-        grow(line, length);
-    memcpy(line->text + line->length, text, length);
-    line->length += length;
-    line->text[line->length] = '\0';
+    item_label_t *label = wmem_new(scope, item_label_t);
+
+    memset((char *)label + sizeof label->representation, 0, sizeof *label - sizeof label->representation);
+    return label;
 }
 
 void
 oxc_line_begin(oxc_line_t *line, wmem_allocator_t *scope, const char *text)
 {
     line->scope = scope;
-    line->label = wmem_new0(scope, item_label_t);
+    line->label = new_label(scope);
     line->text = line->label->representation;
     line->room = sizeof line->label->representation;
     line->length = line->own = 0;
-    append(line, text, strlen(text));
+    line->plain = true;
+    oxc_line_add_own(line, text, strlen(text));
 }
 
 void
@@ -59,60 +59,14 @@ oxc_line_begin_part(oxc_line_t *line, wmem_allocator_t *scope)
     line->text = (char *)wmem_alloc(scope, line->room);
     line->text[0] = '\0';
     line->length = line->own = 0;
+    line->plain = true;
 }
 
 void
 oxc_line_begin_field(oxc_line_t *line, wmem_allocator_t *scope, const proto_item *item)
 {
     oxc_line_begin(line, scope, PITEM_FINFO(item)->hfinfo->name);
-    append(line, ": ", 2);
-}
-
-void
-oxc_line_add(oxc_line_t *line, const char *text)
-{
-    append(line, text, strlen(text));
-}
-
-void
-oxc_line_add_some(oxc_line_t *line, const char *text, size_t length)
-{
-    append(line, text, length);
-}
-
-void
-oxc_line_cut(oxc_line_t *line, size_t length)
-{
-    line->length = length;
-    line->text[length] = '\0';
-}
-
-void
-oxc_line_add_decimal(oxc_line_t *line, uint64_t number)
-{
-    char digits[DIGITS_MAX];
-    char *at = digits + sizeof digits;
-
-    do {
-        *--at = (char)('0' + number % 10);
-        number /= 10;
-    } while (number > 0);
-    append(line, at, (size_t)(digits + sizeof digits - at));
-}
-
-void
-oxc_line_add_hex(oxc_line_t *line, uint64_t number, unsigned digits)
-{
-    char text[DIGITS_MAX];
-    char *at = text + sizeof text;
-
-    for (unsigned i = 0; i < digits || number > 0; i++) {
-        *--at = "0123456789abcdef"[number & 0xF];
-        number >>= 4;
-    }
-    *--at = 'x';
-    *--at = '0';
-    append(line, at, (size_t)(text + sizeof text - at));
+    OXC_LINE_ADD(line, ": ");
 }
 
 /* A bit in each byte of eight that is 0; a byte above one that is 0 may have it, too. */
@@ -134,26 +88,68 @@ are_plain(uint64_t eight)
 }
 
 static bool
-is_plain(const oxc_line_t *line)
+are_all_plain(const char *text, size_t length)
 {
     static const char spaces[] = "        ";
-    size_t whole = line->length & ~(size_t)7;
+    size_t whole = length & ~(size_t)7;
     uint64_t eight;
 
     for (size_t at = 0; at < whole; at += 8) {
-        memcpy(&eight, line->text + at, 8);
+        memcpy(&eight, text + at, 8);
         if (!are_plain(eight))
             return false;
     }
     memcpy(&eight, spaces, 8);
-    memcpy(&eight, line->text + whole, line->length - whole);
+    memcpy(&eight, text + whole, length - whole);
     return are_plain(eight);
 }
 
-bool
-oxc_line_is_label(const oxc_line_t *line)
+void
+oxc_line_add(oxc_line_t *line, const char *text)
 {
-    return line->length < ITEM_LABEL_LENGTH && is_plain(line);
+    oxc_line_add_some(line, text, strlen(text));
+}
+
+void
+oxc_line_add_some(oxc_line_t *line, const char *text, size_t length)
+{
+    line->plain = line->plain && are_all_plain(text, length);
+    oxc_line_add_own(line, text, length);
+}
+
+void
+oxc_line_cut(oxc_line_t *line, size_t length)
+{
+    line->length = length;
+    line->text[length] = '\0';
+}
+
+void
+oxc_line_add_decimal(oxc_line_t *line, uint64_t number)
+{
+    char digits[DIGITS_MAX];
+    char *at = digits + sizeof digits;
+
+    do {
+        *--at = (char)('0' + number % 10);
+        number /= 10;
+    } while (number > 0);
+    oxc_line_add_own(line, at, (size_t)(digits + sizeof digits - at));
+}
+
+void
+oxc_line_add_hex(oxc_line_t *line, uint64_t number, unsigned digits)
+{
+    char text[DIGITS_MAX];
+    char *at = text + sizeof text;
+
+    for (unsigned i = 0; i < digits || number > 0; i++) {
+        *--at = "0123456789abcdef"[number & 0xF];
+        number >>= 4;
+    }
+    *--at = 'x';
+    *--at = '0';
+    oxc_line_add_own(line, at, (size_t)(text + sizeof text - at));
 }
 
 bool
@@ -169,7 +165,7 @@ oxc_line_give(proto_item *item, const oxc_line_t *line)
         return true;
     }
     if (!field->rep)
-        field->rep = wmem_new0(PNODE_POOL(item), item_label_t);
+        field->rep = new_label(PNODE_POOL(item));
     memcpy(field->rep->representation, line->text, line->length + 1);
     return true;
 }
@@ -197,8 +193,8 @@ oxc_line_name(proto_item *item, wmem_allocator_t *scope, const char *name, uint6
         return;
     oxc_line_begin_field(&line, scope, item);
     oxc_line_add(&line, name);
-    oxc_line_add(&line, " (");
+    OXC_LINE_ADD(&line, " (");
     oxc_line_add_hex(&line, number, digits);
-    oxc_line_add(&line, ")");
+    OXC_LINE_ADD(&line, ")");
     oxc_line_give(item, &line);
 }

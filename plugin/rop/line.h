@@ -11,6 +11,8 @@
 
 #include <epan/packet.h>
 
+#include <string.h>
+
 /*
  * proto_item_append_text() makes the label of the field, measures it, formats, and in 4.4 looks at every character: more than
  * all else that an item takes. Where a ROP has such lines, their text is put together here and becomes the label as it is.
@@ -22,9 +24,10 @@ typedef struct {
     size_t length;
     size_t room;
     size_t own;                 /* where what stands behind the item's own label begins */
+    bool plain;                 /* no release escapes anything of it in a label: printable ASCII without \\ and " */
 } oxc_line_t;
 
-/* A line that begins with the text. It lives in scope, which is that of the packet. */
+/* A line that begins with a text of the plugin's own. It lives in scope, which is that of the packet. */
 void oxc_line_begin(oxc_line_t *line, wmem_allocator_t *scope, const char *text);
 
 /* A line that begins with the name of the item's field and a colon. */
@@ -32,6 +35,21 @@ void oxc_line_begin_field(oxc_line_t *line, wmem_allocator_t *scope, const proto
 
 /* An empty one that no item has for its label, or that goes on to grow then. */
 void oxc_line_begin_part(oxc_line_t *line, wmem_allocator_t *scope);
+
+void oxc_line_grow(oxc_line_t *line, size_t more);
+
+/* Text of the plugin's own, which is plain. */
+static inline void
+oxc_line_add_own(oxc_line_t *line, const char *text, size_t length)
+{
+    if (length >= line->room - line->length)
+        oxc_line_grow(line, length);
+    memcpy(line->text + line->length, text, length);
+    line->length += length;
+    line->text[line->length] = '\0';
+}
+
+#define OXC_LINE_ADD(line, literal) oxc_line_add_own((line), "" literal, sizeof literal - 1)
 
 void oxc_line_add(oxc_line_t *line, const char *text);
 void oxc_line_add_some(oxc_line_t *line, const char *text, size_t length);
@@ -51,8 +69,12 @@ oxc_line_own(oxc_line_t *line)
 /* As "0x" and so many digits at least. */
 void oxc_line_add_hex(oxc_line_t *line, uint64_t number, unsigned digits);
 
-/* Would Wireshark take the line as it is: printable ASCII that fits into a label? */
-bool oxc_line_is_label(const oxc_line_t *line);
+/* Would Wireshark take the line as it is? */
+static inline bool
+oxc_line_is_label(const oxc_line_t *line)
+{
+    return line->plain && line->length < ITEM_LABEL_LENGTH;
+}
 
 /*
  * Makes the line the item's label if it is one and somebody sees the tree; returns whether it did. A line that is no part is given

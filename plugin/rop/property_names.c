@@ -106,9 +106,9 @@ oxc_property_tag_name(oxc_read_t *r, uint32_t tag)
         return wmem_strdup_printf(r->pinfo->pool, "%s (type 0x%04X)", oxc_property_name(r, tag), OXC_TYPE_OF(tag));
     oxc_line_begin_part(&line, r->pinfo->pool);
     oxc_line_add(&line, oxc_property_name(r, tag));
-    oxc_line_add(&line, " (");
+    OXC_LINE_ADD(&line, " (");
     oxc_line_add(&line, type);
-    oxc_line_add(&line, ")");
+    OXC_LINE_ADD(&line, ")");
     return line.text;
 }
 
@@ -116,11 +116,11 @@ void
 oxc_property_tag_line(oxc_read_t *r, oxc_line_t *line, int hf, uint32_t tag)
 {
     oxc_line_begin(line, r->pinfo->pool, proto_registrar_get_nth(hf)->name);
-    oxc_line_add(line, ": ");
+    OXC_LINE_ADD(line, ": ");
     oxc_line_add_hex(line, tag, 8);
-    oxc_line_add(line, " (");
+    OXC_LINE_ADD(line, " (");
     oxc_line_add(line, oxc_property_tag_name(r, tag));
-    oxc_line_add(line, ")");
+    OXC_LINE_ADD(line, ")");
 }
 
 /* GUIDs of the family {xxxxxxxx-0000-0000-C000-000000000046} */
@@ -307,17 +307,17 @@ oxc_id_line(oxc_read_t *r, oxc_line_t *line, uint64_t id, const char *name)
     oxc_line_add_hex(line, id, 16);
     oxc_line_own(line);
     if (name) {
-        oxc_line_add(line, " (");
+        OXC_LINE_ADD(line, " (");
         oxc_line_add(line, oxc_shown_text(r->pinfo->pool, name));
-        oxc_line_add(line, ")");
+        OXC_LINE_ADD(line, ")");
     }
     if (id != 0) {
-        oxc_line_add(line, " [ReplicaId ");
+        OXC_LINE_ADD(line, " [ReplicaId ");
         oxc_line_add_decimal(line, id & 0xFFFF);
         /* The first byte of the counter is its highest (MS-OXCDATA 2.2.1.1). */
-        oxc_line_add(line, ", GlobalCounter ");
+        OXC_LINE_ADD(line, ", GlobalCounter ");
         oxc_line_add_hex(line, GUINT64_SWAP_LE_BE(id) & UINT64_C(0xFFFFFFFFFFFF), 1);
-        oxc_line_add(line, "]");
+        OXC_LINE_ADD(line, "]");
     }
 }
 

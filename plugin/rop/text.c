@@ -40,7 +40,7 @@ oxc_text_put(oxc_text_t *text, const char *added)
         const char *cut = g_utf8_find_prev_char(line->text, line->text + TEXT_MAX);
 
         oxc_line_cut(line, cut ? (size_t)(cut - line->text) : 0);
-        oxc_line_add(line, "...");
+        OXC_LINE_ADD(line, "...");
         text->full = true;
     }
 }
@@ -54,7 +54,7 @@ oxc_text_put_decimal(oxc_text_t *text, int64_t number)
         return;
     oxc_line_begin_part(&line, text->line.scope);
     if (number < 0)
-        oxc_line_add(&line, "-");
+        OXC_LINE_ADD(&line, "-");
     oxc_line_add_decimal(&line, number < 0 ? 0 - (uint64_t)number : (uint64_t)number);
     oxc_text_put(text, line.text);
 }
