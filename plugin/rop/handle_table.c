@@ -106,20 +106,18 @@ oxc_handle_table_show(oxc_read_t *r, proto_tree *tree, const oxc_handle_table_t 
 }
 
 void
-oxc_object_show(const oxc_read_t *r, proto_tree *tree, int offset, int length, const oxc_object_t *object)
+oxc_object_add(const oxc_read_t *r, proto_tree *tree, int offset, int length, const oxc_object_t *object)
 {
     static const char name[] = "Object: ";
     proto_item *item;
     oxc_line_t line;
 
-    if (!tree || !object)
-        return;
     oxc_line_begin(&line, r->pinfo->pool, name);
-    oxc_line_add(&line, object->kind);
+    oxc_line_add_own(&line, object->kind, strlen(object->kind));
     if (object->whole_store) {
         OXC_LINE_ADD(&line, " to the whole store");
     } else if (object->folder_id) {
-        oxc_line_add(&line, object->is_subscription ? " to " : " of ");
+        oxc_line_add_own(&line, object->is_subscription ? " to " : " of ", 4);
         oxc_line_add(&line, oxc_folder_text(r, object->logon, object->folder_id));
     }
     if (object->message_id) {

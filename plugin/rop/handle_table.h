@@ -50,8 +50,16 @@ void oxc_handle_index_show(const oxc_read_t *r, proto_item *item, unsigned place
 /* Shows the table, up to the end of its buffer. */
 void oxc_handle_table_show(oxc_read_t *r, proto_tree *tree, const oxc_handle_table_t *table);
 
-/* rop.object: what a server object is, "contents table of Inbox, opened in frame 12". NULL shows nothing. */
-void oxc_object_show(const oxc_read_t *r, proto_tree *tree, int offset, int length, const oxc_object_t *object);
+/* rop.object: what a server object is, "contents table of Inbox, opened in frame 12". */
+void oxc_object_add(const oxc_read_t *r, proto_tree *tree, int offset, int length, const oxc_object_t *object);
+
+/* The same, if there is a tree and an object. */
+static inline void
+oxc_object_show(const oxc_read_t *r, proto_tree *tree, int offset, int length, const oxc_object_t *object)
+{
+    if (tree && object)
+        oxc_object_add(r, tree, offset, length, object);
+}
 
 void oxc_handle_table_register(int proto);
 

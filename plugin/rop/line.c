@@ -192,7 +192,7 @@ oxc_line_name(proto_item *item, wmem_allocator_t *scope, const char *name, uint6
     if (!oxc_is_seen(item))
         return;
     oxc_line_begin_field(&line, scope, item);
-    oxc_line_add(&line, name);
+    oxc_line_add_own(&line, name, strlen(name));
     OXC_LINE_ADD(&line, " (");
     oxc_line_add_hex(&line, number, digits);
     OXC_LINE_ADD(&line, ")");
