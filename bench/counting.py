@@ -34,10 +34,11 @@ MODES: dict[str, tuple[list[str], list[str] | None]] = {
 
 
 @functools.lru_cache(maxsize=None)
-def preload() -> pathlib.Path:
-    """counted.c, compiled where the unprivileged user can load it."""
-    library = tools.scratch() / "counted.so"
-    subprocess.run(["gcc", "-std=c11", "-O2", "-shared", "-fPIC", "-o", str(library), str(HERE / "counted.c"), "-ldl"], check=True)
+def preload(name: str = "counted") -> pathlib.Path:
+    """A source of this folder, compiled where the unprivileged user can load it."""
+    library = tools.scratch() / f"{name}.so"
+    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "glib-2.0"], capture_output=True, text=True, check=True).stdout.split()
+    subprocess.run(["gcc", "-std=c11", "-O2", "-shared", "-fPIC", "-o", str(library), str(HERE / f"{name}.c"), "-ldl", *flags], check=True)
     library.chmod(0o755)
     return library
 
@@ -59,6 +60,24 @@ def instructions(mode: str, plugin: bool, capture: pathlib.Path, profile: pathli
     if done.returncode or not counted:
         raise SystemExit(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr[-3000:]}")
     return int(counted.group(1))
+
+
+def allocations(capture: pathlib.Path) -> dict[str, tuple[int, int]]:
+    """What the plugin keeps until the file is closed: number and bytes, with those of the allocator, by function and file."""
+    out = tools.scratch() / "home" / f"{capture.stem}.allocated"
+    environment = tools.environment() | {"LD_PRELOAD": str(preload("allocated")), "OXCNOTIF_ALLOCATED": str(out)}
+    subprocess.run(arguments("io,stat", True, capture), cwd=tools.scratch() / "home", env=environment, stdout=subprocess.DEVNULL,
+                   check=True, **tools.identity())
+    plugin, *lines = out.read_text().splitlines()
+    addresses = [line.split()[0] for line in lines]
+    named = subprocess.run(["addr2line", "-f", "-s", "-e", plugin, *addresses], capture_output=True, text=True, check=True)
+    names = named.stdout.splitlines()
+    found: dict[str, tuple[int, int]] = {}
+    for line, function, place in zip(lines, names[::2], names[1::2], strict=True):
+        key = f"`{function}()`, {place.partition(':')[0]}"
+        count, size = found.get(key, (0, 0))
+        found[key] = count + int(line.split()[1]), size + int(line.split()[2])
+    return found
 
 
 def seconds(mode: str, plugin: bool, capture: pathlib.Path) -> tuple[float, int]:
