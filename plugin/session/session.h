@@ -9,7 +9,7 @@
 
 #include "compat.h"
 
-#include <epan/value_string.h>
+#include <epan/packet.h>
 #include <epan/wmem_scopes.h>
 
 #include "session/hash.h"
