@@ -28,9 +28,11 @@
 #define LOST_WAITS_KEY 0
 #define CLOSED_BY_KEY 1
 
+/* Most connections have one wait open at a time: only what is more than that takes a list and a map. */
 typedef struct {
-    wmem_list_t *open; /* oxc_call_t, oldest first */
-    wmem_map_t *where; /* oxc_call_t -> its place in open */
+    oxc_call_t *wait;  /* the oldest that is open; NULL for none */
+    wmem_list_t *more; /* the others, oldest first; NULL while there were none */
+    wmem_map_t *where; /* oxc_call_t -> its place in more; the same */
     oxc_call_t *fetch; /* the latest request of another call; it may be answered; NULL for none */
 } connection_t;
 
@@ -65,8 +67,6 @@ get_connection(packet_info *pinfo, oxc_call_t *call)
     connection = find_connection(pinfo);
     if (!connection) {
         connection = wmem_new0(wmem_file_scope(), connection_t);
-        connection->open = wmem_list_new(wmem_file_scope());
-        connection->where = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
         conversation_add_proto_data(find_or_create_conversation(pinfo), proto_parent, connection);
         connections++;
         oxc_postdissector_expect(OXC_FRAME_CALL);
@@ -84,6 +84,40 @@ oxc_async_other_call_begins(packet_info *pinfo, oxc_call_t *call)
         connection->fetch = call;
 }
 
+static void
+add_more(connection_t *connection, oxc_call_t *wait)
+{
+    if (!connection->more) {
+        connection->more = wmem_list_new(wmem_file_scope());
+        connection->where = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+    }
+    if (wmem_map_contains(connection->where, wait))
+        return;
+    wmem_list_append(connection->more, wait);
+    wmem_map_insert(connection->where, wait, wmem_list_tail(connection->more));
+}
+
+static void
+remove_more(connection_t *connection, oxc_call_t *wait)
+{
+    wmem_list_frame_t *place =
+        connection->more ? (wmem_list_frame_t *)wmem_map_remove(connection->where, wait) : NULL;
+
+    if (place)
+        wmem_list_remove_frame(connection->more, place);
+}
+
+/* The oldest of the others becomes the one that is kept by itself. */
+static void
+move_up(connection_t *connection)
+{
+    wmem_list_frame_t *oldest = connection->more ? wmem_list_head(connection->more) : NULL;
+
+    connection->wait = oldest ? (oxc_call_t *)wmem_list_frame_data(oldest) : NULL;
+    if (oldest)
+        remove_more(connection, connection->wait);
+}
+
 void
 oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait)
 {
@@ -91,24 +125,23 @@ oxc_async_wait_begins(packet_info *pinfo, oxc_call_t *wait)
 
     if (!connection)
         return;
-    if (wmem_map_contains(connection->where, wait))
-        return;
-    wmem_list_append(connection->open, wait);
-    wmem_map_insert(connection->where, wait, wmem_list_tail(connection->open));
+    if (!connection->wait)
+        connection->wait = wait;
+    else if (connection->wait != wait)
+        add_more(connection, wait);
 }
 
 void
 oxc_async_wait_ends(packet_info *pinfo, oxc_call_t *wait)
 {
-    connection_t *connection;
-    wmem_list_frame_t *place;
+    connection_t *connection = PINFO_FD_VISITED(pinfo) ? NULL : find_connection(pinfo);
 
-    if (PINFO_FD_VISITED(pinfo))
+    if (!connection)
         return;
-    connection = find_connection(pinfo);
-    place = connection ? (wmem_list_frame_t *)wmem_map_remove(connection->where, wait) : NULL;
-    if (place)
-        wmem_list_remove_frame(connection->open, place);
+    if (connection->wait == wait)
+        move_up(connection);
+    else
+        remove_more(connection, wait);
 }
 
 static void
@@ -134,17 +167,15 @@ take_open_calls(packet_info *pinfo, connection_t *connection)
         lost = wmem_list_new(wmem_file_scope());
         wmem_list_append(lost, fetch);
     }
-    for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at)) {
-        oxc_call_t *wait = (oxc_call_t *)wmem_list_frame_data(at);
-
-        if (oxc_call_misses_answer(wait) || (wait->session && oxc_session_is_left(wait->session)))
-            continue;
-        if (!lost)
-            lost = wmem_list_new(wmem_file_scope());
-        wmem_list_append(lost, wait);
+    while (connection->wait) {
+        if (!oxc_call_misses_answer(connection->wait) &&
+            !(connection->wait->session && oxc_session_is_left(connection->wait->session))) {
+            if (!lost)
+                lost = wmem_list_new(wmem_file_scope());
+            wmem_list_append(lost, connection->wait);
+        }
+        move_up(connection);
     }
-    connection->open = wmem_list_new(wmem_file_scope());
-    connection->where = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
     if (!lost)
         return;
     p_add_proto_data(wmem_file_scope(), pinfo, proto_parent, LOST_WAITS_KEY, lost);
@@ -161,7 +192,9 @@ forget_connection(packet_info *pinfo, const conversation_t *conversation)
         return;
     if (connection->fetch && !connection->fetch->response)
         oxc_listener->call_forgotten(pinfo, connection->fetch);
-    for (wmem_list_frame_t *at = wmem_list_head(connection->open); at; at = wmem_list_frame_next(at))
+    if (connection->wait)
+        oxc_listener->call_forgotten(pinfo, connection->wait);
+    for (wmem_list_frame_t *at = connection->more ? wmem_list_head(connection->more) : NULL; at; at = wmem_list_frame_next(at))
         oxc_listener->call_forgotten(pinfo, (oxc_call_t *)wmem_list_frame_data(at));
 }
 
@@ -230,7 +263,7 @@ oxc_async_waits_lost(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_cl
     connection_t *connection =
         conversation ? (connection_t *)conversation_get_proto_data(conversation, proto_parent) : NULL;
 
-    if (PINFO_FD_VISITED(pinfo) || !connection || (wmem_list_count(connection->open) == 0 && !connection->fetch))
+    if (PINFO_FD_VISITED(pinfo) || !connection || (!connection->wait && !connection->fetch))
         return;
     take_open_calls(pinfo, connection);
     note_closed_by(pinfo, closed_by);

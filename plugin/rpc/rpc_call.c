@@ -29,9 +29,8 @@ static void (*watch_stub)(uint32_t call_id, oxc_rpc_state_t *state);
 
 static wmem_map_t *servers;             /* address with port -> itself */
 static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH, with the server -> oxc_session_t */
-static wmem_map_t *servers_of;          /* conversation -> address of its server */
+static wmem_map_t *connections;         /* conversation -> connection_t */
 static wmem_map_t *births;              /* session -> conversation of its connect call */
-static wmem_map_t *first_calls;         /* conversation -> id of the first call whose request was captured */
 
 /* ---- maps ---- */
 
@@ -62,6 +61,14 @@ typedef struct {
     uint8_t server[SERVER_SIZE];
 } uuid_key_t;
 
+/* First pass. */
+typedef struct {
+    uint8_t server[SERVER_SIZE];        /* its address, cut off or filled up with zeros */
+    bool has_server;                    /* that is known */
+    bool has_request;                   /* so is the id of the first call whose request was captured */
+    uint32_t first_call;
+} connection_t;
+
 static unsigned
 uuid_hash(const void *key)
 {
@@ -84,9 +91,8 @@ oxc_rpc_register(int parent)
 
     servers = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_address_key_hash, oxc_address_key_equal);
     sessions_by_uuid = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), uuid_hash, uuid_equal);
-    servers_of = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
-    first_calls = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     proto_emsmdb = parent;
     oxc_ndr_register(parent);
     oxc_rpc_fragments_register(parent);
@@ -152,6 +158,18 @@ oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id)
     return call_id + (conversation ? conversation->conv_index : 0) * UINT32_C(2654435761);
 }
 
+static connection_t *
+get_connection(const conversation_t *conversation)
+{
+    connection_t *connection = (connection_t *)wmem_map_lookup(connections, conversation);
+
+    if (!connection) {
+        connection = wmem_new0(wmem_file_scope(), connection_t);
+        wmem_map_insert(connections, conversation, connection);
+    }
+    return connection;
+}
+
 /*
  * Clients count the calls of a connection up (C706 12.6.3.1): a response without its request is of a time before the
  * capture if its call id is smaller than all that were captured; otherwise its request was lost.
@@ -159,14 +177,16 @@ oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id)
 static bool
 began_before(const conversation_t *conversation, bool is_response, uint32_t call_id)
 {
-    void *first;
+    connection_t *connection = conversation ? get_connection(conversation) : NULL;
 
-    if (!conversation)
+    if (!connection)
         return false;
-    if (wmem_map_lookup_extended(first_calls, conversation, NULL, &first))
-        return is_response && call_id < GPOINTER_TO_UINT(first);
-    if (!is_response)
-        wmem_map_insert(first_calls, conversation, GUINT_TO_POINTER(call_id));
+    if (connection->has_request)
+        return is_response && call_id < connection->first_call;
+    if (!is_response) {
+        connection->has_request = true;
+        connection->first_call = call_id;
+    }
     return is_response;
 }
 
@@ -233,27 +253,18 @@ oxc_rpc_end(const oxc_rpc_t *rpc, tvbuff_t *tvb)
 /* ---- sessions ---- */
 
 /* One address for all frames of a connection: the channels of RPC over HTTP may go to different proxies. */
-static const address *
-server_of(const oxc_rpc_t *rpc)
-{
-    const packet_info *pinfo = rpc->pinfo;
-    address *server = (address *)wmem_map_lookup(servers_of, rpc->conversation);
-
-    if (!server) {
-        server = wmem_new0(wmem_file_scope(), address);
-        copy_address_wmem(wmem_file_scope(), server, rpc->is_response ? &pinfo->src : &pinfo->dst);
-        wmem_map_insert(servers_of, rpc->conversation, server);
-    }
-    return server;
-}
-
 static void
 put_server(const oxc_rpc_t *rpc, uint8_t place[SERVER_SIZE])
 {
-    const address *server = server_of(rpc);
+    const address *server = oxc_rpc_server(rpc);
+    connection_t *connection = get_connection(rpc->conversation);
 
-    if (server->len > 0)
-        memcpy(place, server->data, MIN((size_t)server->len, SERVER_SIZE));
+    if (!connection->has_server) {
+        connection->has_server = true;
+        if (server->len > 0)
+            memcpy(connection->server, server->data, MIN((size_t)server->len, SERVER_SIZE));
+    }
+    memcpy(place, connection->server, SERVER_SIZE);
 }
 
 static handle_key_t

@@ -6,8 +6,8 @@
 
 #include "rpc/rpc_fallback.h"
 
+#include "rpc/rpc_connection.h"
 #include "rpc/rpc_encrypted.h"
-#include "rpc/rpc_fragments.h"
 #include "rpc/rpc_inference.h"
 #include "tcp/postdissector.h"
 #include "tcp/segment.h"
@@ -42,28 +42,6 @@ static expert_field ei_sealed = EI_INIT;
 static expert_field ei_unknown_call = EI_INIT;
 
 /* ---- what is remembered ---- */
-
-/* A presentation context: what its id stands for. */
-typedef struct {
-    oxc_rpc_interface_t interface;
-    bool ndr64;
-} context_t;
-
-/* A request whose answer is still to come. */
-typedef struct {
-    oxc_rpc_state_t *state;     /* NULL: it was not handed to us */
-    dcerpc_call_value *value;   /* set if we dissect the call, for want of DCE/RPC */
-    oxc_rpc_encrypted_t *sealed;   /* set if the stub could not be decrypted */
-} asked_t;
-
-typedef struct {
-    bool bound;                 /* a bind was captured: DCE/RPC knows the contexts */
-    bool ours;                  /* one of them is for one of our interfaces */
-    bool sealed;                /* said once that a stub cannot be decrypted */
-    wmem_map_t *contexts;       /* id -> context_t */
-    wmem_map_t *asked;          /* call id -> asked_t */
-    oxc_rpc_fragments_t fragments;
-} connection_t;
 
 /* What the first visit found out about a PDU; later visits only show it. */
 typedef enum { STUB, UNKNOWN_CALL, FAULT, SEALED } finding_kind_t;
@@ -119,50 +97,23 @@ bool
 oxc_rpc_is_connection(packet_info *pinfo)
 {
     conversation_t *conversation = oxc_segment_conversation(pinfo);
-    const connection_t *connection =
-        conversation ? (const connection_t *)conversation_get_proto_data(conversation, proto_emsmdb) : NULL;
+    const oxc_rpc_connection_t *connection =
+        conversation ? (const oxc_rpc_connection_t *)conversation_get_proto_data(conversation, proto_emsmdb) : NULL;
 
     return connection && connection->ours;
 }
 
-static connection_t *
+static oxc_rpc_connection_t *
 get_connection(conversation_t *conversation)
 {
-    connection_t *connection = (connection_t *)conversation_get_proto_data(conversation, proto_emsmdb);
+    oxc_rpc_connection_t *connection = (oxc_rpc_connection_t *)conversation_get_proto_data(conversation, proto_emsmdb);
 
     if (!connection) {
-        connection = wmem_new0(wmem_file_scope(), connection_t);
-        connection->contexts = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-        connection->asked = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-        oxc_rpc_fragments_init(&connection->fragments);
+        connection = wmem_new0(wmem_file_scope(), oxc_rpc_connection_t);
         conversation_add_proto_data(conversation, proto_emsmdb, connection);
         oxc_postdissector_expect(OXC_FRAME_CONNECTION);
     }
     return connection;
-}
-
-static void
-set_context(void *data, uint16_t id, oxc_rpc_interface_t interface, bool ndr64)
-{
-    connection_t *connection = (connection_t *)data;
-    context_t *context = wmem_new0(wmem_file_scope(), context_t);
-
-    context->interface = interface;
-    context->ndr64 = ndr64;
-    connection->ours = true;
-    wmem_map_insert(connection->contexts, GUINT_TO_POINTER(id), context);
-}
-
-static oxc_rpc_interface_t
-interface_of(const connection_t *connection, const oxc_rpc_pdu_t *pdu, bool *ndr64)
-{
-    const context_t *context =
-        (const context_t *)wmem_map_lookup(connection->contexts, GUINT_TO_POINTER(pdu->context_id));
-
-    if (!context)
-        return OXC_RPC_NEITHER;
-    *ndr64 = context->ndr64;
-    return context->interface;
 }
 
 /* ---- the first visit ---- */
@@ -191,7 +142,7 @@ new_value(packet_info *pinfo, uint16_t opnum, bool ndr64, bool is_request)
 
 /* The stub is whole now. */
 static bool
-gather(connection_t *connection, oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface)
+gather(oxc_rpc_connection_t *connection, oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface)
 {
     return oxc_rpc_is_whole(pdu) ||
            oxc_rpc_fragments_gather(&connection->fragments, pdu,
@@ -212,7 +163,7 @@ add_stub(packet_info *pinfo, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_int
 }
 
 static void
-note_sealed(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_interface_t interface,
+note_sealed(packet_info *pinfo, oxc_rpc_connection_t *connection, uint32_t key, oxc_rpc_interface_t interface,
             const oxc_rpc_encrypted_t *sealed)
 {
     finding_t *finding;
@@ -226,21 +177,17 @@ note_sealed(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_
 }
 
 static void
-learn_request(packet_info *pinfo, conversation_t *conversation, connection_t *connection, uint32_t key,
+learn_request(packet_info *pinfo, conversation_t *conversation, oxc_rpc_connection_t *connection, uint32_t key,
               oxc_rpc_pdu_t *pdu, oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
-    oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
-    asked_t *asked = (asked_t *)wmem_map_lookup(connection->asked, GUINT_TO_POINTER(pdu->call_id));
+    oxc_rpc_interface_t interface = oxc_rpc_interface_of(connection, pdu->context_id, &ndr64);
+    oxc_rpc_asked_t *asked = oxc_rpc_asks(connection, pdu);
 
-    if (!asked || pdu->flags & RPC_FLAG_FIRST) {
-        asked = wmem_new0(wmem_file_scope(), asked_t);
-        wmem_map_insert(connection->asked, GUINT_TO_POINTER(pdu->call_id), asked);
-    }
     if (state) {
         asked->state = state;
         if (interface == OXC_RPC_NEITHER)
-            set_context(connection, pdu->context_id, state->interface, ndr64);
+            oxc_rpc_set_context(connection, pdu->context_id, state->interface, ndr64);
         return;
     }
     if (oxc_rpc_is_sealed(pdu)) {
@@ -256,36 +203,35 @@ learn_request(packet_info *pinfo, conversation_t *conversation, connection_t *co
         interface = oxc_rpc_infer_request(pinfo, pdu, &ndr64);
         if (interface == OXC_RPC_NEITHER)
             return;
-        set_context(connection, pdu->context_id, interface, ndr64);
+        oxc_rpc_set_context(connection, pdu->context_id, interface, ndr64);
     }
     asked->value = new_value(pinfo, pdu->opnum, ndr64, true);
     add_stub(pinfo, key, pdu, interface, asked->value);
 }
 
 static void
-learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu,
+learn_response(packet_info *pinfo, oxc_rpc_connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu,
                const oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
-    oxc_rpc_interface_t interface = interface_of(connection, pdu, &ndr64);
+    oxc_rpc_interface_t interface = oxc_rpc_interface_of(connection, pdu->context_id, &ndr64);
     oxc_rpc_interface_t inferred = interface;
-    const asked_t *asked = (const asked_t *)wmem_map_lookup(connection->asked, GUINT_TO_POINTER(pdu->call_id));
+    oxc_rpc_asked_t asked;
+    bool was_asked = oxc_rpc_answers(connection, pdu, &asked);
     int opnum;
 
-    if (asked && pdu->flags & RPC_FLAG_LAST)
-        wmem_map_remove(connection->asked, GUINT_TO_POINTER(pdu->call_id));
     if (state)
         return;
     if (oxc_rpc_is_sealed(pdu)) {
         if (pdu->flags & RPC_FLAG_LAST)
             note_sealed(pinfo, connection, key, interface,
-                        asked && asked->sealed ? oxc_rpc_encrypted_response(pinfo, asked->sealed) : NULL);
+                        asked.sealed ? oxc_rpc_encrypted_response(pinfo, asked.sealed) : NULL);
         return;
     }
-    if ((asked && !asked->value) || !gather(connection, pdu, interface))
+    if ((was_asked && !asked.value) || !gather(connection, pdu, interface))
         return;
-    if (asked) {
-        add_stub(pinfo, key, pdu, interface, asked->value);
+    if (was_asked) {
+        add_stub(pinfo, key, pdu, interface, asked.value);
         return;
     }
     opnum = oxc_rpc_infer_response(pinfo, pdu, &inferred, &ndr64);
@@ -295,21 +241,20 @@ learn_response(packet_info *pinfo, connection_t *connection, uint32_t key, oxc_r
         return;
     }
     if (interface == OXC_RPC_NEITHER)
-        set_context(connection, pdu->context_id, inferred, ndr64);
+        oxc_rpc_set_context(connection, pdu->context_id, inferred, ndr64);
     add_stub(pinfo, key, pdu, inferred, new_value(pinfo, (uint16_t)opnum, ndr64, false));
 }
 
 static void
-learn_fault(packet_info *pinfo, connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu)
+learn_fault(packet_info *pinfo, oxc_rpc_connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu)
 {
-    const asked_t *asked = (const asked_t *)wmem_map_remove(connection->asked, GUINT_TO_POINTER(pdu->call_id));
+    oxc_rpc_asked_t asked;
     oxc_rpc_state_t *state;
 
-    if (!asked)
-        return;
-    state = asked->state;
-    if (!state && asked->value)
-        state = (oxc_rpc_state_t *)asked->value->se_data;
+    oxc_rpc_answers(connection, pdu, &asked);
+    state = asked.state;
+    if (!state && asked.value)
+        state = (oxc_rpc_state_t *)asked.value->se_data;
     if (state)
         add_finding(pinfo, key, FAULT, state->interface)->state = state;
 }
@@ -317,12 +262,12 @@ learn_fault(packet_info *pinfo, connection_t *connection, uint32_t key, const ox
 static void
 learn(packet_info *pinfo, conversation_t *conversation, uint32_t key, oxc_rpc_pdu_t *pdu, wmem_array_t *list)
 {
-    connection_t *connection = get_connection(conversation);
+    oxc_rpc_connection_t *connection = get_connection(conversation);
     oxc_rpc_state_t *state = find_handed(list, pdu->call_id);
 
     if (pdu->ptype == PDU_BIND || pdu->ptype == PDU_ALTER) {
         connection->bound = connection->bound || pdu->ptype == PDU_BIND;
-        oxc_rpc_read_bind(pdu, set_context, connection);
+        oxc_rpc_read_bind(pdu, oxc_rpc_set_context, connection);
         return;
     }
     if (pdu->ptype == PDU_BIND_ACK || pdu->ptype == PDU_ALTER_ACK) {
@@ -465,7 +410,7 @@ look_at_pdu(packet_info *pinfo, proto_tree *tree, oxc_rpc_pdu_t *pdu, wmem_array
 static void
 note_padding(packet_info *pinfo, conversation_t *conversation, const oxc_rpc_pdu_t *pdu)
 {
-    connection_t *connection = get_connection(conversation);
+    oxc_rpc_connection_t *connection = get_connection(conversation);
 
     if (!connection->bound || connection->ours)
         oxc_rpc_fragments_note_padding(pinfo, &connection->fragments,

@@ -28,13 +28,13 @@ padding_key(uint32_t discriminator, uint8_t ptype)
     return ~(discriminator + ptype * UINT32_C(0x01000193));
 }
 
-void
-oxc_rpc_fragments_init(oxc_rpc_fragments_t *of)
+/* The map, made when something is put into it. */
+static wmem_map_t *
+get_map(wmem_map_t **map)
 {
-    for (int i = 0; i < 2; i++) {
-        of->padded[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-        of->gathered[i] = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
-    }
+    if (!*map)
+        *map = wmem_map_new(wmem_file_scope(), g_direct_hash, g_direct_equal);
+    return *map;
 }
 
 /*
@@ -45,7 +45,7 @@ void
 oxc_rpc_fragments_note_padding(packet_info *pinfo, oxc_rpc_fragments_t *of, uint32_t discriminator,
                                const oxc_rpc_pdu_t *pdu)
 {
-    wmem_map_t *map = of->padded[pdu->ptype == PDU_RESP];
+    wmem_map_t *map = get_map(&of->padded[pdu->ptype == PDU_RESP]);
     fragments_t *fragments;
 
     fragments = (fragments_t *)wmem_map_lookup(map, GUINT_TO_POINTER(pdu->call_id));
@@ -55,7 +55,9 @@ oxc_rpc_fragments_note_padding(packet_info *pinfo, oxc_rpc_fragments_t *of, uint
     }
     fragments->total += (uint32_t)(pdu->stub_end - pdu->stub);
     if (pdu->flags & RPC_FLAG_LAST) {
-        if (fragments->gaps)
+        if (!fragments->gaps)
+            wmem_free(wmem_file_scope(), fragments);
+        else
             p_add_proto_data(wmem_file_scope(), pinfo, proto_key,
                              padding_key(discriminator, pdu->ptype), fragments);
         wmem_map_remove(map, GUINT_TO_POINTER(pdu->call_id));
@@ -109,24 +111,24 @@ oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminat
 bool
 oxc_rpc_fragments_gather(oxc_rpc_fragments_t *of, oxc_rpc_pdu_t *pdu, bool may_begin)
 {
-    wmem_map_t *map = of->gathered[pdu->ptype == PDU_RESP];
+    wmem_map_t **map = &of->gathered[pdu->ptype == PDU_RESP];
     void *key = GUINT_TO_POINTER(pdu->call_id);
     unsigned length = (unsigned)(pdu->stub_end - pdu->stub);
     wmem_array_t *bytes;
 
-    bytes = (wmem_array_t *)wmem_map_lookup(map, key);
+    bytes = *map ? (wmem_array_t *)wmem_map_lookup(*map, key) : NULL;
     if (pdu->flags & RPC_FLAG_FIRST) {
         if (!may_begin)
             return false;
         if (bytes)
             wmem_destroy_array(bytes);
         bytes = wmem_array_new(wmem_file_scope(), 1);
-        wmem_map_insert(map, key, bytes);
+        wmem_map_insert(get_map(map), key, bytes);
     }
     if (!bytes)
         return false;
     if (length > MAX_GATHERED - wmem_array_get_count(bytes)) {
-        wmem_map_remove(map, key);
+        wmem_map_remove(*map, key);
         wmem_destroy_array(bytes);
         return false;
     }
@@ -134,7 +136,7 @@ oxc_rpc_fragments_gather(oxc_rpc_fragments_t *of, oxc_rpc_pdu_t *pdu, bool may_b
         wmem_array_append(bytes, tvb_get_ptr(pdu->tvb, pdu->stub, (int)length), length);
     if (!(pdu->flags & RPC_FLAG_LAST))
         return false;
-    wmem_map_remove(map, key);
+    wmem_map_remove(*map, key);
     length = wmem_array_get_count(bytes);
     pdu->assembled = tvb_new_child_real_data(pdu->tvb, (const uint8_t *)wmem_array_get_raw(bytes), length, (int)length);
     return true;

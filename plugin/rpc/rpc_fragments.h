@@ -9,13 +9,11 @@
 
 #include "rpc/rpc_pdu.h"
 
-/* The fragments of a connection's stubs so far, of requests and of responses; first pass only. */
+/* The fragments of a connection's stubs so far, of requests and of responses; NULL while there are none. First pass only. */
 typedef struct {
     wmem_map_t *padded[2];      /* call id -> fragments_t */
     wmem_map_t *gathered[2];    /* call id -> wmem_array_t of the stub's bytes so far */
 } oxc_rpc_fragments_t;
-
-void oxc_rpc_fragments_init(oxc_rpc_fragments_t *of);
 
 /* A fragment was seen: where its padding is, for oxc_rpc_without_padding(). First visit only. */
 void oxc_rpc_fragments_note_padding(packet_info *pinfo, oxc_rpc_fragments_t *of, uint32_t discriminator,
