@@ -356,7 +356,7 @@ take_over(tvbuff_t *tvb, packet_info *pinfo)
         connection->suspected = RPCH_CHANNEL_OUT;
     } else if (channel != RPCH_CHANNEL_UNKNOWN) {
         connection->claimed = true;
-        if (rpch_current_use(connection, pinfo->num)->channel != channel)
+        if (rpch_current_use(connection, pinfo->num).channel != channel)
             rpch_set_use(connection, pinfo->num, channel, NULL);
     }
     if (tls) {

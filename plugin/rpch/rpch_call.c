@@ -62,7 +62,7 @@ rpch_channel_item(rpch_call_t *call, int offset)
 void
 rpch_finish_item(rpch_call_t *call)
 {
-    const rpch_use_t *use = rpch_current_use(call->connection, call->pinfo->num);
+    const rpch_use_t use = rpch_current_use(call->connection, call->pinfo->num);
     proto_item *item;
 
     if (!call->seen) {
@@ -72,19 +72,19 @@ rpch_finish_item(rpch_call_t *call)
     if (!call->item)
         return;
     proto_item_set_len(call->item, call->offset - call->item_start);
-    if (use->channel != RPCH_CHANNEL_UNKNOWN) {
-        proto_item_append_text(call->item, ", %s channel", val_to_str_const(use->channel, rpch_channels, "?"));
-        item = proto_tree_add_uint(call->item_tree, hf_rpch_channel, call->tvb, 0, 0, use->channel);
+    if (use.channel != RPCH_CHANNEL_UNKNOWN) {
+        proto_item_append_text(call->item, ", %s channel", val_to_str_const(use.channel, rpch_channels, "?"));
+        item = proto_tree_add_uint(call->item_tree, hf_rpch_channel, call->tvb, 0, 0, use.channel);
         proto_item_set_generated(item);
     }
-    if (use->virtual_connection) {
-        proto_item_append_text(call->item, ", virtual connection %u", use->virtual_connection->number);
+    if (use.virtual_connection) {
+        proto_item_append_text(call->item, ", virtual connection %u", use.virtual_connection->number);
         item = proto_tree_add_uint(call->item_tree, hf_rpch_virtual_connection, call->tvb, 0, 0,
-                                   use->virtual_connection->number);
+                                   use.virtual_connection->number);
         proto_item_set_generated(item);
-        if (use->virtual_connection->has_cookie) {
+        if (use.virtual_connection->has_cookie) {
             item = proto_tree_add_guid(call->item_tree, hf_rpch_cookie, call->tvb, 0, 0,
-                                       &use->virtual_connection->cookie);
+                                       &use.virtual_connection->cookie);
             proto_item_set_generated(item);
         }
     }
@@ -185,7 +185,7 @@ rpch_call_dcerpc(rpch_call_t *call, tvbuff_t *pdu)
     const char *protocol = pinfo->current_proto, *list = pinfo->heur_list_name;
     const char *name = commandless_rts(pdu);
     heur_dtbl_entry_t *entry = exchange_entry && exchange_entry->enabled ? exchange_entry : dcerpc_entry;
-    const rpch_use_t *use;
+    rpch_use_t use;
 
     if (name)               /* the only one that lets exceptions pass */
         entry = lone_entry;
@@ -195,12 +195,12 @@ rpch_call_dcerpc(rpch_call_t *call, tvbuff_t *pdu)
         rpch_pair(call->connection, pinfo, pdu);
     }
     use = rpch_current_use(call->connection, pinfo->num);
-    if (use->virtual_connection) {
-        rpch_name_conversation(pinfo, use->virtual_connection);
+    if (use.virtual_connection) {
+        rpch_name_conversation(pinfo, use.virtual_connection);
         /* DCE/RPC makes one for a bind only; calls whose bind was not captured need one too. */
-        if (call->learn && !use->virtual_connection->conversation)
-            use->virtual_connection->conversation = find_or_create_conversation(pinfo);
-        oxc_segment_name(pinfo->conv_elements, use->virtual_connection->conversation);
+        if (call->learn && !use.virtual_connection->conversation)
+            use.virtual_connection->conversation = find_or_create_conversation(pinfo);
+        oxc_segment_name(pinfo->conv_elements, use.virtual_connection->conversation);
     }
     pinfo->can_desegment = 0;       /* the PDU is complete, or will never be */
     TRY {

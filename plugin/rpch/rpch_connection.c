@@ -27,6 +27,8 @@ static int proto_rpch = -1;
  * Virtual connections that a new channel may belong to: those of one cookie, and those of one cookie at one server. A peer
  * can open any number of them, so none of these is walked.
  */
+typedef enum { HERE, ANYWHERE } search_t;       /* at a server; at any one */
+
 typedef struct {
     const e_guid_t *cookie;
     const address *server;      /* NULL: of any */
@@ -34,11 +36,12 @@ typedef struct {
 } candidates_key_t;
 
 typedef struct {
+    candidates_key_t key;
     rpch_virtual_t *newest;
-    wmem_stack_t *without[RPCH_CHANNEL_OUT + 1];    /* each channel; some may have it by now, the newest is on top */
+    rpch_virtual_t *without[RPCH_CHANNEL_OUT + 1];  /* each channel; some may have it by now; the newest, others are below */
 } candidates_t;
 
-static wmem_map_t *candidates;              /* candidates_key_t -> candidates_t */
+static wmem_map_t *candidates;              /* candidates_key_t -> candidates_t that it is in */
 static uint32_t virtual_connection_count;
 
 static unsigned
@@ -76,70 +79,83 @@ rpch_init(void)
     virtual_connection_count = 0;
 }
 
-const rpch_use_t *
+rpch_use_t
 rpch_current_use(const rpch_connection_t *connection, uint32_t frame)
 {
-    static const rpch_use_t none = { RPCH_CHANNEL_UNKNOWN, NULL };
-    const rpch_use_t *use = (const rpch_use_t *)wmem_tree_lookup32_le(connection->uses, frame);
+    const rpch_use_t none = { NULL, 0, RPCH_CHANNEL_UNKNOWN };
+    const rpch_use_t *uses = connection->uses ? (const rpch_use_t *)wmem_array_get_raw(connection->uses) : NULL;
+    unsigned from = 0, to = uses ? wmem_array_get_count(connection->uses) : 0;
 
-    return use ? use : &none;
+    while (from < to) {
+        unsigned middle = from + (to - from) / 2;
+
+        if (uses[middle].frame <= frame)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from > 0 ? uses[from - 1] : none;
 }
 
 void
 rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t channel, rpch_virtual_t *virtual_connection)
 {
-    rpch_use_t *use = wmem_new(wmem_file_scope(), rpch_use_t);
+    rpch_use_t use = { virtual_connection, frame, channel }, *latest = NULL;
+    unsigned count;
 
-    use->channel = channel;
-    use->virtual_connection = virtual_connection;
-    wmem_tree_insert32(connection->uses, frame, use);
+    if (!connection->uses)
+        connection->uses = wmem_array_sized_new(wmem_file_scope(), sizeof use, 2);
+    count = wmem_array_get_count(connection->uses);
+    if (count > 0)
+        latest = (rpch_use_t *)wmem_array_index(connection->uses, count - 1);
+    if (latest && latest->frame == frame)
+        *latest = use;
+    else
+        wmem_array_append_one(connection->uses, use);
     oxc_postdissector_expect(OXC_FRAME_CONNECTION);
 }
 
 /* The newest candidate that lacks the channel, or the newest of all if the channel replaces one; NULL for none. */
 static rpch_virtual_t *
-newest_candidate(const candidates_key_t *key, rpch_channel_t channel, bool recycled)
+newest_candidate(const candidates_key_t *key, search_t search, rpch_channel_t channel, bool recycled)
 {
     candidates_t *of = (candidates_t *)wmem_map_lookup(candidates, key);
 
     if (!of || recycled)
         return of ? of->newest : NULL;
-    while (wmem_stack_count(of->without[channel]) > 0) {
-        rpch_virtual_t *top = (rpch_virtual_t *)wmem_stack_peek(of->without[channel]);
-
-        if (!top->has[channel])
-            return top;
-        wmem_stack_pop(of->without[channel]);
-    }
-    return NULL;
+    while (of->without[channel] && of->without[channel]->has[channel])
+        of->without[channel] = of->without[channel]->below[search][channel];
+    return of->without[channel];
 }
 
 static void
-add_candidate(const candidates_key_t *key, rpch_virtual_t *virtual_connection)
+add_candidate(const candidates_key_t *key, search_t search, rpch_virtual_t *virtual_connection)
 {
     candidates_t *of = (candidates_t *)wmem_map_lookup(candidates, key);
 
     if (!of) {
         of = wmem_new0(wmem_file_scope(), candidates_t);
-        for (int channel = 0; channel <= RPCH_CHANNEL_OUT; channel++)
-            of->without[channel] = wmem_stack_new(wmem_file_scope());
-        wmem_map_insert(candidates, wmem_memdup(wmem_file_scope(), key, sizeof *key), of);
+        of->key = *key;
+        wmem_map_insert(candidates, &of->key, of);
     }
     of->newest = virtual_connection;
-    for (int channel = 0; channel <= RPCH_CHANNEL_OUT; channel++)
-        if (!virtual_connection->has[channel])
-            wmem_stack_push(of->without[channel], virtual_connection);
+    for (int channel = 0; channel <= RPCH_CHANNEL_OUT; channel++) {
+        if (virtual_connection->has[channel])
+            continue;
+        virtual_connection->below[search][channel] = of->without[channel];
+        of->without[channel] = virtual_connection;
+    }
 }
 
-/* It may be looked for by its cookie from now on. */
+/* It may be looked for by its cookie from now on. Once for each. */
 static void
 add_candidates(rpch_virtual_t *virtual_connection)
 {
     const candidates_key_t here = { &virtual_connection->cookie, &virtual_connection->server, virtual_connection->port };
     const candidates_key_t anywhere = { &virtual_connection->cookie, NULL, 0 };
 
-    add_candidate(&here, virtual_connection);
-    add_candidate(&anywhere, virtual_connection);
+    add_candidate(&here, HERE, virtual_connection);
+    add_candidate(&anywhere, ANYWHERE, virtual_connection);
 }
 
 rpch_virtual_t *
@@ -184,11 +200,11 @@ static rpch_virtual_t *
 find_virtual(const packet_info *pinfo, const e_guid_t *cookie, rpch_channel_t channel, bool recycled)
 {
     candidates_key_t here = { cookie, &pinfo->dst, pinfo->destport }, anywhere = { cookie, NULL, 0 };
-    rpch_virtual_t *found = newest_candidate(&here, channel, recycled);
+    rpch_virtual_t *found = newest_candidate(&here, HERE, channel, recycled);
 
     oxc_link(pinfo, "virtual_connection", cookie, sizeof *cookie, true);
     if (!found)
-        found = newest_candidate(&anywhere, channel, recycled);
+        found = newest_candidate(&anywhere, ANYWHERE, channel, recycled);
     if (found) {
         found->has[channel] = true;
         return found;
@@ -206,7 +222,7 @@ find_virtual(const packet_info *pinfo, const e_guid_t *cookie, rpch_channel_t ch
 void
 rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pdu)
 {
-    const rpch_use_t *use = rpch_current_use(connection, pinfo->num);
+    const rpch_use_t use = rpch_current_use(connection, pinfo->num);
     oxc_rpc_pdu_t header;
     unsigned flags;
     e_guid_t cookie;
@@ -219,11 +235,11 @@ rpch_learn(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pd
         return;
     flags = tvb_get_uint16(pdu, RPC_HEADER_SIZE, header.encoding);
     tvb_get_guid(pdu, RPC_HEADER_SIZE + 16, &cookie, header.encoding);
-    if (use->virtual_connection && use->virtual_connection->has_cookie &&
-        guid_cmp(&use->virtual_connection->cookie, &cookie) == 0)
+    if (use.virtual_connection && use.virtual_connection->has_cookie &&
+        guid_cmp(&use.virtual_connection->cookie, &cookie) == 0)
         return;
-    rpch_take_channel(connection, pinfo, use->channel,
-                      find_virtual(pinfo, &cookie, use->channel, flags & RTS_FLAG_RECYCLE_CHANNEL));
+    rpch_take_channel(connection, pinfo, use.channel,
+                      find_virtual(pinfo, &cookie, use.channel, flags & RTS_FLAG_RECYCLE_CHANNEL));
 }
 
 rpch_virtual_t *
@@ -231,13 +247,13 @@ rpch_ended(packet_info *pinfo)
 {
     rpch_connection_t *connection = rpch_connection_around(pinfo);
     rpch_virtual_t *ended;
-    const rpch_use_t *use;
+    rpch_use_t use;
 
     if (!connection || !oxc_connection_ends_now(pinfo))
         return NULL;
     use = rpch_current_use(connection, pinfo->num);
-    ended = use->virtual_connection;
-    if (!ended || ended->current[use->channel] != connection)
+    ended = use.virtual_connection;
+    if (!ended || ended->current[use.channel] != connection)
         return NULL;
     memset(ended->current, 0, sizeof ended->current);
     return ended;
@@ -290,7 +306,6 @@ rpch_get_connection(conversation_t *conversation)
     if (!connection) {
         connection = wmem_new0(wmem_file_scope(), rpch_connection_t);
         connection->position[0].mode = connection->position[1].mode = RPCH_LOST;
-        connection->uses = wmem_tree_new(wmem_file_scope());
         conversation_add_proto_data(conversation, proto_rpch, connection);
     }
     return connection;

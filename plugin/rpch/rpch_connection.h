@@ -10,22 +10,28 @@
 #include "compat.h"
 
 #include "rpch/rpch_head.h"
+#include "rpch/rpch_place.h"
+
+/* What virtual connections are looked for by: see rpch_connection.c. */
+#define RPCH_SEARCHES 2
 
 typedef struct rpch_virtual {
     uint32_t number;
     bool has_cookie;                    /* false: its channels were opened before the capture */
+    bool has[RPCH_CHANNEL_OUT + 1];
     e_guid_t cookie;
     address server;
     uint32_t port;
-    bool has[RPCH_CHANNEL_OUT + 1];
     const struct rpch_connection *current[RPCH_CHANNEL_OUT + 1];    /* of each channel; first pass */
+    struct rpch_virtual *below[RPCH_SEARCHES][RPCH_CHANNEL_OUT + 1];        /* the next older one that lacked the channel */
     conversation_t *conversation;       /* that its name finds; NULL: there is none yet */
 } rpch_virtual_t;
 
 /* What a connection is used for from some frame on. */
 typedef struct {
+    rpch_virtual_t *virtual_connection; /* NULL while it is not known */
+    uint32_t frame;
     rpch_channel_t channel;
-    rpch_virtual_t *virtual_connection;
 } rpch_use_t;
 
 typedef struct rpch_connection {
@@ -39,7 +45,8 @@ typedef struct rpch_connection {
     bool ruled_out;                 /* it begins with something else than HTTP */
     bool busy;
     dissector_handle_t before;      /* whom TCP asked earlier */
-    wmem_tree_t *uses;              /* frame number -> rpch_use_t */
+    wmem_array_t *uses;             /* rpch_use_t, in the order of frames; NULL while there are none */
+    wmem_array_t *places;           /* see rpch_place.h */
 } rpch_connection_t;
 
 /* To be called once, when the protocol is registered. */
@@ -57,8 +64,8 @@ rpch_connection_t *rpch_connection_around(packet_info *pinfo);
 /* The same, made if it is new. First pass only. */
 rpch_connection_t *rpch_get_connection(conversation_t *conversation);
 
-/* What the connection is used for in this frame; never NULL. */
-const rpch_use_t *rpch_current_use(const rpch_connection_t *connection, uint32_t frame);
+/* What the connection is used for in this frame. */
+rpch_use_t rpch_current_use(const rpch_connection_t *connection, uint32_t frame);
 
 /* From this frame on the connection is used for a channel. First pass only. */
 void rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t channel,

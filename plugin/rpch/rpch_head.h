@@ -23,14 +23,14 @@ typedef enum {
 
 /* Where one direction of a connection stands between two bytes. */
 typedef struct {
-    rpch_mode_t mode;
     oxc_http_framing_t framing;     /* in a body */
+    const uint8_t *carry;   /* the beginning of a PDU when nobody could be asked for the rest; file scope */
+    uint32_t carried;
     uint32_t scanned;   /* bytes of the head that comes next, see oxc_http_head_end() */
+    rpch_mode_t mode;
     bool echo;          /* the body of an echo request: it need not be a PDU */
     bool tapped;        /* HTTP had the whole body, and has told its taps */
     bool suspected;     /* nothing has told yet that there is a channel */
-    const uint8_t *carry;   /* the beginning of a PDU when nobody could be asked for the rest; file scope */
-    uint32_t carried;
 } rpch_position_t;
 
 typedef struct {

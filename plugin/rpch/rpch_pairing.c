@@ -176,18 +176,18 @@ note_response(rpch_connection_t *connection, const packet_info *pinfo, const oxc
 void
 rpch_pair(rpch_connection_t *connection, const packet_info *pinfo, tvbuff_t *pdu)
 {
-    const rpch_use_t *use = rpch_current_use(connection, pinfo->num);
+    const rpch_use_t use = rpch_current_use(connection, pinfo->num);
     oxc_rpc_pdu_t read;
 
-    if (use->virtual_connection && use->virtual_connection->has_cookie && use->virtual_connection->has[RPCH_CHANNEL_IN] &&
-        use->virtual_connection->has[RPCH_CHANNEL_OUT])
+    if (use.virtual_connection && use.virtual_connection->has_cookie && use.virtual_connection->has[RPCH_CHANNEL_IN] &&
+        use.virtual_connection->has[RPCH_CHANNEL_OUT])
         return;
     if (!oxc_rpc_read_pdu(pdu, 0, &read))
         return;
-    if (read.ptype == PDU_REQ && use->channel != RPCH_CHANNEL_OUT)
-        note_request(connection, pinfo, &read, use);
-    else if (read.ptype == PDU_RESP && use->channel != RPCH_CHANNEL_IN)
-        note_response(connection, pinfo, &read, use);
+    if (read.ptype == PDU_REQ && use.channel != RPCH_CHANNEL_OUT)
+        note_request(connection, pinfo, &read, &use);
+    else if (read.ptype == PDU_RESP && use.channel != RPCH_CHANNEL_IN)
+        note_response(connection, pinfo, &read, &use);
 }
 
 void

@@ -81,7 +81,7 @@ dissect_message(rpch_call_t *call)
         return OXC_HTTP_NEED_MORE;
     }
     if (result != OXC_HTTP_GO_ON) {
-        if (rpch_current_use(call->connection, call->pinfo->num)->channel != RPCH_CHANNEL_UNKNOWN ||
+        if (rpch_current_use(call->connection, call->pinfo->num).channel != RPCH_CHANNEL_UNKNOWN ||
             oxc_rpc_sure_length(call->tvb, call->offset)) {
             at->mode = RPCH_LOST;
             return OXC_HTTP_GO_ON;
@@ -94,7 +94,7 @@ dissect_message(rpch_call_t *call)
     /* Of responses without a request, those for an OUT channel are so long ([MS-RPCH] 2.1.2.1), or have no end. */
     if (!head.request && head.rpc_type && head.status / 100 == 2 && call->learn &&
         (!head.has_length || head.body >= MIN_CHANNEL_LENGTH) &&
-        rpch_current_use(call->connection, call->pinfo->num)->channel == RPCH_CHANNEL_UNKNOWN)
+        rpch_current_use(call->connection, call->pinfo->num).channel == RPCH_CHANNEL_UNKNOWN)
         rpch_set_use(call->connection, call->pinfo->num, RPCH_CHANNEL_OUT, NULL);
     bodiless = head.request || head.status / 100 == 1 || head.status == 204 || head.status == 304;
     if (head.request ? head.channel != RPCH_CHANNEL_UNKNOWN : head.rpc_type && head.status / 100 == 2) {
@@ -359,7 +359,7 @@ adopt_numbering(rpch_connection_t *connection, int d, uint32_t seq)
 }
 
 /*
- * The place at which a call begins is remembered with its frame, by the order of the calls in it, so that a later visit
+ * The place at which a call begins is remembered, by its frame and the order of the calls in it, so that a later visit
  * begins where the first did. A call that used nothing because it needs more bytes does not count: TCP and TLS do not
  * repeat it.
  */
@@ -367,14 +367,9 @@ static bool
 find_beginning(rpch_call_t *call, int d, const uint32_t *seq, uint32_t count)
 {
     rpch_connection_t *connection = call->connection;
-    const rpch_position_t *remembered;
 
-    if (PINFO_FD_VISITED(call->pinfo)) {
-        remembered = (const rpch_position_t *)p_get_proto_data(wmem_file_scope(), call->pinfo, proto_rpch, count + 1);
-        if (remembered)
-            call->position = *remembered;
-        return remembered != NULL;
-    }
+    if (PINFO_FD_VISITED(call->pinfo))
+        return rpch_recall_place(connection->places, call->pinfo->num, count, &call->position);
     call->position = connection->position[d];
     call->learn = true;
     if (seq && connection->have_seq[d])
@@ -465,10 +460,9 @@ rpch_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, di
         if (call.learn && ours)
             keep_place(&call, d, used, seq);
         if (ours && used) {
-            ++*count;
             if (first_visit)
-                p_add_proto_data(wmem_file_scope(), pinfo, proto_rpch, *count,
-                                 wmem_memdup(wmem_file_scope(), &begin, sizeof begin));
+                rpch_note_place(&connection->places, pinfo->num, *count, &begin);
+            ++*count;
         }
     }
     ENDTRY;
