@@ -39,22 +39,6 @@ typedef enum {
 /* Of registrations with one key so many of the latest are looked at. */
 #define LATEST 8
 
-struct oxc_push {
-    oxc_push_t *older[PLACES];  /* the registration before with the same key */
-    oxc_session_t *session;     /* NULL: not known */
-    address callback;
-    address client;             /* as it is in this capture: another one behind address translation */
-    uint16_t port;
-    const uint8_t *context;
-    uint32_t len;
-    uint32_t asked_in;
-    nstime_t asked;
-    uint32_t replaced_in;       /* 0: not replaced and not withdrawn */
-    bool refused;
-    bool came;                  /* a datagram did */
-    oxc_push_t *replaces;
-};
-
 /* What the first visit found a datagram to be. */
 typedef enum {
     OTHER_TRAFFIC,
@@ -74,15 +58,31 @@ typedef struct {
     uint32_t copy_of;           /* frame of the first copy */
 } verdict_t;
 
+/* A registration as it is looked up: by that of what it has which the place is about. */
 typedef struct {
+    const oxc_push_t *push;
     place_t place;
-    address addr;               /* none if it does not matter */
-    uint16_t port;
-    uint32_t len;
-    const uint8_t *context;     /* NULL if it does not matter */
 } push_key_t;
 
-static wmem_map_t *by_key;      /* push_key_t -> newest registration */
+struct oxc_push {
+    oxc_push_t *older[PLACES];  /* the registration before with the same key */
+    push_key_t keys[PLACES];
+    oxc_session_t *session;     /* NULL: not known */
+    address callback;
+    address client;             /* as it is in this capture: another one behind address translation */
+    const uint8_t *context;
+    uint32_t len;
+    uint32_t asked_in;
+    nstime_t asked;
+    uint32_t replaced_in;       /* 0: not replaced and not withdrawn */
+    uint16_t port;
+    bool refused;
+    bool came;                  /* a datagram did */
+    oxc_push_t *replaces;
+    const verdict_t *latest;    /* of the latest datagram that it explains; NULL for none */
+};
+
+static wmem_map_t *by_key;      /* push_key_t of one -> newest registration */
 static wmem_map_t *by_session;  /* session -> newest registration */
 static unsigned verdicts;       /* that are remembered of frames */
 
@@ -115,49 +115,40 @@ claim(packet_info *pinfo, const address *callback, uint16_t port)
     conversation_set_dissector_from_frame_number(conversation, pinfo->num, registered_handle);
 }
 
+static const address *
+address_of(const push_key_t *key)
+{
+    return key->place == BY_CLIENT ? &key->push->client : &key->push->callback;
+}
+
 static unsigned
 push_key_hash(const void *key)
 {
     const push_key_t *k = (const push_key_t *)key;
-    unsigned hash = k->port * 8u + k->place;
+    unsigned hash = k->push->port * 8u + k->place;
 
-    if (k->len)
-        hash ^= wmem_strong_hash(k->context, k->len);
-    return add_address_to_hash(hash, &k->addr);
+    if (k->place != BY_ADDRESS && k->push->len)
+        hash ^= wmem_strong_hash(k->push->context, k->push->len);
+    return k->place == BY_BYTES ? hash : add_address_to_hash(hash, address_of(k));
 }
 
 static gboolean
 push_key_equal(const void *a, const void *b)
 {
-    const push_key_t *x = (const push_key_t *)a;
-    const push_key_t *y = (const push_key_t *)b;
+    const push_key_t *x = (const push_key_t *)a, *y = (const push_key_t *)b;
 
-    return x->place == y->place && x->port == y->port && x->len == y->len && addresses_equal(&x->addr, &y->addr) &&
-           (x->len == 0 || memcmp(x->context, y->context, x->len) == 0);
-}
-
-static push_key_t
-key_of(place_t place, const address *addr, uint16_t port, const uint8_t *context, uint32_t len)
-{
-    push_key_t key = { place, ADDRESS_INIT_NONE, port, 0, NULL };
-
-    if (place != BY_BYTES)
-        copy_address_shallow(&key.addr, addr);
-    if (place != BY_ADDRESS) {
-        key.len = len;
-        key.context = context;
-    }
-    return key;
+    return x->place == y->place && x->push->port == y->push->port &&
+           (x->place == BY_BYTES || addresses_equal(address_of(x), address_of(y))) &&
+           (x->place == BY_ADDRESS || (x->push->len == y->push->len &&
+                                       (x->push->len == 0 || memcmp(x->push->context, y->push->context, x->push->len) == 0)));
 }
 
 static void
-add_place(oxc_push_t *push, place_t place, const address *addr)
+add_place(oxc_push_t *push, place_t place)
 {
-    push_key_t *key = wmem_new(wmem_file_scope(), push_key_t);
-
-    *key = key_of(place, addr, push->port, push->context, push->len);
-    push->older[place] = (oxc_push_t *)wmem_map_lookup(by_key, key);
-    wmem_map_insert(by_key, key, push);
+    push->keys[place] = (push_key_t){ push, place };
+    push->older[place] = (oxc_push_t *)wmem_map_lookup(by_key, &push->keys[place]);
+    wmem_map_insert(by_key, &push->keys[place], push);
 }
 
 /* A datagram to an address that nobody registered is known by its port and bytes. */
@@ -195,12 +186,12 @@ oxc_push_ask(packet_info *pinfo, oxc_session_t *session, const address *callback
             push->replaces->replaced_in = pinfo->num;
         wmem_map_insert(by_session, session, push);
     }
-    add_place(push, BY_CALLBACK, &push->callback);
-    add_place(push, BY_CLIENT, &push->client);
-    add_place(push, BY_ADDRESS, &push->callback);
+    add_place(push, BY_CALLBACK);
+    add_place(push, BY_CLIENT);
+    add_place(push, BY_ADDRESS);
     /* Who registered the address that it has in this capture is reached there; others may have the same port and bytes. */
     if (!addresses_equal(callback, &pinfo->src))
-        add_place(push, BY_BYTES, NULL);
+        add_place(push, BY_BYTES);
     if (session)
         oxc_listener->push_registered(session);
     if (len == 0)
@@ -283,11 +274,13 @@ static oxc_push_t *
 find_in_force(packet_info *pinfo, tvbuff_t *tvb, place_t place, unsigned *count, oxc_push_t **over)
 {
     unsigned len = tvb_captured_length(tvb);
-    oxc_push_t *push, *found = NULL;
-    push_key_t key;
+    oxc_push_t wanted = { .port = (uint16_t)pinfo->destport, .len = len }, *push, *found = NULL;
+    const push_key_t key = { &wanted, place };
 
     *count = 0;
-    key = key_of(place, &pinfo->dst, (uint16_t)pinfo->destport, len ? tvb_get_ptr(tvb, 0, (int)len) : NULL, len);
+    copy_address_shallow(&wanted.callback, &pinfo->dst);
+    copy_address_shallow(&wanted.client, &pinfo->dst);
+    wanted.context = len ? tvb_get_ptr(tvb, 0, (int)len) : NULL;
     push = (oxc_push_t *)wmem_map_lookup(by_key, &key);
     for (unsigned i = 0; push && i < LATEST; i++, push = push->older[place]) {
         if (push->refused || (place == BY_ADDRESS && len < tvb_reported_length(tvb) && !bytes_fit(tvb, push)))
@@ -386,13 +379,26 @@ find_late_verdict(packet_info *pinfo, tvbuff_t *tvb)
     return verdict;
 }
 
+/* A copy for later visits: one for all datagrams of a registration for which it is the same. */
+static const verdict_t *
+keep_verdict(const verdict_t *verdict)
+{
+    const verdict_t *latest = verdict->push ? verdict->push->latest : NULL;
+
+    if (!latest || latest->kind != verdict->kind || latest->channel != verdict->channel || latest->copy_of != verdict->copy_of)
+        latest = (const verdict_t *)wmem_memdup(wmem_file_scope(), verdict, sizeof *verdict);
+    if (verdict->push)
+        verdict->push->latest = latest;
+    return latest;
+}
+
 /* by_user: the port is known for such datagrams because the user said so. */
 static const verdict_t *
 get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
 {
     uint32_t key = pinfo->destport << 1 | pinfo->flags.in_error_pkt;
     verdict_t verdict = { OTHER_TRAFFIC, NULL, NULL, 0 };
-    verdict_t *known = verdicts == 0 ? NULL : (verdict_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key);
+    const verdict_t *known = verdicts == 0 ? NULL : p_get_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key);
 
     if (known)
         return known;
@@ -415,8 +421,8 @@ get_verdict(packet_info *pinfo, tvbuff_t *tvb, bool by_user)
     }
     if (verdict.push)
         verdict.push->came = true;
-    known = (verdict_t *)wmem_memdup(wmem_file_scope(), &verdict, sizeof verdict);
-    p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key, known);
+    known = keep_verdict(&verdict);
+    p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, key, (void *)known);
     verdicts++;
     return known;
 }
