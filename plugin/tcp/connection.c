@@ -19,18 +19,23 @@
 
 enum { CLIENT, SERVER };
 
+/* Bytes of one side that were not captured: the latest of them. */
+typedef struct {
+    uint32_t bytes;             /* 0 for none */
+    uint32_t end;               /* the first byte behind it */
+    uint32_t before;            /* gap_in before it */
+    nstime_t from, to;          /* they were sent in that time */
+} gap_t;
+
 /* Bytes that one side sent. */
 typedef struct {
     bool known;                 /* a frame of this side was captured */
     bool acknowledged;          /* a frame of the other side was, before any of this one */
     uint32_t upto;              /* the first one of which nothing is known: neither captured nor acknowledged */
-    nstime_t reached;           /* time of the latest frame of this side: later ones were not sent before */
     uint32_t missing;           /* bytes that the frame looked at last shows to be missing */
-    uint32_t gap_bytes;         /* of the latest gap; 0 for none */
-    uint32_t gap_end;           /* the first byte behind it */
-    nstime_t gap_from, gap_to;  /* they were sent in that time */
     uint32_t gap_in;            /* frame that showed the latest gap which may hold a message and was not filled since; 0 for none */
-    uint32_t gap_before;        /* the one before; the same */
+    nstime_t reached;           /* time of the latest frame of this side: later ones were not sent before */
+    gap_t *gap;                 /* NULL: there was none */
 } sent_t;
 
 /* So many ways of one side's packets are told apart: a mirror port may show each before and behind a router. */
@@ -167,16 +172,18 @@ oxc_connection_before(packet_info *pinfo)
 static void
 note_gap(sent_t *sent, const packet_info *pinfo, uint32_t upto)
 {
-    if (GT_SEQ(upto, sent->upto)) {
-        sent->missing = sent->gap_bytes = upto - sent->upto;
-        sent->gap_from = sent->reached;
-        sent->gap_to = pinfo->abs_ts;
-        sent->gap_end = sent->upto = upto;
-        if (sent->gap_bytes >= OXC_LEAST_MESSAGE) {
-            gaps += sent->gap_in == 0;
-            sent->gap_before = sent->gap_in;
-            sent->gap_in = pinfo->num;
-        }
+    if (!GT_SEQ(upto, sent->upto))
+        return;
+    if (!sent->gap)
+        sent->gap = wmem_new0(wmem_file_scope(), gap_t);
+    sent->missing = sent->gap->bytes = upto - sent->upto;
+    sent->gap->from = sent->reached;
+    sent->gap->to = pinfo->abs_ts;
+    sent->gap->end = sent->upto = upto;
+    if (sent->gap->bytes >= OXC_LEAST_MESSAGE) {
+        gaps += sent->gap_in == 0;
+        sent->gap->before = sent->gap_in;
+        sent->gap_in = pinfo->num;
     }
 }
 
@@ -199,10 +206,10 @@ note_late_segment(sent_t *sent, const packet_info *pinfo)
 {
     uint32_t seq, length = oxc_segment_length(pinfo, &seq);
 
-    if (length > 0 && LT_SEQ(seq, sent->gap_end) && GE_SEQ(seq + length, sent->gap_end)) {
-        sent->gap_bytes = 0;
-        sent->gap_in = sent->gap_before;
-        sent->gap_before = 0;
+    if (length > 0 && LT_SEQ(seq, sent->gap->end) && GE_SEQ(seq + length, sent->gap->end)) {
+        sent->gap->bytes = 0;
+        sent->gap_in = sent->gap->before;
+        sent->gap->before = 0;
         gaps -= sent->gap_in == 0;
     }
 }
@@ -211,9 +218,9 @@ note_late_segment(sent_t *sent, const packet_info *pinfo)
 static bool
 may_be_call(const sent_t *request, const sent_t *answer)
 {
-    return (request->missing > 0 || answer->missing > 0) && request->gap_bytes >= OXC_LEAST_MESSAGE &&
-           answer->gap_bytes >= OXC_LEAST_MESSAGE &&
-           request->upto == request->gap_end && nstime_cmp(&request->gap_from, &answer->gap_to) < 0;
+    return (request->missing > 0 || answer->missing > 0) && request->gap && request->gap->bytes >= OXC_LEAST_MESSAGE &&
+           answer->gap && answer->gap->bytes >= OXC_LEAST_MESSAGE && request->upto == request->gap->end &&
+           nstime_cmp(&request->gap->from, &answer->gap->to) < 0;
 }
 
 static void
@@ -245,7 +252,7 @@ look_for_gaps(connection_t *connection, packet_info *pinfo)
         return;
     if (sent->known && flags & TCP_A_LOST_PACKET)
         note_gap(sent, pinfo, flow->nextseq - oxc_segment_length(pinfo, &seq));
-    else if (sent->gap_in && sent->gap_bytes >= OXC_LEAST_MESSAGE)
+    else if (sent->gap_in && sent->gap->bytes >= OXC_LEAST_MESSAGE)
         note_late_segment(sent, pinfo);
     if (!acknowledged->known)
         note_unseen(acknowledged, pinfo, flow->lastack);
@@ -296,8 +303,8 @@ oxc_connection_tell_missing_call(packet_info *pinfo)
         return;
     connection->misses_call = false;
     oxc_listener->call_missing(pinfo, from_client ? &pinfo->src : &pinfo->dst, from_client ? &pinfo->dst : &pinfo->src,
-                               &connection->sent[CLIENT].gap_from);
-    connection->sent[CLIENT].gap_bytes = 0;
+                               &connection->sent[CLIENT].gap->from);
+    connection->sent[CLIENT].gap->bytes = 0;
 }
 
 bool

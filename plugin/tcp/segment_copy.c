@@ -29,8 +29,9 @@ typedef struct {
 } dissected_t;
 
 typedef struct {
-    dissected_t ranges[RANGES];
+    dissected_t first;
     unsigned next;
+    dissected_t *others;        /* RANGES - 1; NULL as long as one is enough, as mostly */
 } direction_t;
 
 static wmem_map_t *connections; /* conversation -> two direction_t */
@@ -51,6 +52,15 @@ direction_of(packet_info *pinfo, bool create)
     return directions ? &directions[pinfo->srcport > pinfo->destport] : NULL;
 }
 
+/* The i-th range, less than RANGES; NULL for none. */
+static dissected_t *
+range_of(direction_t *direction, unsigned i)
+{
+    if (i == 0)
+        return &direction->first;
+    return direction->others ? &direction->others[i - 1] : NULL;
+}
+
 bool
 oxc_segment_was_copy(const packet_info *pinfo)
 {
@@ -60,14 +70,13 @@ oxc_segment_was_copy(const packet_info *pinfo)
 static bool
 find_copy(packet_info *pinfo, const struct tcpinfo *info)
 {
-    const direction_t *direction;
+    direction_t *direction;
+    const dissected_t *range;
 
     if (PINFO_FD_VISITED(pinfo))
         return oxc_segment_was_copy(pinfo);
     direction = direction_of(pinfo, false);
-    for (unsigned i = 0; direction && i < RANGES; i++) {
-        const dissected_t *range = &direction->ranges[i];
-
+    for (unsigned i = 0; direction && i < RANGES && (range = range_of(direction, i)) != NULL; i++) {
         if (range->frame && range->frame != pinfo->num && !GT_SEQ(range->from, info->seq) &&
             !GT_SEQ(info->nxtseq, range->to)) {
             wmem_map_insert(copies, GUINT_TO_POINTER(pinfo->num), NULL);
@@ -93,12 +102,13 @@ range_at(direction_t *direction, uint32_t number)
 {
     dissected_t *range;
 
-    for (unsigned i = 0; i < RANGES; i++) {
-        range = &direction->ranges[i];
+    for (unsigned i = 0; i < RANGES && (range = range_of(direction, i)) != NULL; i++) {
         if (range->frame && !GT_SEQ(range->from, number) && !GT_SEQ(number, range->to))
             return range;
     }
-    range = &direction->ranges[direction->next++ % RANGES];
+    if (direction->next > 0 && !direction->others)
+        direction->others = wmem_alloc0_array(wmem_file_scope(), dissected_t, RANGES - 1);
+    range = range_of(direction, direction->next++ % RANGES);
     range->from = range->to = number;
     return range;
 }
