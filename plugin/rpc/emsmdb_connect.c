@@ -108,12 +108,12 @@ show_link(oxc_rpc_t *rpc)
     if (!PINFO_FD_VISITED(rpc->pinfo)) {
         size_t len = oxc_session_index_key((uint16_t)link, &rpc->pinfo->dst, key);
 
-        rpc->state->linked = oxc_session_find(rpc->pinfo, OXC_KEY_INDEX, key, len, false);
+        oxc_rpc_change_setup(rpc)->linked = oxc_session_find(rpc->pinfo, OXC_KEY_INDEX, key, len, false);
     }
     proto_item_append_text(item, " (session index %u)", link & 0xFFFF);
-    if (rpc->state->linked) {
+    if (oxc_rpc_setup(rpc)->linked) {
         item = proto_tree_add_uint(proto_item_add_subtree(item, ett_parameter), hf_linked_session, rpc->ndr.tvb,
-                                   rpc->ndr.offset - 4, 4, rpc->state->linked->number);
+                                   rpc->ndr.offset - 4, 4, oxc_rpc_setup(rpc)->linked->number);
         proto_item_set_generated(item);
     }
 }
@@ -139,14 +139,17 @@ connect_request(oxc_rpc_t *rpc)
     if (user && *user)
         col_append_fstr(rpc->pinfo->cinfo, COL_INFO, ", %s", oxc_shown_text(rpc->pinfo->pool, short_dn(user)));
     if (!PINFO_FD_VISITED(rpc->pinfo)) {
-        rpc->state->user = user ? wmem_strdup(wmem_file_scope(), user) : NULL;
-        rpc->state->code_page = cpid;
+        oxc_rpc_setup_t *setup = oxc_rpc_change_setup(rpc);
+
+        setup->user = user ? wmem_strdup(wmem_file_scope(), user) : NULL;
+        setup->code_page = cpid;
     }
 }
 
 static void
 connect_response(oxc_rpc_t *rpc)
 {
+    const oxc_rpc_setup_t *setup = oxc_rpc_setup(rpc);
     oxc_ndr_handle_t cxh;
     oxc_session_t *session = NULL;
     const char *display_name;
@@ -160,13 +163,13 @@ connect_response(oxc_rpc_t *rpc)
     oxc_ndr_u32(&rpc->ndr, hf_pc_retry, NULL);
     oxc_ndr_u32(&rpc->ndr, hf_pcms_retry_delay, NULL);
     session_index = oxc_ndr_u16(&rpc->ndr, hf_pi_cxr, NULL);
-    oxc_ndr_string_pointer(&rpc->ndr, hf_sz_dn_prefix, rpc->state->code_page, NULL);
-    display_name = oxc_ndr_string_pointer(&rpc->ndr, hf_sz_display_name, rpc->state->code_page, NULL);
+    oxc_ndr_string_pointer(&rpc->ndr, hf_sz_dn_prefix, setup->code_page, NULL);
+    display_name = oxc_ndr_string_pointer(&rpc->ndr, hf_sz_display_name, setup->code_page, NULL);
     if (!session || PINFO_FD_VISITED(rpc->pinfo))
         return;
     session->polls_max = polls_max;
-    oxc_session_set_code_page(rpc->pinfo, session, rpc->state->code_page);
-    oxc_session_set_user(rpc->pinfo, session, rpc->state->user ? rpc->state->user : display_name);
+    oxc_session_set_code_page(rpc->pinfo, session, setup->code_page);
+    oxc_session_set_user(rpc->pinfo, session, setup->user ? setup->user : display_name);
     oxc_session_add_key(rpc->pinfo, session, OXC_KEY_INDEX, key,
                         oxc_session_index_key(session_index, &rpc->pinfo->src, key));
 }

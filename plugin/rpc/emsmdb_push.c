@@ -118,8 +118,8 @@ oxc_emsmdb_register_push_request(oxc_rpc_t *rpc)
         if (context && !PINFO_FD_VISITED(rpc->pinfo)) {
             unsigned len = tvb_reported_length(context);
 
-            rpc->state->push = oxc_push_ask(rpc->pinfo, rpc->pdu->call->session, &addr, port,
-                                            tvb_get_ptr(context, 0, (int)len), len);
+            oxc_rpc_change_setup(rpc)->push = oxc_push_ask(rpc->pinfo, rpc->pdu->call->session, &addr, port,
+                                                           tvb_get_ptr(context, 0, (int)len), len);
         }
     }
     oxc_emsmdb_length16(rpc, hf_cb_callback_address, callback);
@@ -135,11 +135,11 @@ oxc_emsmdb_register_push_response(oxc_rpc_t *rpc)
     oxc_ndr_u32(&rpc->ndr, hf_h_notification, NULL);
     result = oxc_emsmdb_return_value(rpc);
     if (!PINFO_FD_VISITED(rpc->pinfo) && !rpc->ndr.broken) {
-        oxc_push_answer(rpc->pinfo, rpc->state->push, result == 0);
-        if (result == 0 && !rpc->state->push && !rpc->pdu->call->request && rpc->pdu->call->session)
+        oxc_push_answer(rpc->pinfo, oxc_rpc_setup(rpc)->push, result == 0);
+        if (result == 0 && !oxc_rpc_setup(rpc)->push && !rpc->pdu->call->request && rpc->pdu->call->session)
             oxc_listener->push_expected(rpc->pdu->call->session);
     }
-    if (result == 0 && oxc_push_is_silent(rpc->pinfo, rpc->state->push))
+    if (result == 0 && oxc_push_is_silent(rpc->pinfo, oxc_rpc_setup(rpc)->push))
         proto_tree_add_expert_format(rpc->tree, rpc->pinfo, &ei_silent, rpc->ndr.tvb, 0, 0,
                                      "No push datagram for this registration: no event occurred, or a device dropped the "
                                      "datagrams (the client polls until the first one arrives)");

@@ -204,6 +204,36 @@ for_fields(proto_tree *tree)
            proto_field_is_referenced(tree, proto_rop) ? tree : NULL;
 }
 
+/* Most calls are a request and one answer, all of them in one piece of memory; more answers are kept elsewhere. */
+typedef struct {
+    oxc_rpc_state_t state;      /* leads to the rest */
+    oxc_call_t call;
+    oxc_pdu_t request;
+    oxc_pdu_t response;         /* free while state.has_place */
+} whole_call_t;
+
+static oxc_rpc_state_t *
+new_request(const oxc_rpc_t *rpc, oxc_call_kind_t kind)
+{
+    whole_call_t *whole = wmem_new0(wmem_file_scope(), whole_call_t);
+
+    oxc_pdu_begin_request(&whole->request, &whole->call, rpc->pinfo, rpc->discriminator, kind);
+    whole->state.call = &whole->call;
+    whole->state.has_place = true;
+    return &whole->state;
+}
+
+/* The answer takes its place. */
+static void
+begin_response(const oxc_rpc_t *rpc, oxc_call_kind_t kind)
+{
+    whole_call_t *whole = (whole_call_t *)rpc->state;
+
+    whole->state.has_place = false;
+    if (!whole->call.response)
+        oxc_pdu_begin_response(&whole->response, rpc->pinfo, rpc->discriminator, kind, &whole->call);
+}
+
 oxc_rpc_t
 oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di, const uint8_t *drep,
               oxc_rpc_interface_t interface, oxc_call_kind_t kind)
@@ -220,10 +250,12 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
     /* The call's own place for such things: DCE/RPC keeps it from the request's first visit on. */
     rpc.state = (oxc_rpc_state_t *)di->call_data->se_data;
     if (!rpc.state) {
-        rpc.state = wmem_new0(wmem_file_scope(), oxc_rpc_state_t);
-        rpc.state->interface = interface;
+        rpc.state = rpc.is_response ? wmem_new0(wmem_file_scope(), oxc_rpc_state_t) : new_request(&rpc, kind);
+        rpc.state->interface = (uint8_t)interface;
         rpc.state->opnum = di->call_data->opnum;
         di->call_data->se_data = rpc.state;
+    } else if (rpc.is_response && rpc.state->has_place) {
+        begin_response(&rpc, kind);
     }
     rpc.pdu = rpc.is_response ? oxc_pdu_response(pinfo, rpc.discriminator, kind, rpc.state->call)
                               : oxc_pdu_request(pinfo, rpc.discriminator, kind, rpc.state->call);
@@ -237,6 +269,22 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
     if (!rpc.pdu->call->session)
         remember_ends(pinfo, rpc.is_response, NULL);
     return rpc;
+}
+
+const oxc_rpc_setup_t *
+oxc_rpc_setup(const oxc_rpc_t *rpc)
+{
+    static const oxc_rpc_setup_t none = { NULL, NULL, NULL, 0 };
+
+    return rpc->state->setup ? rpc->state->setup : &none;
+}
+
+oxc_rpc_setup_t *
+oxc_rpc_change_setup(oxc_rpc_t *rpc)
+{
+    if (!rpc->state->setup)
+        rpc->state->setup = wmem_new0(wmem_file_scope(), oxc_rpc_setup_t);
+    return rpc->state->setup;
 }
 
 int

@@ -16,15 +16,21 @@
 #define OXC_RPC_FIRST_PORT 6001
 #define OXC_RPC_LAST_PORT 6004
 
-/* What a request leaves behind for its answer; lives in wmem_file_scope(). */
+/* What only calls leave behind that connect, or register for datagrams; filled with zeros if nothing is known. */
 typedef struct {
-    oxc_rpc_interface_t interface;
-    uint16_t opnum;
-    oxc_call_t *call;
     const char *user;           /* szUserDN of a connect call */
-    uint32_t code_page;         /* its ulCpid: of 8-bit text; 0 when not known */
     const oxc_session_t *linked;        /* session that ulIcxrLink names */
     struct oxc_push *push;      /* registration of a callback address */
+    uint32_t code_page;         /* ulCpid of a connect call: of 8-bit text; 0 when not known */
+} oxc_rpc_setup_t;
+
+/* What a request leaves behind for its answer; lives in wmem_file_scope(). */
+typedef struct {
+    oxc_call_t *call;
+    oxc_rpc_setup_t *setup;     /* see oxc_rpc_setup(); NULL for most */
+    uint16_t opnum;
+    uint8_t interface;          /* oxc_rpc_interface_t */
+    bool has_place;             /* for the answer, see rpc_call.c */
 } oxc_rpc_state_t;
 
 /* One direction of a call while it is being dissected. */
@@ -49,6 +55,10 @@ void oxc_rpc_handoff(void);
 /* Begins a request or a response with the parameters that DCE/RPC hands to an interface. */
 oxc_rpc_t oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, dcerpc_info *di,
                         const uint8_t *drep, oxc_rpc_interface_t interface, oxc_call_kind_t kind);
+
+/* What the call leaves behind, to be read, never NULL; and to be changed, on the first visit. */
+const oxc_rpc_setup_t *oxc_rpc_setup(const oxc_rpc_t *rpc);
+oxc_rpc_setup_t *oxc_rpc_change_setup(oxc_rpc_t *rpc);
 
 /* Where the stub that oxc_rpc_begin() was given was read to; its end if a parameter did not fit. */
 int oxc_rpc_end(const oxc_rpc_t *rpc, tvbuff_t *tvb);

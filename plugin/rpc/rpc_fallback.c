@@ -187,7 +187,7 @@ learn_request(packet_info *pinfo, conversation_t *conversation, oxc_rpc_connecti
     if (state) {
         asked->state = state;
         if (interface == OXC_RPC_NEITHER)
-            oxc_rpc_set_context(connection, pdu->context_id, state->interface, ndr64);
+            oxc_rpc_set_context(connection, pdu->context_id, (oxc_rpc_interface_t)state->interface, ndr64);
         return;
     }
     if (oxc_rpc_is_sealed(pdu)) {
@@ -256,7 +256,7 @@ learn_fault(packet_info *pinfo, oxc_rpc_connection_t *connection, uint32_t key, 
     if (!state && asked.value)
         state = (oxc_rpc_state_t *)asked.value->se_data;
     if (state)
-        add_finding(pinfo, key, FAULT, state->interface)->state = state;
+        add_finding(pinfo, key, FAULT, (oxc_rpc_interface_t)state->interface)->state = state;
 }
 
 static void
