@@ -52,10 +52,12 @@ key_equal(const void *a, const void *b)
 static bytes_t *
 key_keep(const bytes_t *key)
 {
-    bytes_t *kept = wmem_new(wmem_file_scope(), bytes_t);
+    bytes_t *kept = (bytes_t *)wmem_alloc(wmem_file_scope(), sizeof *kept + key->len);
 
     *kept = *key;
-    kept->bytes = (const uint8_t *)wmem_memdup(wmem_file_scope(), key->bytes, key->len);
+    kept->bytes = (uint8_t *)(kept + 1);
+    if (key->len)
+        memcpy(kept + 1, key->bytes, key->len);
     return kept;
 }
 
@@ -213,6 +215,8 @@ get_candidate(oxc_channel_t *channel, oxc_session_t *session)
 
     if (candidate)
         return candidate;
+    if (!channel->candidates)
+        channel->candidates = wmem_alloc0_array(wmem_file_scope(), candidate_t, CANDIDATES);
     if (channel->count < CANDIDATES) {
         candidate = &channel->candidates[channel->count++];
     } else {

@@ -52,7 +52,7 @@ typedef struct {
 struct oxc_channel {
     oxc_channel_kind_t kind;
     peers_t *peers;
-    candidate_t candidates[CANDIDATES];
+    candidate_t *candidates;   /* CANDIDATES of them; NULL while count is 0 */
     unsigned count;
     unsigned shared; /* sessions that told this channel */
     oxc_session_t *believed;

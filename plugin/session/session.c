@@ -59,10 +59,13 @@ oxc_session_add_key(packet_info *pinfo, oxc_session_t *session, oxc_key_kind_t k
 
     if (PINFO_FD_VISITED(pinfo))
         return;
-    k = wmem_new(wmem_file_scope(), session_key_t);
+    /* Its bytes are behind it. */
+    k = (session_key_t *)wmem_alloc(wmem_file_scope(), sizeof *k + len);
     k->kind = (uint8_t)kind;
     k->len = (uint32_t)len;
-    k->bytes = (const uint8_t *)wmem_memdup(wmem_file_scope(), key, len);
+    k->bytes = (const uint8_t *)(k + 1);
+    if (len)
+        memcpy(k + 1, key, len);
     wmem_map_insert(sessions_by_key, k, session);
     link_key(pinfo, kind, key, len, true);
     if (kind == OXC_KEY_INDEX)
