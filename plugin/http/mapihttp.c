@@ -22,6 +22,8 @@
 #include "tcp/segment_copy.h"
 #include "tcp/tls_undecrypted.h"
 
+#include <string.h>
+
 #include <epan/exceptions.h>
 #include <epan/expert.h>
 #include <epan/to_str.h>
@@ -219,6 +221,16 @@ dissect_connection_tls(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
 
 /* ---- what is found behind all dissectors ---- */
 
+/* Has HTTP read another request last than one that may be ours, or that may open a tunnel for it? First visit only. */
+static bool
+is_other_method(packet_info *pinfo)
+{
+    const http_conv_t *http = oxc_http_of(oxc_segment_conversation(pinfo));
+    const char *method = http ? compat_http_request_method(http) : NULL;
+
+    return method && strcmp(method, "POST") != 0 && strcmp(method, "CONNECT") != 0;
+}
+
 /*
  * The first message of a connection, before that is watched, has no body: nobody asked this dissector. NULL if this frame
  * has none.
@@ -233,6 +245,8 @@ find_first_message(packet_info *pinfo)
         return NULL;
     watched_from = oxc_mapihttp_watched_from(pinfo);
     if (PINFO_FD_VISITED(pinfo) ? watched_from != pinfo->num + 1 : watched_from != 0)
+        return NULL;
+    if (!PINFO_FD_VISITED(pinfo) && is_other_method(pinfo))
         return NULL;
     /* On the first visit, being shown would have made it watched. */
     if (oxc_mapihttp_has_shown(pinfo))
@@ -438,7 +452,7 @@ note(tvbuff_t *tvb, packet_info *pinfo)
 
     ends.known = false;
     return find_end_of_poll(tvb, pinfo, &body) || oxc_segment_layers(pinfo) & OXC_LAYER_HTTP2 || find_first_message(pinfo) ||
-           oxc_overrun_note(tvb, pinfo, &overrun_kind) || note_ends(tvb, pinfo);
+           (oxc_postdissector_expected() && oxc_overrun_note(tvb, pinfo, &overrun_kind)) || note_ends(tvb, pinfo);
 }
 
 static void

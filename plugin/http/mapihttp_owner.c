@@ -15,6 +15,7 @@
 
 #include <wsutil/str_util.h>
 
+static int proto_http = -1;
 static dissector_handle_t tls_handle;
 static dissector_handle_t connection_tcp_handle;
 static dissector_handle_t connection_tls_handle;
@@ -56,6 +57,12 @@ find_text(const uint8_t *bytes, unsigned length, const char *text)
             return at;
     }
     return NULL;
+}
+
+http_conv_t *
+oxc_http_of(const conversation_t *conversation)
+{
+    return conversation ? (http_conv_t *)conversation_get_proto_data(conversation, proto_http) : NULL;
 }
 
 oxc_http_message_t *
@@ -232,6 +239,7 @@ oxc_mapihttp_messages_end(void)
 void
 oxc_mapihttp_owner_handoff(dissector_handle_t over_tcp, dissector_handle_t over_tls)
 {
+    proto_http = proto_get_id_by_filter_name("http");
     tls_handle = find_dissector("tls");
     connection_tcp_handle = over_tcp;
     connection_tls_handle = over_tls;

@@ -31,6 +31,9 @@ oxc_mapihttp_messages_t *oxc_mapihttp_watched_messages(packet_info *pinfo);
 /* The message among them that the headers are of and that was not dissected; NULL when there is none. */
 oxc_http_message_t *oxc_mapihttp_watched_message(packet_info *pinfo, const oxc_http_message_t *hint);
 
+/* What HTTP remembers of a conversation, or NULL. conversation may be NULL. */
+http_conv_t *oxc_http_of(const conversation_t *conversation);
+
 /* The request or response that is first in one of the frame's data sources; NULL when there is none. */
 oxc_http_message_t *oxc_mapihttp_find_message(packet_info *pinfo, bool is_request);
 

@@ -35,6 +35,7 @@
 #include "compat.h"
 
 #include "registration.h"
+#include "http/mapihttp_owner.h"
 #include "rpc/async_wait.h"
 #include "tcp/postdissector.h"
 #include "rpch/rpch_call.h"
@@ -48,6 +49,8 @@
 #include "tcp/segment.h"
 #include "tcp/segment_copy.h"
 #include "tcp/tls_undecrypted.h"
+
+#include <string.h>
 
 #include <epan/dissectors/packet-tcp.h>
 #include <epan/expert.h>
@@ -112,9 +115,11 @@ requested_channel(const http_conv_t *http)
 {
     const char *method = compat_http_request_method(http);
 
-    if (g_strcmp0(method, "RPC_IN_DATA") == 0)
+    if (!method || method[0] != 'R')        /* other methods need no function */
+        return RPCH_CHANNEL_UNKNOWN;
+    if (strcmp(method, "RPC_IN_DATA") == 0)
         return RPCH_CHANNEL_IN;
-    return g_strcmp0(method, "RPC_OUT_DATA") == 0 ? RPCH_CHANNEL_OUT : RPCH_CHANNEL_UNKNOWN;
+    return strcmp(method, "RPC_OUT_DATA") == 0 ? RPCH_CHANNEL_OUT : RPCH_CHANNEL_UNKNOWN;
 }
 
 /* Whether a PDU begins here, perhaps with not even its header whole. */
@@ -138,7 +143,7 @@ dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
     if (pinfo->ptype != PT_TCP || !may_be_pdu(tvb))
         return false;
     conversation = find_conversation_pinfo(pinfo, 0);
-    http = rpch_http_of(conversation);
+    http = oxc_http_of(conversation);
     if (!http)
         return false;
     if (!PINFO_FD_VISITED(pinfo)) {
@@ -322,14 +327,16 @@ take_over(tvbuff_t *tvb, packet_info *pinfo)
     rpch_channel_t channel;
     bool tls;
 
-    if (!is_http_over_tcp(pinfo, &tls))
-        return false;
     conversation = oxc_segment_conversation(pinfo);
-    http = rpch_http_of(conversation);
+    http = oxc_http_of(conversation);
     if (!http)
         return false;
     channel = requested_channel(http);
     connection = rpch_connection_of(conversation);
+    if (channel == RPCH_CHANNEL_UNKNOWN && compat_http_request_method(http) && !connection)
+        return false;           /* like nearly all HTTP */
+    if (!is_http_over_tcp(pinfo, &tls))
+        return false;
     before = conversation_get_dissector(conversation, pinfo->num + 1);
     if (channel == RPCH_CHANNEL_UNKNOWN && compat_http_request_method(http)) {
         if (connection && connection->armed && !connection->claimed && before == rpch_tcp_handle) {
@@ -381,7 +388,7 @@ note_rest(tvbuff_t *tvb, packet_info *pinfo)
     bool shown = false;
 
     found.known = true;
-    if (!pinfo->flags.in_error_pkt) {
+    if (!pinfo->flags.in_error_pkt && oxc_postdissector_expected()) {
         shown = oxc_tls_note_undecrypted(tvb, pinfo, proto_rpch, is_channel);
         shown = oxc_out_of_order_note(tvb, pinfo, proto_rpch, is_channel) || shown;
     }
@@ -401,7 +408,9 @@ note(tvbuff_t *tvb, packet_info *pinfo)
         !rpch_connection_around(pinfo))
         return false;
     found.ended = PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt ? NULL : rpch_ended(pinfo);
-    return found.ended || (!pinfo->flags.in_error_pkt && oxc_overrun_note(tvb, pinfo, &pdus)) || note_rest(tvb, pinfo);
+    return found.ended ||
+           (oxc_postdissector_expected() && !pinfo->flags.in_error_pkt && oxc_overrun_note(tvb, pinfo, &pdus)) ||
+           note_rest(tvb, pinfo);
 }
 
 static void

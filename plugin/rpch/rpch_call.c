@@ -10,6 +10,7 @@
 #include <epan/expert.h>
 #include <epan/show_exception.h>
 
+#include "http/mapihttp_owner.h"
 #include "oxcnotif_item.h"
 #include "rpc/rpc_pdu.h"
 #include "rpch/rpch_pairing.h"
@@ -20,7 +21,6 @@
 #define RTS_FLAG_ECHO 0x0040
 
 static int proto_rpch = -1;
-static int proto_http = -1;
 
 static int hf_rpch_channel = -1;
 static int hf_rpch_cookie = -1;
@@ -110,12 +110,6 @@ rpch_show_data(rpch_call_t *call, int length, expert_field *why)
     call->offset += length;
 }
 
-http_conv_t *
-rpch_http_of(const conversation_t *conversation)
-{
-    return conversation ? (http_conv_t *)conversation_get_proto_data(conversation, proto_http) : NULL;
-}
-
 bool
 rpch_takes_body(void)
 {
@@ -128,7 +122,7 @@ rpch_call_http(rpch_call_t *call, int length, bool desegment, int body)
     packet_info *pinfo = call->pinfo;
     tvbuff_t *tvb = tvb_new_subset_length(call->tvb, call->offset, length + body);
     uint16_t can_desegment = pinfo->can_desegment;
-    http_conv_t *http = rpch_http_of(find_conversation_pinfo(pinfo, 0));
+    http_conv_t *http = oxc_http_of(find_conversation_pinfo(pinfo, 0));
     uint32_t start = 0;
 
     /* HTTP gets what it hands to us because of these fields back again, so hide them. */
@@ -263,7 +257,6 @@ bool
 rpch_handoff_call(dissector_handle_t upgrade)
 {
     upgrade_handle = upgrade;
-    proto_http = proto_get_id_by_filter_name("http");
     http_follow_tap = find_tap_id("http_follow");
     exchange_entry = find_heur_dissector_by_unique_short_name("emsmdb_tcp");
     dcerpc_entry = find_heur_dissector_by_unique_short_name("dcerpc_tcp");

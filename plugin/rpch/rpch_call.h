@@ -55,9 +55,6 @@ int rpch_whole_body(const rpch_head_t *head, int left);
 /* Whether HTTP asks about a body that it was given for its taps only, and that is dissected behind it. */
 bool rpch_takes_body(void);
 
-/* What HTTP remembers of a conversation, or NULL. conversation may be NULL. */
-http_conv_t *rpch_http_of(const conversation_t *conversation);
-
 /* Registers the fields of the channel's item. */
 void rpch_register_call(int proto);
 
