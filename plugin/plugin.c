@@ -47,8 +47,9 @@ static void (*const registrations[])(void) = {
     proto_register_rpch,                /* rpch */
 };
 
-/* Post-dissectors are called in this order. */
+/* Post-dissectors are called in this order: the first one explains frames that are no other's. */
 static void (*const handoffs[])(void) = {
+    proto_reg_handoff_oxc_tls_connection,
     proto_reg_handoff_oxc_notify,
     proto_reg_handoff_mapihttp,
     proto_reg_handoff_emsmdb,
@@ -58,7 +59,6 @@ static void (*const handoffs[])(void) = {
     proto_reg_handoff_oxc_rpc_overrun,
     proto_reg_handoff_oxc_push,
     proto_reg_handoff_rpch,
-    proto_reg_handoff_oxc_tls_connection,
 };
 
 static void

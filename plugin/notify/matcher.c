@@ -14,8 +14,8 @@
 #include "notify/missing_packets.h"
 #include "notify/polling.h"
 #include "notify/session_inference.h"
+#include "session/clock.h"
 #include "session/rop_state.h"
-#include "tcp/postdissector.h"
 
 /* What the matcher knows of a session; bounded, one for each session. */
 typedef struct oxc_notify_state {
@@ -30,7 +30,6 @@ typedef struct oxc_notify_state {
 
 static wmem_map_t *wakeups;  /* frame and which -> oxc_wakeup_t */
 static wmem_list_t *late;    /* wake-ups of earlier frames that the frame seen now has shown */
-static nstime_t latest;      /* time of the latest frame */
 static nstime_t end_of_capture; /* of which the file is a part; zero if it is all */
 static unsigned window_seconds = 60;
 static bool complete;        /* the first pass is over */
@@ -63,17 +62,6 @@ within_window(const nstime_t *from, const nstime_t *to)
 
     nstime_delta(&passed, to, from);
     return nstime_to_sec(&passed) <= window_seconds;
-}
-
-static void
-note_time(const packet_info *pinfo)
-{
-    const nstime_t *now = &pinfo->abs_ts;
-
-    if (now->secs < latest.secs || (now->secs == latest.secs && now->nsecs <= latest.nsecs))
-        return;
-    if (!nstime_is_unset(now))
-        latest = pinfo->abs_ts;
 }
 
 /* An equal datagram without a fetch between is the same wake-up told again (MS-OXCNOTIF 3.1.5.4). */
@@ -149,7 +137,7 @@ new_wakeup(packet_info *pinfo, uint32_t which, oxc_wakeup_method_t method, oxc_w
 {
     oxc_wakeup_t *wakeup = make_wakeup(pinfo->num, &pinfo->abs_ts, which, method, outcome);
 
-    note_time(pinfo);
+    oxc_note_time(pinfo);
     if (request) {
         wakeup->request = request;
         request->call->outcome = outcome;
@@ -459,7 +447,7 @@ oxc_matcher_fetch(packet_info *pinfo, oxc_pdu_t *pdu)
         complete = true;
         return;
     }
-    note_time(pinfo);
+    oxc_note_time(pinfo);
     if (pdu->call->failure)
         return;
     if (!pdu->call->session)
@@ -485,7 +473,7 @@ oxc_matcher_failed(packet_info *pinfo, const oxc_call_t *call)
 
     if (PINFO_FD_VISITED(pinfo))
         return;
-    note_time(pinfo);
+    oxc_note_time(pinfo);
     oxc_inference_failed(call);
     if (!attempt)
         return;
@@ -516,7 +504,7 @@ oxc_matcher_attempts(const oxc_wakeup_t *wakeup)
 static const nstime_t *
 known_end(void)
 {
-    return (complete || ended) && nstime_cmp(&end_of_capture, &latest) > 0 ? &end_of_capture : &latest;
+    return (complete || ended) && nstime_cmp(&end_of_capture, &oxc_latest_time) > 0 ? &end_of_capture : &oxc_latest_time;
 }
 
 bool
@@ -572,23 +560,14 @@ oxc_matcher_set_end(const nstime_t *when)
 static void
 matcher_forget(void)
 {
-    nstime_set_zero(&latest);
+    nstime_set_zero(&oxc_latest_time);
     late = wmem_list_new(wmem_file_scope());
     complete = ended = false;
-}
-
-/* Windows are measured by the capture: of all frames. */
-static void
-watch_time(const packet_info *pinfo)
-{
-    if (!PINFO_FD_VISITED(pinfo))
-        note_time(pinfo);
 }
 
 void
 oxc_matcher_register(void)
 {
-    oxc_postdissector_each(watch_time, proto_get_id_by_filter_name("oxcnotif"));
     wakeups = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     oxc_missing_register();
     oxc_polling_register();

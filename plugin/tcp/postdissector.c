@@ -10,6 +10,7 @@
 
 #include <epan/exceptions.h>
 
+#include "session/clock.h"
 #include "tcp/connection.h"
 #include "tcp/segment.h"
 
@@ -21,18 +22,17 @@ static struct {
 } watchers[MAX_WATCHERS];                       /* all */
 static unsigned watcher_count;
 
+#define LAYERS (2 * OXC_LAYER_LOST)             /* sets of them */
+
 /* Those whose protocol is enabled, of one kind of frames. */
 typedef struct {
-    unsigned kinds[MAX_WATCHERS];               /* those of the watchers, and one behind the other */
     const oxc_watcher_t *watchers[MAX_WATCHERS];
-    unsigned count;
-    unsigned all_kinds;
+    uint8_t count;
+    /* By the frame's layers, and one behind the other: from that one on, who looks at such frames; the count for nobody. */
+    uint8_t next[LAYERS][MAX_WATCHERS + 1];
 } active_t;
 
 static active_t active_tcp, active_udp;
-static void (*each)(const packet_info *pinfo);
-static protocol_t *each_protocol;
-static bool each_active;
 static dissector_handle_t postdissector;
 static bool registered;
 static dissector_handle_t looking;              /* in the name of the first that is enabled; NULL if none is */
@@ -42,6 +42,7 @@ static struct {
     dissector_handle_t handle;
 } known[MAX_WATCHERS + 1];                      /* each that was such a name so far */
 static unsigned known_count;
+static bool explained;                          /* the frame's layers are */
 static unsigned expected;                       /* bits of oxc_frame_t: what is in the capture */
 
 void
@@ -52,17 +53,32 @@ oxc_postdissector_add(const oxc_watcher_t *watcher, int proto)
     watchers[watcher_count++].protocol = find_protocol_by_id(proto);
 }
 
-void
-oxc_postdissector_each(void (*fn)(const packet_info *pinfo), int proto)
+static void
+plan(active_t *active)
 {
-    each = fn;
-    each_protocol = find_protocol_by_id(proto);
+    for (unsigned layers = 0; layers < LAYERS; layers++) {
+        uint8_t *next = active->next[layers];
+
+        next[active->count] = active->count;
+        for (uint8_t i = active->count; i-- > 0;)
+            next[i] = active->watchers[i]->kinds & (layers | expected) ? i : next[i + 1];
+    }
 }
 
 void
 oxc_postdissector_expect(oxc_frame_t kind)
 {
+    if (expected & kind)
+        return;
     expected |= kind;
+    plan(&active_tcp);
+    plan(&active_udp);
+}
+
+void
+oxc_postdissector_explained(void)
+{
+    explained = true;
 }
 
 bool
@@ -78,25 +94,44 @@ typedef struct {
     unsigned number;            /* of who looks at it now */
 } sight_t;
 
-static bool
-is_wanted(const sight_t *sight, unsigned number, tvbuff_t *frame, packet_info *pinfo)
+/* Of those who look at such a frame, from that one on, who wants it; the count for nobody. Each may tell of something. */
+static unsigned
+find_wanted(const active_t *active, unsigned number, tvbuff_t *frame, packet_info *pinfo, unsigned layers)
 {
-    const oxc_watcher_t *watcher = sight->active->watchers[number];
+    const uint8_t *next = active->next[layers];
 
-    /* Those before may have told of something. */
-    return (sight->active->kinds[number] & (sight->layers | expected)) != 0 &&
-           (!watcher->wants || watcher->wants(frame, pinfo, sight->layers));
+    for (; number < active->count; number = next[number + 1]) {
+        const oxc_watcher_t *watcher = active->watchers[number];
+        bool wanted = !watcher->wants || watcher->wants(frame, pinfo, layers);
+
+        if (explained) {
+            next = active->next[0];
+            explained = false;
+        }
+        if (wanted)
+            break;
+    }
+    return number;
 }
 
-/* Goes on from the one that wants the frame, or from behind the one that looked, to one with something to show in it. */
-static bool
-note_up_to(sight_t *sight, bool wanted, tvbuff_t *frame, packet_info *pinfo)
+static void
+find_next(sight_t *sight, tvbuff_t *frame, packet_info *pinfo)
 {
-    for (; sight->number < sight->active->count; sight->number++, wanted = false) {
+    unsigned next = sight->active->next[sight->layers][sight->number + 1];
+
+    sight->number = find_wanted(sight->active, next, frame, pinfo, sight->layers);
+}
+
+/* Goes on from the one that wants the frame to one with something to show in it. */
+static bool
+note_up_to(sight_t *sight, tvbuff_t *frame, packet_info *pinfo)
+{
+    while (sight->number < sight->active->count) {
         const oxc_watcher_t *watcher = sight->active->watchers[sight->number];
 
-        if ((wanted || is_wanted(sight, sight->number, frame, pinfo)) && (!watcher->note || watcher->note(frame, pinfo)))
+        if (!watcher->note || watcher->note(frame, pinfo))
             return true;
+        find_next(sight, frame, pinfo);
     }
     return false;
 }
@@ -108,8 +143,8 @@ look_on(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 
     do {
         sight->active->watchers[sight->number]->look(tvb, pinfo, tree);
-        sight->number++;
-    } while (note_up_to(sight, false, tvb, pinfo));
+        find_next(sight, tvb, pinfo);
+    } while (note_up_to(sight, tvb, pinfo));
     return 1;                   /* it was there, which costs less than to be taken for one that was not */
 }
 
@@ -118,15 +153,16 @@ look_on(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
  * Whatever happens, what is known of this frame is not taken for another one's.
  */
 static void
-note_and_look(sight_t *sight, tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
+note_and_look(const active_t *active, unsigned number, unsigned layers, tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 {
     const char *caller = pinfo->current_proto;
+    sight_t sight = { active, layers, number };
 
     TRY {
         pinfo->current_proto = looking_name;
-        if (note_up_to(sight, true, frame, pinfo)) {
+        if (note_up_to(&sight, frame, pinfo)) {
             pinfo->can_desegment = pinfo->saved_can_desegment;      /* as if Wireshark had called who looks */
-            call_dissector_only(looking, frame, pinfo, tree, sight);
+            call_dissector_only(looking, frame, pinfo, tree, &sight);
         }
         pinfo->current_proto = caller;
     }
@@ -139,23 +175,25 @@ note_and_look(sight_t *sight, tvbuff_t *frame, packet_info *pinfo, proto_tree *t
 static int
 postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
-    sight_t sight = { &active_udp, 0, 0 };
+    const active_t *active = &active_udp;
+    unsigned layers = 0, number;
 
-    if (each_active)
-        each(pinfo);
+    if (!PINFO_FD_VISITED(pinfo))
+        oxc_note_time(pinfo);
     if (pinfo->ptype == PT_TCP) {
-        sight.active = &active_tcp;
-        sight.layers = oxc_segment_begin(tvb, pinfo);
+        active = &active_tcp;
+        layers = oxc_segment_find_layers(pinfo);
     } else if (pinfo->ptype != PT_UDP) {
         return 1;
     }
-    if (((sight.layers | expected) & sight.active->all_kinds) != 0)
-        while (sight.number < sight.active->count && !is_wanted(&sight, sight.number, tvb, pinfo))
-            sight.number++;
-    else
-        sight.number = sight.active->count;
-    if (sight.number < sight.active->count)
-        note_and_look(&sight, tvb, pinfo, tree);
+    number = active->next[layers][0];
+    if (number == active->count)
+        return 1;
+    if (active == &active_tcp)
+        oxc_segment_begin(tvb, pinfo, layers);
+    number = find_wanted(active, number, tvb, pinfo, layers);
+    if (number < active->count)
+        note_and_look(active, number, layers, tvb, pinfo, tree);
     else
         oxc_segment_end();
     return 1;
@@ -185,8 +223,7 @@ begin_file(void)
     if (!proto_is_protocol_enabled(first))
         first = NULL;
     expected = 0;
-    each_active = each && proto_is_protocol_enabled(each_protocol);
-    active_tcp.count = active_udp.count = active_tcp.all_kinds = active_udp.all_kinds = 0;
+    active_tcp.count = active_udp.count = 0;
     for (unsigned i = 0; i < watcher_count; i++) {
         active_t *active = watchers[i].watcher->of == PT_TCP ? &active_tcp : &active_udp;
 
@@ -194,9 +231,10 @@ begin_file(void)
             continue;
         if (!first)
             first = watchers[i].protocol;
-        active->all_kinds |= active->kinds[active->count] = watchers[i].watcher->kinds;
         active->watchers[active->count++] = watchers[i].watcher;
     }
+    plan(&active_tcp);
+    plan(&active_udp);
     if (!first)
         return;
     looking = handle_in_name_of(first);

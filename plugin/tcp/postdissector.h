@@ -36,11 +36,14 @@ typedef struct {
  */
 void oxc_postdissector_add(const oxc_watcher_t *watcher, int proto);
 
-/* Calls fn for every frame, before those; it must not throw. One only. */
-void oxc_postdissector_each(void (*fn)(const packet_info *pinfo), int proto);
-
 /* This is in the capture: from now on there may be something to look for in any frame. Forgotten with the file. */
 void oxc_postdissector_expect(oxc_frame_t kind);
+
+/*
+ * Told by wants(): nobody needs to look at the frame for its layers, as its connection is known. Those who look at any
+ * frame still do.
+ */
+void oxc_postdissector_explained(void);
 
 /* A connection that may be ours is. */
 bool oxc_postdissector_expected(void);

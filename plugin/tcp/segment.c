@@ -43,6 +43,7 @@ typedef struct {
     uint8_t addresses[2][MAX_ADDRESS];  /* in the order of the ports */
     uint32_t streams;                   /* TCP connections that there were in the capture */
     conversation_t *conversation;
+    void *note;                         /* oxc_segment_note() */
 } place_t;
 
 static place_t places[PLACES];
@@ -59,7 +60,8 @@ static struct {
     tvbuff_t *frame;
     unsigned layers;
     conversation_t *conversation;       /* NULL until it was found */
-    const struct tcp_analysis *tcp;     /* the same */
+    place_t *place;                     /* of it; NULL for none */
+    const struct tcp_analysis *tcp;     /* NULL until it was found */
     bool has_first_bytes;               /* they are known */
     int first_bytes;
     bool has_extent;                    /* it is known */
@@ -100,6 +102,7 @@ put_at(place_t *place, uint32_t ports, const address *first, const address *seco
     place->size = first->len;
     memcpy(place->addresses[0], first->data, (size_t)first->len);
     memcpy(place->addresses[1], second->data, (size_t)first->len);
+    place->note = NULL;
 }
 
 static bool
@@ -114,10 +117,11 @@ has_place(const packet_info *pinfo)
 
 /*
  * find_conversation_pinfo(). A connection with the ends of an earlier one is a new stream to the TCP dissector, so as long
- * as there is none of those, ends have the conversation that they had. On later visits it depends on the frame.
+ * as there is none of those, ends have the conversation that they had. On later visits it depends on the frame. NULL if the
+ * connection has no place, or there is none.
  */
-static conversation_t *
-find_conversation_of(packet_info *pinfo)
+static place_t *
+find_place(packet_info *pinfo)
 {
     bool down = pinfo->srcport > pinfo->destport;
     const address *first = down ? &pinfo->dst : &pinfo->src, *second = down ? &pinfo->src : &pinfo->dst;
@@ -126,18 +130,27 @@ find_conversation_of(packet_info *pinfo)
     place_t *place;
 
     if (!has_place(pinfo))
-        return find_conversation_pinfo(pinfo, 0);
+        return NULL;
     streams = get_tcp_stream_count();
     place = &places[(ports ^ ports >> 16 ^ ((const uint8_t *)first->data)[first->len - 1] * 7U ^
                      ((const uint8_t *)second->data)[first->len - 1] * 31U) % PLACES];
     if (is_at(place, ports, first, second) && place->streams == streams)
-        return place->conversation;
+        return place;
     put_at(place, ports, first, second);
     place->streams = streams;
     place->conversation = find_conversation_pinfo(pinfo, 0);
-    if (!place->conversation)
-        place->size = 0;
-    return place->conversation;
+    if (place->conversation)
+        return place;
+    place->size = 0;
+    return NULL;
+}
+
+static conversation_t *
+find_conversation_of(packet_info *pinfo)
+{
+    const place_t *place = find_place(pinfo);
+
+    return place ? place->conversation : find_conversation_pinfo(pinfo, 0);
 }
 
 static bool
@@ -164,6 +177,18 @@ find_latest(packet_info *pinfo)
     return latest.conversation;
 }
 
+/* Nearly always nobody has asked before the post-dissectors. */
+static conversation_t *
+find_current(packet_info *pinfo)
+{
+    if (!is_of_latest(pinfo)) {
+        current.place = find_place(pinfo);
+        if (current.place)
+            return current.place->conversation;
+    }
+    return find_latest(pinfo);
+}
+
 conversation_t *
 oxc_segment_conversation(packet_info *pinfo)
 {
@@ -174,8 +199,18 @@ oxc_segment_conversation(packet_info *pinfo)
     if (current.pinfo != pinfo)
         return find_latest(pinfo);
     if (!current.conversation)
-        current.conversation = find_latest(pinfo);
+        current.conversation = find_current(pinfo);
     return current.conversation;
+}
+
+void **
+oxc_segment_note(packet_info *pinfo)
+{
+    if (current.pinfo != pinfo || pinfo->conv_elements)
+        return NULL;
+    if (!current.conversation)
+        current.conversation = find_current(pinfo);
+    return current.place ? &current.place->note : NULL;
 }
 
 bool
@@ -203,13 +238,12 @@ oxc_segment_tcp(packet_info *pinfo)
     return current.tcp;
 }
 
-/* Of the layers from the last one back to TCP. */
-static unsigned
-look_at_layers(wmem_list_frame_t *last)
+unsigned
+oxc_segment_find_layers(const packet_info *pinfo)
 {
     unsigned found = 0;
 
-    for (wmem_list_frame_t *at = last; at; at = wmem_list_frame_prev(at)) {
+    for (wmem_list_frame_t *at = wmem_list_tail(pinfo->layers); at; at = wmem_list_frame_prev(at)) {
         int proto = GPOINTER_TO_INT(wmem_list_frame_data(at));
         unsigned i = 0;
 
@@ -219,29 +253,26 @@ look_at_layers(wmem_list_frame_t *last)
             i++;
         found |= 1U << i;       /* behind the last one is OXC_LAYER_OTHER */
     }
-    return found;
+    return found == 0 && compat_layer_was_taken_away(pinfo) ? OXC_LAYER_LOST : found;
 }
 
-/* Before any of the post-dissector's own is there. */
-unsigned
-oxc_segment_begin(tvbuff_t *frame, packet_info *pinfo)
+void
+oxc_segment_begin(tvbuff_t *frame, packet_info *pinfo, unsigned found_layers)
 {
     current.pinfo = pinfo;
     current.frame = frame;
-    current.layers = look_at_layers(wmem_list_tail(pinfo->layers));
-    if (current.layers == 0 && compat_layer_was_taken_away(pinfo))
-        current.layers = OXC_LAYER_LOST;
+    current.layers = found_layers;
     current.conversation = NULL;
+    current.place = NULL;
     current.tcp = NULL;
     current.has_extent = current.has_first_bytes = false;
     current.data = NULL;
-    return current.layers;
 }
 
 unsigned
 oxc_segment_layers(const packet_info *pinfo)
 {
-    return current.pinfo == pinfo ? current.layers : look_at_layers(wmem_list_tail(pinfo->layers));
+    return current.pinfo == pinfo ? current.layers : oxc_segment_find_layers(pinfo) & ~(unsigned)OXC_LAYER_LOST;
 }
 
 int

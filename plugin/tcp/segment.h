@@ -16,6 +16,13 @@
 /* find_conversation_pinfo(), once for each frame and its addresses. */
 conversation_t *oxc_segment_conversation(packet_info *pinfo);
 
+/*
+ * Where who looks at many frames may keep what it found by the frame's conversation, so that it needs no other look-up: NULL
+ * as long as it kept nothing, and again whenever the conversation lost its place. One only. NULL if there is no such place,
+ * as on later visits, and outside the two calls below.
+ */
+void **oxc_segment_note(packet_info *pinfo);
+
 /* As long as pinfo->conv_elements is this, the conversation is that; NULL: what the elements find. */
 void oxc_segment_name(const conversation_element_t *elements, conversation_t *conversation);
 
@@ -27,9 +34,9 @@ const struct tcp_analysis *oxc_segment_tcp(packet_info *pinfo);
 
 /*
  * Post-dissectors ask the same of a frame, so that what follows is found once: between these two calls, behind all
- * dissectors. Anywhere else it is found each time. The first one returns the layers.
+ * dissectors. Anywhere else it is found each time. layers: what oxc_segment_find_layers() returned.
  */
-unsigned oxc_segment_begin(tvbuff_t *frame, packet_info *pinfo);
+void oxc_segment_begin(tvbuff_t *frame, packet_info *pinfo, unsigned layers);
 void oxc_segment_end(void);
 
 typedef enum {
@@ -44,6 +51,7 @@ typedef enum {
 
 /* The layers above the frame's last TCP, as bits; OXC_LAYER_LOST is one of the post-dissector's. By number: proto_is_frame_protocol() compares names. */
 unsigned oxc_segment_layers(const packet_info *pinfo);
+unsigned oxc_segment_find_layers(const packet_info *pinfo);     /* for the post-dissector, before any layer of its own is there */
 
 /* oxc_tcp_payload(), oxc_tcp_extent(), which makes no tvb, and oxc_tcp_first_bytes(). */
 tvbuff_t *oxc_segment_payload(tvbuff_t *frame, const packet_info *pinfo, uint32_t *seq);

@@ -161,7 +161,7 @@ oxc_tcp_first_bytes(tvbuff_t *tvb, const packet_info *pinfo, oxc_tcp_data_t *dat
     if (place < 12 || place > captured || captured - place < (is_ipv4 ? IPV4_ADDRESSES : IPV6_ADDRESSES) + MIN_TCP_HEADER)
         return OXC_TCP_UNSURE;
     tcp = usual_header(bytes, (unsigned)place, is_ipv4, &end);
-    if (!tcp || be16(tcp) != pinfo->srcport || be16(tcp + 2) != pinfo->destport || tcp[12] >> 4 < MIN_TCP_HEADER / 4)
+    if (!tcp || be32(tcp) != (pinfo->srcport << 16 | pinfo->destport) || tcp[12] >> 4 < MIN_TCP_HEADER / 4)
         return OXC_TCP_UNSURE;
     start = (unsigned)(tcp - bytes) + (tcp[12] >> 4) * 4U;
     data->start = NO_DATA;

@@ -34,8 +34,10 @@ typedef struct {
     const char *client;             /* address */
     const char *server_name;        /* SNI; NULL for none, or when the ClientHello was not captured */
     unsigned handshake_frames;      /* looked at */
+    const struct tcp_analysis *tcp; /* NULL until it was asked for */
     uint32_t next_seq[2];           /* by direction: client, server */
     bool handshake_over;
+    bool has_records;               /* one of application data was seen */
     bool decided;                   /* nothing is looked for any more */
     bool is_https;                  /* port 443 */
     bool has_segments[2];
@@ -51,7 +53,7 @@ static wmem_map_t *servers;         /* client, server and port as text -> server
 static wmem_map_t *domains;         /* client and domain of which it asked Autodiscover, or that a certificate named */
 
 static connection_t *
-connection_of(packet_info *pinfo)
+find_connection(packet_info *pinfo)
 {
     conversation_t *conversation = oxc_segment_conversation(pinfo);
     connection_t *connection;
@@ -64,6 +66,18 @@ connection_of(packet_info *pinfo)
         wmem_map_insert(connections, conversation, connection);
     }
     return connection;
+}
+
+static connection_t *
+connection_of(packet_info *pinfo)
+{
+    void **note = oxc_segment_note(pinfo);
+
+    if (!note)
+        return find_connection(pinfo);
+    if (!*note)
+        *note = find_connection(pinfo);
+    return (connection_t *)*note;
 }
 
 static bool
@@ -208,6 +222,7 @@ look_at_handshake(tvbuff_t *frame, packet_info *pinfo, connection_t *connection)
         application_data |= oxc_tls_is_application_data(source);
     }
     judge_handshake(connection, pinfo, &handshake);
+    connection->has_records |= application_data;
     if (++connection->handshake_frames == MAX_HANDSHAKE_FRAMES || (application_data && !handshake.certificate))
         connection->handshake_over = true;
     if (!connection->server && connection->handshake_over && (pinfo->srcport == HTTPS) != (pinfo->destport == HTTPS))
@@ -222,11 +237,13 @@ look_at_handshake(tvbuff_t *frame, packet_info *pinfo, connection_t *connection)
 static uint32_t
 new_bytes(connection_t *connection, packet_info *pinfo, tvbuff_t *frame, bool from_client)
 {
-    const struct tcp_analysis *tcp = oxc_segment_tcp(pinfo);
+    const struct tcp_analysis *tcp = connection->tcp;
     unsigned way = from_client ? 0 : 1;
     uint32_t next, bytes, seq;
     tvbuff_t *payload;
 
+    if (!tcp)
+        tcp = connection->tcp = oxc_segment_tcp(pinfo);
     if (!tcp || !tcp->fwd || !tcp->fwd->tcp_analyze_seq_info)
         return 0;
     next = tcp->fwd->tcp_analyze_seq_info->nextseq;
@@ -264,12 +281,16 @@ watch_waits(packet_info *pinfo, tvbuff_t *frame, connection_t *connection)
 
 /* What is to be shown in this frame, on the first visit; NULL for nothing. */
 static oxc_tls_note_t *
-find_note(tvbuff_t *frame, packet_info *pinfo)
+find_note(tvbuff_t *frame, packet_info *pinfo, unsigned layers)
 {
     connection_t *connection = connection_of(pinfo);
     oxc_tls_note_t *note;
 
-    if (!connection || connection->decided)
+    if (!connection)
+        return NULL;
+    if (connection->has_records && layers == OXC_LAYER_TLS)
+        oxc_postdissector_explained();
+    if (connection->decided)
         return NULL;
     if (!connection->handshake_over)
         look_at_handshake(frame, pinfo, connection);
@@ -299,13 +320,13 @@ recall_note(packet_info *pinfo)
 
 /* Whatever there is to find is read in bytes that are there, so nothing is thrown. */
 static bool
-wants(tvbuff_t *tvb, packet_info *pinfo, unsigned layers _U_)
+wants(tvbuff_t *tvb, packet_info *pinfo, unsigned layers)
 {
     oxc_tls_note_t *note;
 
     if (PINFO_FD_VISITED(pinfo))
         return notes > 0 && recall_note(pinfo) != NULL;
-    note = find_note(tvb, pinfo);
+    note = find_note(tvb, pinfo, layers);
     if (note)
         p_add_proto_data(wmem_file_scope(), pinfo, proto_oxcnotif, FRAME_NOTE, note);
     return note != NULL;
