@@ -83,10 +83,45 @@ escape(wmem_allocator_t *scope, const char *text, bool controls)
     return wmem_strbuf_get_str(escaped);
 }
 
+/* A bit in each byte of eight that is 0; a byte above one that is 0 may have it, too. */
+static inline uint64_t
+zeros(uint64_t eight)
+{
+    return (eight - UINT64_C(0x0101010101010101)) & ~eight & UINT64_C(0x8080808080808080);
+}
+
+/* Of eight characters. */
+static inline bool
+are_plain(uint64_t eight)
+{
+    const uint64_t ones = UINT64_C(0x0101010101010101);
+    /* Above '~', or, by a borrow, below ' '. */
+    uint64_t found = ((eight + ones) | eight | (eight - ones * ' ')) & ones * 0x80;
+
+    return (found | zeros(eight ^ ones * '\\') | zeros(eight ^ ones * '"')) == 0;
+}
+
+bool
+oxc_text_is_plain(const char *text, size_t length)
+{
+    static const char spaces[] = "        ";
+    size_t whole = length & ~(size_t)7;
+    uint64_t eight;
+
+    for (size_t at = 0; at < whole; at += 8) {
+        memcpy(&eight, text + at, 8);
+        if (!are_plain(eight))
+            return false;
+    }
+    memcpy(&eight, spaces, 8);
+    memcpy(&eight, text + whole, length - whole);
+    return are_plain(eight);
+}
+
 const char *
 oxc_shown_text(wmem_allocator_t *scope, const char *text)
 {
-    return escape(scope, text, true);
+    return oxc_text_is_plain(text, strlen(text)) ? text : escape(scope, text, true);
 }
 
 const char *
@@ -95,9 +130,28 @@ oxc_value_text(wmem_allocator_t *scope, const char *text)
     return escape(scope, text, false);
 }
 
+/* The text if all of it is ASCII, which nearly all is, NULL if it is not; size is even. */
+static const char *
+ascii_text(wmem_allocator_t *scope, const uint8_t *wide, int size)
+{
+    char *text = (char *)wmem_alloc(scope, (size_t)size / 2 + 1);
+    unsigned found = 0;
+
+    for (int i = 0; i < size / 2; i++) {
+        found |= wide[2 * i + 1] | (wide[2 * i] & 0x80U);
+        text[i] = (char)wide[2 * i];
+    }
+    text[size / 2] = '\0';
+    return found == 0 ? text : NULL;
+}
+
 const char *
 oxc_utf16_text(wmem_allocator_t *scope, tvbuff_t *tvb, int offset, int size)
 {
+    const char *text = size > 0 && size % 2 == 0 ? ascii_text(scope, tvb_get_ptr(tvb, offset, size), size) : NULL;
+
+    if (text)
+        return text;
     return oxc_value_text(scope, (const char *)tvb_get_string_enc(scope, tvb, offset, size,
                                                                   ENC_UTF_16 | ENC_LITTLE_ENDIAN));
 }

@@ -6,6 +6,7 @@
 
 #include "rop/line.h"
 
+#include "foreign_text.h"
 #include "oxcnotif_item.h"
 
 #include <string.h>
@@ -69,41 +70,6 @@ oxc_line_begin_field(oxc_line_t *line, wmem_allocator_t *scope, const proto_item
     OXC_LINE_ADD(line, ": ");
 }
 
-/* A bit in each byte of eight that is 0; a byte above one that is 0 may have it, too. */
-static inline uint64_t
-zeros(uint64_t eight)
-{
-    return (eight - UINT64_C(0x0101010101010101)) & ~eight & UINT64_C(0x8080808080808080);
-}
-
-/* Nothing of eight characters that a release may escape in a label. */
-static inline bool
-are_plain(uint64_t eight)
-{
-    const uint64_t ones = UINT64_C(0x0101010101010101);
-    /* Above '~', or, by a borrow, below ' '. */
-    uint64_t found = ((eight + ones) | eight | (eight - ones * ' ')) & ones * 0x80;
-
-    return (found | zeros(eight ^ ones * '\\') | zeros(eight ^ ones * '"')) == 0;
-}
-
-static bool
-are_all_plain(const char *text, size_t length)
-{
-    static const char spaces[] = "        ";
-    size_t whole = length & ~(size_t)7;
-    uint64_t eight;
-
-    for (size_t at = 0; at < whole; at += 8) {
-        memcpy(&eight, text + at, 8);
-        if (!are_plain(eight))
-            return false;
-    }
-    memcpy(&eight, spaces, 8);
-    memcpy(&eight, text + whole, length - whole);
-    return are_plain(eight);
-}
-
 void
 oxc_line_add(oxc_line_t *line, const char *text)
 {
@@ -113,7 +79,7 @@ oxc_line_add(oxc_line_t *line, const char *text)
 void
 oxc_line_add_some(oxc_line_t *line, const char *text, size_t length)
 {
-    line->plain = line->plain && are_all_plain(text, length);
+    line->plain = line->plain && oxc_text_is_plain(text, length);
     oxc_line_add_own(line, text, length);
 }
 

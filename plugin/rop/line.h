@@ -24,7 +24,7 @@ typedef struct {
     size_t length;
     size_t room;
     size_t own;                 /* where what stands behind the item's own label begins */
-    bool plain;                 /* no release escapes anything of it in a label: printable ASCII without \\ and " */
+    bool plain;                 /* see oxc_text_is_plain(): no release escapes anything of it in a label */
 } oxc_line_t;
 
 /* A line that begins with a text of the plugin's own. It lives in scope, which is that of the packet. */
@@ -38,7 +38,7 @@ void oxc_line_begin_part(oxc_line_t *line, wmem_allocator_t *scope);
 
 void oxc_line_grow(oxc_line_t *line, size_t more);
 
-/* Text of the plugin's own, which is plain. */
+/* Text that is plain, as the plugin's own. */
 static inline void
 oxc_line_add_own(oxc_line_t *line, const char *text, size_t length)
 {

@@ -6,6 +6,7 @@
 
 #include "rop/primitive.h"
 
+#include "oxcnotif_item.h"
 #include "rop/property.h"
 
 #include <epan/to_str.h>
@@ -196,6 +197,7 @@ oxc_filetime(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *te
     const char *meaning = NULL;
     nstime_t when;
     proto_item *item;
+    oxc_line_t line;
 
     /* The ends of the calendar stand for "no time" (MS-OXOCAL 2.2.1.44, MS-OXOTASK 2.2.2). */
     if (filetime == 0)
@@ -214,8 +216,14 @@ oxc_filetime(oxc_read_t *r, proto_tree *tree, int hf, int offset, oxc_text_t *te
     if (meaning) {
         proto_item_append_text(item, " (%s)", meaning);
         oxc_text_put(text, meaning);
-    } else if (text) {
-        oxc_text_put(text, abs_time_to_str(r->pinfo->pool, &when, ABSOLUTE_TIME_UTC, true));
+    } else if (oxc_is_seen(tree)) {
+        const char *shown = abs_time_to_str(r->pinfo->pool, &when, ABSOLUTE_TIME_UTC, true);
+
+        /* The same would be formatted for the label. */
+        oxc_line_begin_field(&line, r->pinfo->pool, item);
+        oxc_line_add(&line, shown);
+        oxc_line_give(item, &line);
+        oxc_text_put(text, shown);
     }
 }
 

@@ -93,22 +93,31 @@ oxc_property_name(oxc_read_t *r, uint32_t tag)
     return name ? name : wmem_strdup_printf(r->pinfo->pool, "Property 0x%04X", OXC_ID_OF(tag));
 }
 
+static void
+add_tag_name(oxc_read_t *r, oxc_line_t *line, uint32_t tag)
+{
+    const char *type = property_type_name(OXC_TYPE_OF(tag));
+
+    oxc_line_add(line, oxc_property_name(r, tag));
+    OXC_LINE_ADD(line, " (");
+    if (r->counts == OXC_COUNTS_STREAM && OXC_TYPE_OF(tag) & OXC_PTYP_CODE_PAGE) {
+        OXC_LINE_ADD(line, "string of code page ");
+        oxc_line_add_decimal(line, OXC_TYPE_OF(tag) & ~OXC_PTYP_CODE_PAGE);
+    } else if (type) {
+        oxc_line_add(line, type);
+    } else {
+        oxc_line_add(line, wmem_strdup_printf(r->pinfo->pool, "type 0x%04X", OXC_TYPE_OF(tag)));
+    }
+    OXC_LINE_ADD(line, ")");
+}
+
 const char *
 oxc_property_tag_name(oxc_read_t *r, uint32_t tag)
 {
-    const char *type = property_type_name(OXC_TYPE_OF(tag));
     oxc_line_t line;
 
-    if (r->counts == OXC_COUNTS_STREAM && OXC_TYPE_OF(tag) & OXC_PTYP_CODE_PAGE)
-        return wmem_strdup_printf(r->pinfo->pool, "%s (string of code page %u)", oxc_property_name(r, tag),
-                                  OXC_TYPE_OF(tag) & ~OXC_PTYP_CODE_PAGE);
-    if (!type)
-        return wmem_strdup_printf(r->pinfo->pool, "%s (type 0x%04X)", oxc_property_name(r, tag), OXC_TYPE_OF(tag));
     oxc_line_begin_part(&line, r->pinfo->pool);
-    oxc_line_add(&line, oxc_property_name(r, tag));
-    OXC_LINE_ADD(&line, " (");
-    oxc_line_add(&line, type);
-    OXC_LINE_ADD(&line, ")");
+    add_tag_name(r, &line, tag);
     return line.text;
 }
 
@@ -119,7 +128,7 @@ oxc_property_tag_line(oxc_read_t *r, oxc_line_t *line, int hf, uint32_t tag)
     OXC_LINE_ADD(line, ": ");
     oxc_line_add_hex(line, tag, 8);
     OXC_LINE_ADD(line, " (");
-    oxc_line_add(line, oxc_property_tag_name(r, tag));
+    add_tag_name(r, line, tag);
     OXC_LINE_ADD(line, ")");
 }
 

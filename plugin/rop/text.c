@@ -30,12 +30,18 @@ void
 oxc_text_put(oxc_text_t *text, const char *added)
 {
     oxc_line_t *line;
+    size_t length;
 
     if (!text || text->full)
         return;
     line = &text->line;
-    added = oxc_shown_text(line->scope, added);
-    oxc_line_add_some(line, added, MIN(strlen(added), TEXT_MAX + 1 - line->length));
+    length = strlen(added);
+    if (oxc_text_is_plain(added, length)) {
+        oxc_line_add_own(line, added, MIN(length, TEXT_MAX + 1 - line->length));
+    } else {
+        added = oxc_shown_text(line->scope, added);
+        oxc_line_add_some(line, added, MIN(strlen(added), TEXT_MAX + 1 - line->length));
+    }
     if (line->length > TEXT_MAX) {
         const char *cut = g_utf8_find_prev_char(line->text, line->text + TEXT_MAX);
 
