@@ -228,7 +228,8 @@ is_other_method(packet_info *pinfo)
     const http_conv_t *http = oxc_http_of(oxc_segment_conversation(pinfo));
     const char *method = http ? compat_http_request_method(http) : NULL;
 
-    return method && strcmp(method, "POST") != 0 && strcmp(method, "CONNECT") != 0;
+    /* Most begin with another letter, and need no function. */
+    return method && (method[0] != 'P' || strcmp(method, "POST") != 0) && (method[0] != 'C' || strcmp(method, "CONNECT") != 0);
 }
 
 /*
