@@ -16,6 +16,7 @@
 #include "http/mapihttp_message.h"
 #include "http/mapihttp_owner.h"
 #include "http/mapihttp_transaction.h"
+#include "tcp/heuristic.h"
 #include "tcp/out_of_order.h"
 #include "tcp/reassembly_overrun.h"
 #include "tcp/segment.h"
@@ -503,18 +504,26 @@ find_message_by_request_type(packet_info *pinfo)
     return NULL;
 }
 
+static int
+dissect_found(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    oxc_http_message_t *message = (oxc_http_message_t *)data;
+
+    oxc_mapihttp_watch(pinfo);
+    message->dissected = true;
+    oxc_mapihttp_show_message(pinfo, tree, message, tvb);
+    return 1;
+}
+
+static oxc_heuristic_t heuristic = { .dissect = dissect_found };
+
 /* See may_carry_mapi(). */
 static ws_bool
 dissect_mapihttp_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
-    oxc_http_message_t *message = find_message_by_request_type(pinfo);
+    oxc_http_message_t *message = heuristic.enabled ? find_message_by_request_type(pinfo) : NULL;
 
-    if (!message || !may_carry_mapi(message))
-        return false;
-    oxc_mapihttp_watch(pinfo);
-    message->dissected = true;
-    oxc_mapihttp_show_message(pinfo, tree, message, tvb);
-    return true;
+    return message && may_carry_mapi(message) && oxc_heuristic_dissect(&heuristic, tvb, pinfo, tree, message);
 }
 
 /* ---- registration ---- */
@@ -565,8 +574,8 @@ proto_reg_handoff_mapihttp(void)
     dissector_handle_t handle = register_dissector("mapihttp", dissect_mapihttp, proto_mapihttp);
 
     dissector_add_string("media_type", "application/mapi-http", handle);
-    heur_dissector_add("http", dissect_mapihttp_heur, "MAPI over HTTP by X-RequestType", "mapihttp_http", proto_mapihttp,
-                       HEURISTIC_ENABLE);
+    oxc_heuristic_add(&heuristic, "http", dissect_mapihttp_heur, "MAPI over HTTP by X-RequestType", "mapihttp_http",
+                      proto_mapihttp);
     oxc_postdissector_add(&watcher, proto_mapihttp);
     oxc_mapihttp_http2_handoff();
     http_tcp_handle = find_dissector("http-over-tcp");

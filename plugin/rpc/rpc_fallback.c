@@ -9,6 +9,7 @@
 #include "rpc/rpc_connection.h"
 #include "rpc/rpc_encrypted.h"
 #include "rpc/rpc_inference.h"
+#include "tcp/heuristic.h"
 #include "tcp/postdissector.h"
 #include "tcp/segment.h"
 #include "tcp/segment_copy.h"
@@ -340,8 +341,7 @@ what_decrypts(uint8_t auth_type)
                "(kerberos.file), with kerberos.decrypt on";
     case DCE_C_RPC_AUTHN_PROTOCOL_SPNEGO:
         return "the user's password in the preference NTLMSSP > NT Password (ntlmssp.nt_password) if NTLM was "
-               "negotiated, "
-               "or a keytab in KRB5 > Kerberos keytab file (kerberos.file, with kerberos.decrypt on) if Kerberos was";
+               "negotiated, or a keytab in KRB5 > Kerberos keytab file (kerberos.file, with kerberos.decrypt on) if Kerberos was";
     default:
         return "nothing that Wireshark knows of for this kind of authentication";
     }
@@ -477,7 +477,7 @@ oxc_rpc_dissect_pdus(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 }
 
 /* PDUs in the data of a TCP connection. */
-static bool
+static int
 dissect_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *tcpinfo)
 {
     bool copy = oxc_segment_is_copy(pinfo, tcpinfo), accepted = copy || dissect_stream(tvb, pinfo, tree, tcpinfo);
@@ -487,6 +487,8 @@ dissect_connection(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *tc
     return accepted;
 }
 
+static oxc_heuristic_t heuristic = { .dissect = dissect_connection };
+
 static ws_bool
 dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
@@ -495,7 +497,8 @@ dissect_rpc_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data
     /* Cheap for everything that is none, and for those who disabled DCE/RPC's heuristic. */
     if (tvb_captured_length(tvb) < RPC_HEADER_SIZE || tvb_get_uint8(tvb, 0) != 5)
         return false;
-    return dcerpc_over_tcp->enabled && oxc_rpc_read_header(tvb, 0, &pdu) && dissect_connection(tvb, pinfo, tree, data);
+    return heuristic.enabled && dcerpc_over_tcp->enabled && oxc_rpc_read_header(tvb, 0, &pdu) &&
+           oxc_heuristic_dissect(&heuristic, tvb, pinfo, tree, data);
 }
 
 /* A connection that was claimed: whatever is no PDU in it is at least not another protocol's. */
@@ -521,8 +524,7 @@ proto_reg_handoff_oxc_rpc_fallback(void)
     dcerpc_over_tcp = find_heur_dissector_by_unique_short_name("dcerpc_tcp");
     if (!dcerpc_over_tcp)
         return;
-    heur_dissector_add("tcp", dissect_rpc_heur, "Exchange RPC in DCE/RPC over TCP", "emsmdb_tcp", proto_dcerpc,
-                       HEURISTIC_ENABLE);
+    oxc_heuristic_add(&heuristic, "tcp", dissect_rpc_heur, "Exchange RPC in DCE/RPC over TCP", "emsmdb_tcp", proto_dcerpc);
     rpc_connection_handle = register_dissector("emsmdb-connection", dissect_rpc_connection, proto_dcerpc);
 }
 
@@ -531,11 +533,9 @@ proto_register_oxc_rpc_fallback(void)
 {
     static ei_register_info ei[] = {
         { &ei_inferred,
-          { "emsmdb.inferred", PI_ASSUMPTION, PI_NOTE,
-            "Inferred from the stub: bind or request not captured", EXPFILL } },
+          { "emsmdb.inferred", PI_ASSUMPTION, PI_NOTE, "Inferred from the stub: bind or request not captured", EXPFILL } },
         { &ei_sealed, { "emsmdb.sealed", PI_DECRYPTION, PI_NOTE, "Stub is encrypted", EXPFILL } },
-        { &ei_unknown_call,
-          { "emsmdb.unknown_call", PI_UNDECODED, PI_NOTE, "Operation of this stub unknown", EXPFILL } },
+        { &ei_unknown_call, { "emsmdb.unknown_call", PI_UNDECODED, PI_NOTE, "Operation of this stub unknown", EXPFILL } },
     };
 
     proto_emsmdb = proto_get_id_by_filter_name("emsmdb");

@@ -44,6 +44,7 @@
 #include "rpc/rpc_overrun.h"
 #include "rpc/rpc_pdu.h"
 #include "tcp/connection.h"
+#include "tcp/heuristic.h"
 #include "tcp/out_of_order.h"
 #include "tcp/reassembly_overrun.h"
 #include "tcp/segment.h"
@@ -131,15 +132,13 @@ may_be_pdu(tvbuff_t *tvb)
     return tvb_get_uint8(tvb, 0) == 5 && (tvb_reported_length(tvb) < 3 || tvb_get_uint8(tvb, 2) <= PDU_RTS);
 }
 
-/* The body that comes in the same segment as the first header. */
-static ws_bool
-dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+/* Is it the body of a channel? The first visit remembers of the connection what it is. */
+static bool
+is_body(tvbuff_t *tvb, packet_info *pinfo)
 {
     conversation_t *conversation;
     http_conv_t *http;
 
-    if (rpch_takes_body())
-        return true;
     if (pinfo->ptype != PT_TCP || !may_be_pdu(tvb))
         return false;
     conversation = find_conversation_pinfo(pinfo, 0);
@@ -162,21 +161,45 @@ dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void
             return false;
         }
     }
-    return rpch_dissect(tvb, pinfo, tree, data, NULL, NULL) != 0;
+    return true;
 }
 
-static ws_bool
-dissect_rpch_tls_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+static int
+dissect_body(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    if (tvb_strneql(tvb, 0, "RPC_IN_DATA ", 12) != 0 && tvb_strneql(tvb, 0, "RPC_OUT_DATA ", 13) != 0)
-        return false;
+    return rpch_takes_body() ? 1 : rpch_dissect(tvb, pinfo, tree, data, NULL, NULL);
+}
+
+static oxc_heuristic_t http_heuristic = { .dissect = dissect_body };
+
+/* The body that comes in the same segment as the first header. */
+static ws_bool
+dissect_rpch_http_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    return http_heuristic.enabled && (rpch_takes_body() || is_body(tvb, pinfo)) &&
+           oxc_heuristic_dissect(&http_heuristic, tvb, pinfo, tree, data);
+}
+
+static int
+dissect_session(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
     if (!PINFO_FD_VISITED(pinfo)) {
         rpch_connection_t *connection = rpch_get_connection(find_or_create_conversation(pinfo));
 
         connection->armed = connection->claimed = true;
     }
     compat_tls_set_app_handle(data, rpch_tls_handle);
-    return dissect_rpch_tls(tvb, pinfo, tree, compat_tls_data(data)) != 0;
+    return dissect_rpch_tls(tvb, pinfo, tree, compat_tls_data(data));
+}
+
+static oxc_heuristic_t tls_heuristic = { .dissect = dissect_session };
+
+static ws_bool
+dissect_rpch_tls_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
+{
+    return tls_heuristic.enabled &&
+           (tvb_strneql(tvb, 0, "RPC_IN_DATA ", 12) == 0 || tvb_strneql(tvb, 0, "RPC_OUT_DATA ", 13) == 0) &&
+           oxc_heuristic_dissect(&tls_heuristic, tvb, pinfo, tree, data);
 }
 
 /*
@@ -478,10 +501,8 @@ proto_reg_handoff_rpch(void)
     if (!rpch_handoff_call(rpch_upgrade_handle) || !http_tcp_handle || !http_tls_handle)
         return;
 
-    heur_dissector_add("http", dissect_rpch_http_heur, "RPC over HTTP, first segment", "rpch_http", proto_rpch,
-                       HEURISTIC_ENABLE);
-    heur_dissector_add("tls", dissect_rpch_tls_heur, "RPC over HTTP over TLS", "rpch_tls", proto_rpch,
-                       HEURISTIC_ENABLE);
+    oxc_heuristic_add(&http_heuristic, "http", dissect_rpch_http_heur, "RPC over HTTP, first segment", "rpch_http", proto_rpch);
+    oxc_heuristic_add(&tls_heuristic, "tls", dissect_rpch_tls_heur, "RPC over HTTP over TLS", "rpch_tls", proto_rpch);
     oxc_postdissector_add(&watcher, proto_rpch);
     oxc_rpc_overrun_leave(is_channel);
 }

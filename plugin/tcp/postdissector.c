@@ -12,6 +12,7 @@
 
 #include "session/clock.h"
 #include "tcp/connection.h"
+#include "tcp/heuristic.h"
 #include "tcp/segment.h"
 
 #define MAX_WATCHERS 8          /* one for each transport */
@@ -178,6 +179,8 @@ postdissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
     const active_t *active = &active_udp;
     unsigned layers = 0, number;
 
+    if (oxc_heuristic_found)
+        oxc_heuristic_end_frame();
     if (!PINFO_FD_VISITED(pinfo))
         oxc_note_time(pinfo);
     if (pinfo->ptype == PT_TCP) {
@@ -254,6 +257,7 @@ proto_register_oxc_postdissector(void)
 
     postdissector = register_dissector("oxcnotif-postdissector", postdissect, proto);
     register_init_routine(begin_file);
+    oxc_heuristic_register();
     oxc_segment_register();
     oxc_connection_register();
 }

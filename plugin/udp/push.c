@@ -4,6 +4,7 @@
  * SPDX-License-Identifier: GPL-2.0-or-later
  */
 
+#include "tcp/heuristic.h"
 #include "tcp/postdissector.h"
 #include "udp/datagram_copy.h"
 #include "udp/push.h"
@@ -323,8 +324,7 @@ find_registration(packet_info *pinfo, tvbuff_t *tvb, verdict_t *verdict)
     if (wmem_map_size(by_key) == 0 && !oxc_links_recorded())
         return;
     for (place_t place = BY_CALLBACK; place < BY_ADDRESS && !cut; place++) {
-        if (place == BY_BYTES &&
-            (tvb_reported_length(tvb) == 0 || oxc_listener->are_peers(&pinfo->dst, &pinfo->src)))
+        if (place == BY_BYTES && (tvb_reported_length(tvb) == 0 || oxc_listener->are_peers(&pinfo->dst, &pinfo->src)))
             continue;           /* a client that has its own */
         if (place == BY_BYTES)
             link_context(pinfo, (uint16_t)pinfo->destport, tvb_get_ptr(tvb, 0, -1), tvb_captured_length(tvb), false);
@@ -448,8 +448,7 @@ explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const verdict_t *ve
         break;
     case FOREIGN_BYTES:
         oxc_explain(tvb, pinfo, item, &ei_foreign,
-                               "To the address registered in frame %u, but not with its context: the client ignores it",
-                               push->asked_in);
+                    "To the address registered in frame %u, but not with its context: the client ignores it", push->asked_in);
         break;
     case COPY:
         oxc_explain(tvb, pinfo, item, &ei_copy, "The same packet as frame %u, captured twice", verdict->copy_of);
@@ -467,8 +466,9 @@ explain(tvbuff_t *tvb, packet_info *pinfo, proto_item *item, const verdict_t *ve
 }
 
 static int
-dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verdict_t *verdict)
+dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
+    const verdict_t *verdict = (const verdict_t *)data;
     bool wakes = verdict->kind == REGISTERED || verdict->kind == OTHER_ADDRESS ||
                  verdict->kind == UNREGISTERED || verdict->kind == LIKELY;
     proto_item *item = proto_tree_add_item(tree, proto_oxcnotif, tvb, 0, -1, ENC_NA);
@@ -489,12 +489,11 @@ dissect_datagram(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, const verd
         if (wakes)
             oxc_explain(tvb, pinfo, item, &ei_undelivered, "%s", "The datagram did not reach the client: ICMP quotes it");
     } else if (wakes && verdict->channel) {
-        oxc_listener->wakeup_through(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
-                                  verdict->channel, NULL);
+        oxc_listener->wakeup_through(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING, verdict->channel,
+                                     NULL);
     } else if (wakes) {
-        oxc_listener->wakeup(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING,
-                          verdict->push->session, verdict->kind == REGISTERED ? OXC_BOUND_BY_KEY : OXC_BOUND_BY_CONTEXT,
-                          NULL);
+        oxc_listener->wakeup(tvb, pinfo, push_tree, pinfo->destport, OXC_WAKEUP_PUSH, OXC_OUTCOME_PENDING, verdict->push->session,
+                             verdict->kind == REGISTERED ? OXC_BOUND_BY_KEY : OXC_BOUND_BY_CONTEXT, NULL);
     }
     return MAX(1, (int)tvb_captured_length(tvb));       /* 0 would mean that it is none of ours */
 }
@@ -505,7 +504,7 @@ dissect_registered(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *da
 {
     const verdict_t *verdict = get_verdict(pinfo, tvb, false);
 
-    return verdict ? dissect_datagram(tvb, pinfo, tree, verdict) : 0;
+    return verdict ? dissect_datagram(tvb, pinfo, tree, (void *)verdict) : 0;
 }
 
 /* Decode As, or the preference for ports. */
@@ -514,16 +513,18 @@ dissect_by_user(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data 
 {
     const verdict_t *verdict = get_verdict(pinfo, tvb, true);
 
-    return verdict ? dissect_datagram(tvb, pinfo, tree, verdict) : 0;
+    return verdict ? dissect_datagram(tvb, pinfo, tree, (void *)verdict) : 0;
 }
+
+static oxc_heuristic_t heuristic = { .dissect = dissect_datagram };
 
 /* Any other address of a client, or a client whose registration was not captured. */
 static ws_bool
 dissect_heur(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data _U_)
 {
-    const verdict_t *verdict = tvb_captured_length(tvb) > 0 ? get_verdict(pinfo, tvb, false) : NULL;
+    const verdict_t *verdict = heuristic.enabled && tvb_captured_length(tvb) > 0 ? get_verdict(pinfo, tvb, false) : NULL;
 
-    return verdict && dissect_datagram(tvb, pinfo, tree, verdict) > 0;
+    return verdict && oxc_heuristic_dissect(&heuristic, tvb, pinfo, tree, (void *)verdict);
 }
 
 /*
@@ -543,7 +544,7 @@ look_at_empty(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
     tvb = tvb_new_subset_length(tvb, (int)tvb_captured_length(tvb), 0);
     verdict = get_verdict(pinfo, tvb, false);
     if (verdict)
-        dissect_datagram(tvb, pinfo, tree, verdict);
+        dissect_datagram(tvb, pinfo, tree, (void *)verdict);
 }
 
 static void
@@ -559,8 +560,7 @@ proto_reg_handoff_oxc_push(void)
 
     registered_handle = register_dissector("oxcnotif-registered", dissect_registered, proto_oxcnotif);
     dissector_add_for_decode_as_with_preference("udp.port", register_dissector("oxcnotif", dissect_by_user, proto_oxcnotif));
-    heur_dissector_add("udp", dissect_heur, "Exchange push notification over UDP", "oxcnotif_push_udp", proto_oxcnotif,
-                       HEURISTIC_ENABLE);
+    oxc_heuristic_add(&heuristic, "udp", dissect_heur, "Exchange push notification over UDP", "oxcnotif_push_udp", proto_oxcnotif);
     oxc_postdissector_add(&watcher, proto_oxcnotif);
     proto_udp = proto_get_id_by_filter_name("udp");
 }
