@@ -64,3 +64,16 @@ def test_icmp_quote_is_no_wakeup(tshark):
     quoted = [row for row in tshark.fields(lab.capture("push-odd"), FIELDS, "icmp and udp") if row["oxcnotif.push.rgb_context"]]
     assert len(quoted) == 1
     assert quoted[0]["oxcnotif.wakeup.method"] == [] and quoted[0]["oxcnotif.push.undelivered"]
+
+
+def test_heuristic_is_listed_named_and_disabled_as_any_other(tshark):
+    """At another address than the registered one it is a heuristic dissector that knows the datagram: its entry has a protocol."""
+    listed = tshark.run(["-G", "heuristic-decodes"]).stdout.splitlines()
+    assert {"udp\toxcnotif\tT", "http\tmapihttp\tT", "http\trpch\tT", "tls\trpch\tT"} <= {line.strip() for line in listed}
+    found = [row for row in rows(tshark, "push-nat").values() if row["oxcnotif.push.other_address"]]
+    assert [row["frame"] for row in found] == [24, 27]
+    assert {tuple(row["frame.protocols"]) for row in found} == {("eth:ethertype:ip:udp:oxcnotif",)}
+    for args in (["--disable-heuristic", "oxcnotif_push_udp"], ["--disable-protocol", "oxcnotif"]):
+        shown = rows(tshark, "push-nat", args=args)
+        # Behind the first one the port may be known.
+        assert shown[24]["frame.protocols"] == ["eth:ethertype:ip:udp:data"], args
