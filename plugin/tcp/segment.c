@@ -17,7 +17,7 @@ static int proto_tcp = -1;
 static struct {
     const char *name;
     int proto;
-} layers[] = { { "data", -1 }, { "tls", -1 }, { "http", -1 }, { "dcerpc", -1 }, { "http2", -1 } };
+} layers[] = { { "tls", -1 }, { "data", -1 }, { "http", -1 }, { "dcerpc", -1 }, { "http2", -1 } };
 
 /* The conversation that was found last, and for what. */
 static struct {

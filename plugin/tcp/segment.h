@@ -40,8 +40,8 @@ void oxc_segment_begin(tvbuff_t *frame, packet_info *pinfo, unsigned layers);
 void oxc_segment_end(void);
 
 typedef enum {
-    OXC_LAYER_DATA = 1,         /* nobody wanted what stands there */
-    OXC_LAYER_TLS = 2,
+    OXC_LAYER_TLS = 1,          /* the most frequent one first, to be found first */
+    OXC_LAYER_DATA = 2,         /* nobody wanted what stands there */
     OXC_LAYER_HTTP = 4,
     OXC_LAYER_DCERPC = 8,
     OXC_LAYER_HTTP2 = 16,
