@@ -569,7 +569,7 @@ void
 proto_reg_handoff_mapihttp(void)
 {
     static const oxc_watcher_t watcher = {
-        PT_TCP, LAYERS_OF_HTTP | OXC_LAYER_DATA | OXC_LAYER_OTHER | OXC_LAYER_LOST | OXC_FRAME_CONNECTION, wants, note, look
+        PT_TCP, LAYERS_OF_HTTP | OXC_LAYER_DATA | OXC_LAYER_OTHER | OXC_LAYER_LOST | OXC_FRAME_MAPIHTTP, wants, note, look
     };
     dissector_handle_t handle = register_dissector("mapihttp", dissect_mapihttp, proto_mapihttp);
 

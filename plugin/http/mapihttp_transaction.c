@@ -75,7 +75,7 @@ connection_get(packet_info *pinfo)
         connection->open = wmem_list_new(wmem_file_scope());
         conversation_add_proto_data(conversation, proto_mapihttp_track, connection);
         connections++;
-        oxc_postdissector_expect(OXC_FRAME_CONNECTION);
+        oxc_postdissector_expect(OXC_FRAME_MAPIHTTP);
     }
     if (!PINFO_FD_VISITED(pinfo) && !oxc_segment_tcp(pinfo)) {
         carried.frame = pinfo->num;

@@ -112,7 +112,7 @@ get_connection(conversation_t *conversation)
     if (!connection) {
         connection = wmem_new0(wmem_file_scope(), oxc_rpc_connection_t);
         conversation_add_proto_data(conversation, proto_emsmdb, connection);
-        oxc_postdissector_expect(OXC_FRAME_CONNECTION);
+        oxc_postdissector_expect(OXC_FRAME_RPC);
     }
     return connection;
 }

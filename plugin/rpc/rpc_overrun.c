@@ -93,7 +93,7 @@ look(tvbuff_t *frame, packet_info *pinfo, proto_tree *tree)
 void
 proto_reg_handoff_oxc_rpc_overrun(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, OXC_FRAME_CONNECTION, wants, note, look };
+    static const oxc_watcher_t watcher = { PT_TCP, OXC_FRAME_RPC, wants, note, look };
 
     oxc_postdissector_add(&watcher, proto_emsmdb);
 }

@@ -491,7 +491,7 @@ proto_register_rpch(void)
 void
 proto_reg_handoff_rpch(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, OXC_LAYER_HTTP | OXC_LAYER_LOST | OXC_FRAME_CONNECTION, NULL, note, look };
+    static const oxc_watcher_t watcher = { PT_TCP, OXC_LAYER_HTTP | OXC_LAYER_LOST | OXC_FRAME_RPCH, NULL, note, look };
 
     proto_http = proto_get_id_by_filter_name("http");
     proto_tcp = proto_get_id_by_filter_name("tcp");

@@ -112,7 +112,7 @@ rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t chann
         *latest = use;
     else
         wmem_array_append_one(connection->uses, use);
-    oxc_postdissector_expect(OXC_FRAME_CONNECTION);
+    oxc_postdissector_expect(OXC_FRAME_RPCH);
 }
 
 /* The newest candidate that lacks the channel, or the newest of all if the channel replaces one; NULL for none. */

@@ -85,7 +85,7 @@ oxc_postdissector_explained(void)
 bool
 oxc_postdissector_expected(void)
 {
-    return expected & OXC_FRAME_CONNECTION;
+    return (expected & (OXC_FRAME_MAPIHTTP | OXC_FRAME_RPC | OXC_FRAME_RPCH)) != 0;
 }
 
 /* What is looked at, and by whom. */

@@ -11,9 +11,11 @@
 
 /* Kinds of frames, besides those of oxc_layer_t: any, once oxc_postdissector_expect() was told of something. */
 typedef enum {
-    OXC_FRAME_CONNECTION = 0x100,       /* a connection that may be ours */
-    OXC_FRAME_CALL = 0x200,             /* a call that is lost if its connection ends */
-    OXC_FRAME_EMPTY_DATAGRAM = 0x400    /* a registration for datagrams without data */
+    OXC_FRAME_MAPIHTTP = 0x100,         /* a connection that may be ours, of each transport */
+    OXC_FRAME_RPC = 0x200,
+    OXC_FRAME_RPCH = 0x400,
+    OXC_FRAME_CALL = 0x800,             /* a call that is lost if its connection ends */
+    OXC_FRAME_EMPTY_DATAGRAM = 0x1000   /* a registration for datagrams without data */
 } oxc_frame_t;
 
 /* What one looks at, in the order of registration and unless its protocol is disabled. */
@@ -45,7 +47,7 @@ void oxc_postdissector_expect(oxc_frame_t kind);
  */
 void oxc_postdissector_explained(void);
 
-/* A connection that may be ours is. */
+/* A connection that may be ours is, of any transport. */
 bool oxc_postdissector_expected(void);
 
 #endif /* OXCNOTIF_POSTDISSECTOR_H */
