@@ -454,7 +454,7 @@ note(tvbuff_t *tvb, packet_info *pinfo)
 
     ends.known = false;
     return find_end_of_poll(tvb, pinfo, &body) || oxc_segment_layers(pinfo) & OXC_LAYER_HTTP2 || find_first_message(pinfo) ||
-           (oxc_postdissector_expected() && oxc_overrun_note(tvb, pinfo, &overrun_kind)) || note_ends(tvb, pinfo);
+           oxc_overrun_note(tvb, pinfo, &overrun_kind) || note_ends(tvb, pinfo);
 }
 
 static void

@@ -432,7 +432,7 @@ note(tvbuff_t *tvb, packet_info *pinfo)
         return false;
     found.ended = PINFO_FD_VISITED(pinfo) || pinfo->flags.in_error_pkt ? NULL : rpch_ended(pinfo);
     return found.ended ||
-           (oxc_postdissector_expected() && !pinfo->flags.in_error_pkt && oxc_overrun_note(tvb, pinfo, &pdus)) ||
+           (!pinfo->flags.in_error_pkt && oxc_overrun_note(tvb, pinfo, &pdus)) ||
            note_rest(tvb, pinfo);
 }
 

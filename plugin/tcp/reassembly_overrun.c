@@ -10,7 +10,6 @@
 
 #include <epan/proto_data.h>
 
-#include "tcp/postdissector.h"
 #include "tcp/segment.h"
 
 static int proto_oxcnotif = -1;
@@ -123,12 +122,10 @@ recall_overrun(packet_info *pinfo, const oxc_overrun_kind_t *of)
 }
 
 bool
-oxc_overrun_note(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of)
+oxc_overrun_find(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of)
 {
     int first;
 
-    if (!oxc_postdissector_expected())
-        return false;
     if (recall_overrun(pinfo, of))
         return true;
     if (PINFO_FD_VISITED(pinfo))

@@ -11,6 +11,8 @@
 
 #include <epan/expert.h>
 
+#include "tcp/postdissector.h"
+
 /*
  * A message asks for as many bytes as its length says (Content-Length, the size of a chunk, frag_length). If that is
  * damaged, Wireshark's reassembly takes the messages behind it for its rest: nobody is asked about these.
@@ -34,8 +36,17 @@ typedef struct {
     bool (*begins)(tvbuff_t *data, packet_info *pinfo, uint32_t by);
 } oxc_overrun_kind_t;
 
-/* Was something swallowed of the frame's data, and does a message begin where they do? Behind the TCP dissector. */
-bool oxc_overrun_note(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of);
+bool oxc_overrun_find(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of);
+
+/*
+ * Was something swallowed of the frame's data, and does a message begin where they do? Behind the TCP dissector. Only in
+ * captures with a connection that may be ours: all others ask for each frame, too, and take nothing but the question.
+ */
+static inline bool
+oxc_overrun_note(tvbuff_t *frame, packet_info *pinfo, const oxc_overrun_kind_t *of)
+{
+    return oxc_postdissector_expected() && oxc_overrun_find(frame, pinfo, of);
+}
 
 /*
  * What was swallowed, after the expert item that says so; NULL if oxc_overrun_note(), which is to be called before, found
