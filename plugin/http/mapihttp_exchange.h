@@ -34,13 +34,12 @@ typedef struct {
     uint32_t code_page;         /* DefaultCodePage */
 } mapihttp_connect_t;
 
-/* One request and what is known of its answer. */
+/* One request and what is known of its answer; of another protocol if that shares the connection. */
 typedef struct mapihttp_exchange {
     struct mapihttp_record *request;    /* NULL if not ours */
     char *request_id;           /* X-RequestId, until it is answered; NULL when there was none */
     mapihttp_connect_t *connect;        /* NULL if it is no Connect */
     uint32_t stream;            /* of HTTP/2; 0 for HTTP/1.1 */
-    bool ours : 1;              /* MAPI/HTTP; others share the connection */
     bool told_session : 1;      /* the request named its session context, in a cookie or by its connection */
     bool given_up : 1;          /* the connection, or the stream, has ended without an answer */
     uint8_t closed_by;          /* oxc_closed_by_t, if it was given up */
@@ -76,6 +75,12 @@ typedef struct mapihttp_record {
     bool settled : 1;           /* nothing of this changes any more */
     bool is_again : 1;          /* it was seen on another leg before, and counts there */
 } mapihttp_record_t;
+
+static inline bool
+oxc_mapihttp_is_ours(const mapihttp_exchange_t *exchange)
+{
+    return exchange->request != NULL;
+}
 
 /* Of an exchange that is ours. */
 static inline oxc_call_t *

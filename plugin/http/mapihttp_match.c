@@ -20,7 +20,7 @@ oxc_exchange_of_rest(wmem_list_t *open)
     wmem_list_frame_t *at = wmem_list_tail(open);
     mapihttp_exchange_t *exchange = at ? (mapihttp_exchange_t *)wmem_list_frame_data(at) : NULL;
 
-    if (!exchange || !exchange->ours)
+    if (!exchange || !oxc_mapihttp_is_ours(exchange))
         return NULL;
     wmem_list_remove_frame(open, at);
     return exchange;
@@ -55,9 +55,9 @@ oxc_exchange_of_response(wmem_list_t *open, const oxc_http_message_t *message)
     }
     for (at = wmem_list_head(open); at && !found; at = wmem_list_frame_next(at)) {
         exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
-        if (exchange->ours && id && exchange->request_id)
+        if (oxc_mapihttp_is_ours(exchange) && id && exchange->request_id)
             break;              /* of a request that was not captured */
-        if (exchange->ours || !ours)
+        if (oxc_mapihttp_is_ours(exchange) || !ours)
             found = exchange;
     }
     while (found && (at = wmem_list_head(open)) != NULL) {
@@ -75,7 +75,7 @@ oxc_exchange_of_type(wmem_list_t *open, const oxc_request_type_t *type)
     for (wmem_list_frame_t *at = wmem_list_head(open); at; at = wmem_list_frame_next(at)) {
         mapihttp_exchange_t *exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
 
-        if (!type || (exchange->ours && exchange->request->type == type)) {
+        if (!type || (oxc_mapihttp_is_ours(exchange) && exchange->request->type == type)) {
             wmem_list_remove_frame(open, at);
             return exchange;
         }

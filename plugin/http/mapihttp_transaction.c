@@ -114,7 +114,7 @@ give_up(packet_info *pinfo, mapihttp_exchange_t *exchange)
     wmem_list_t *lost = (wmem_list_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, CUT_OFF_KEY);
     const oxc_call_t *call;
 
-    if (!exchange->ours || exchange->given_up)
+    if (!oxc_mapihttp_is_ours(exchange) || exchange->given_up)
         return lost;
     call = oxc_mapihttp_call(exchange);
     /* Behind a Disconnect nobody waits for an answer. */
@@ -163,7 +163,7 @@ oxc_mapihttp_forget_connection(packet_info *pinfo)
     for (wmem_list_frame_t *at = connection ? wmem_list_head(connection->open) : NULL; at; at = wmem_list_frame_next(at)) {
         mapihttp_exchange_t *exchange = (mapihttp_exchange_t *)wmem_list_frame_data(at);
 
-        if (exchange->ours && !exchange->given_up && exchange->whole == exchange && !exchange->other)
+        if (oxc_mapihttp_is_ours(exchange) && !exchange->given_up && exchange->whole == exchange && !exchange->other)
             oxc_listener->call_forgotten(pinfo, oxc_mapihttp_call(exchange));
     }
 }
@@ -368,7 +368,6 @@ record_request(packet_info *pinfo, const oxc_http_message_t *message, tvbuff_t *
     mapihttp_exchange_t *exchange = &request->exchange;
     connection_t *connection = connection_get(pinfo);
 
-    exchange->ours = true;
     exchange->request = record;
     exchange->ends = ends_of_request(pinfo, connection);
     exchange->stream = message->stream;
@@ -444,7 +443,7 @@ record_response(packet_info *pinfo, response_t *response, const oxc_http_message
     if (message->no_headers) {
         type = guess_response(body);
         exchange = oxc_exchange_of_type(open, type);
-        if (exchange && !exchange->ours)
+        if (exchange && !oxc_mapihttp_is_ours(exchange))
             return;
     } else if (message->is_old) {
         type = guess_response(body);
@@ -455,7 +454,7 @@ record_response(packet_info *pinfo, response_t *response, const oxc_http_message
             return;
     } else {
         exchange = message->stream ? oxc_exchange_of_stream(open, message->stream) : oxc_exchange_of_response(open, message);
-        if (exchange ? !exchange->ours : !oxc_mapihttp_is_response(message))
+        if (exchange ? !oxc_mapihttp_is_ours(exchange) : !oxc_mapihttp_is_response(message))
             return;
     }
     record->exchange = exchange;
