@@ -20,7 +20,7 @@
  * What no XML document may hold is taken out of values, too: "tshark -T pdml" writes them as they are.
  */
 
-/* Nothing but printable ASCII without \\ and ", so nothing that anybody escapes. */
+/* Nothing but printable ASCII without \ and ", so nothing that anybody escapes. */
 bool oxc_text_is_plain(const char *text, size_t length);
 
 /* Control characters (C0, C1, DEL), line ends and what XML forbids as escapes; the text itself if it has none. */
