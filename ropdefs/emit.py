@@ -7,7 +7,7 @@ from typing import Any
 
 from check import Checker, Header
 from expression import Node
-from model import SCALARS, Field, Form, Model, Rop, snake
+from model import SCALARS, Field, Form, Model, snake
 
 C_TYPES = {"bool": "BOOL", "fid": "FOLDER_ID", "mid": "ID", "cn": "ID", "tag": "TAG", "guid": "GUID",
            "filetime": "FILETIME", "counter48": "COUNTER", "z8": "STRINGZ_8", "z16": "STRINGZ_16", "str8": "STRING_8",
@@ -45,12 +45,6 @@ def balanced(text: str) -> bool:
         if depth < 0:
             return False
     return True
-
-
-def deviations_in(node: Node) -> set[str]:
-    if node[:2] == ("call", "deviation"):
-        return {node[2]}
-    return {name for n in node[1:] if isinstance(n, tuple) for name in deviations_in(n)}
 
 
 class Emitter:
@@ -299,22 +293,10 @@ class Emitter:
                        f"{str(rop.proto == 'oxcnotif').lower()}, "
                        f"{rop.request.index if rop.request else -1}, {rop.response.index if rop.response else -1}, "
                        f"{does}, ROPDEF_ROWS_{rows}, {fixed}, "
-                       f"{rop.answered_as if rop.answered_as is not None else -1}, 0x{self.deviations(rop):x}\n}};\n")
+                       f"{rop.answered_as if rop.answered_as is not None else -1}\n}};\n")
         out.append("\nconst ropdef_rop_t *const ropdef_rops[256] = {\n")
         out.extend(f"    [0x{i:02x}] = &rop_{i:02x},\n" for i in sorted(self.model.rops))
         out.append("};\n\n")
-
-    def deviations(self, rop: Rop) -> int:
-        """The set of deviations that the ROP names, also inside its structures."""
-        names, todo = set(), [form for form in (rop.request, rop.response) if form]
-        while todo:
-            form = todo.pop()
-            for f in form.fields:
-                for node in (f.cond, f.array, f.size):
-                    names |= deviations_in(node) if isinstance(node, tuple) else set()
-                if f.type in self.model.structs:
-                    todo.append(self.model.structs[f.type])
-        return sum(1 << i for i, name in enumerate(self.model.deviations) if name in names)
 
     def messages(self, out: list[str]) -> None:
         out.append("const ropdef_message_t ropdef_messages[] = {\n")

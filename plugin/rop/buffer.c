@@ -217,9 +217,10 @@ read_rop(oxc_rop_list_t *l, const oxc_read_t *beginning, proto_tree *tree, int o
     oxc_read_t r = *beginning;
     int next;
 
-    r.deviations = l->deviations;
     r.rop = oxc_pdu_next_rop(l->pinfo, l->pdu);
     r.def = def;
+    r.rop_start = offset;
+    oxc_trailer_begin(&r);
     if (r.info)
         wmem_strbuf_truncate(r.info, 0);
     if (r.rop && !PINFO_FD_VISITED(l->pinfo)) {
@@ -252,11 +253,6 @@ read_rop(oxc_rop_list_t *l, const oxc_read_t *beginning, proto_tree *tree, int o
             proto_tree_add_expert(sub, l->pinfo, &ei_unasked, l->tvb, offset, 1);
     }
     oxc_update_find_columns(&r, def);
-    if (r.rop && !def->trailer) {
-        if (def->deviations && !PINFO_FD_VISITED(l->pinfo))
-            oxc_trailer_find_rop_deviation(l, r.rop, def, offset);
-        r.deviations = oxc_rop_more(r.rop)->deviations;
-    }
     next = oxc_engine_form(&r, sub, offset + 1, (unsigned)(response ? def->response : def->request));
     if (!response && r.rop && r.rop->whole_store)
         oxc_info_add(&r, "whole store");
@@ -334,8 +330,6 @@ read_rops(oxc_rop_list_t *l, proto_tree *tree, int offset, summary_t *summary)
         }
         if (def && (l->pdu->is_response ? def->response : def->request) < 0)
             def = NULL;
-        if (def && def->trailer && !l->deviations_known)
-            oxc_trailer_find_deviations(l, offset);
         if (def)
             next = read_rop(l, &r, tree, offset, def, summary, recovered);
         else

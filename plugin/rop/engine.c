@@ -27,7 +27,7 @@ static expert_field ei_store_unknown;
 static void
 say_why(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expression_fn condition, int offset, bool met)
 {
-    unsigned deviations = r->deviations;
+    oxc_read_t as_specified;
     bool regular;
 
     if (s->asked_store) {
@@ -46,13 +46,14 @@ say_why(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expr
                 "inferred from the following bytes: %s",
                 f->name, met ? "present" : "absent");
     }
-    if (deviations == 0 && !s->asked_left_out)
+    if (r->deviations == 0 && !s->asked_left_out)
         return;
+    as_specified = *r;
+    as_specified.deviations = 0;
+    as_specified.settle = NULL;
     s->regular = true;
-    r->deviations = 0;
-    regular = condition(r, s, offset) != 0;
+    regular = condition(&as_specified, s, offset) != 0;
     s->regular = false;
-    r->deviations = deviations;
     if (met == regular)
         return;
     if (s->asked_left_out)
@@ -60,11 +61,11 @@ say_why(oxc_read_t *r, oxc_form_state_t *s, const ropdef_field_t *f, ropdef_expr
                                      "%s: the server leaves it out because the ROP failed (MS-OXCROPS has it for every "
                                      "ReturnValue)", f->name);
     for (unsigned i = 0; i < ROPDEF_DEVIATION_COUNT && !s->asked_left_out; i++) {
-        if (((deviations & ~s->shown) >> i) & 1 && *ropdef_deviations[i])
+        if (((r->deviations & ~s->shown) >> i) & 1 && *ropdef_deviations[i])
             proto_tree_add_expert_format(s->tree, r->pinfo, &ei_deviation, r->tvb, offset, 0, "%s",
                                          ropdef_deviations[i]);
     }
-    s->shown |= deviations;
+    s->shown |= r->deviations;
 }
 
 static inline bool

@@ -37,6 +37,8 @@ bool oxc_store_is(const oxc_read_t *r, oxc_form_state_t *s, oxc_store_t store);
 static inline uint64_t
 oxc_deviates(oxc_read_t *r, unsigned deviation)
 {
+    if (r->settle && !r->measure)
+        r->settle(r);
     r->asked_deviations |= 1U << deviation;
     return (r->deviations >> deviation) & 1;
 }

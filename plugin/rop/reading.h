@@ -22,6 +22,7 @@ typedef enum {
     OXC_COUNTS_STREAM           /* FastTransfer streams: 32-bit, and one in front of every value of variable size */
 } oxc_counts_t;
 
+struct oxc_rop_list;
 struct ropdef_field;
 struct ropdef_rop;
 
@@ -50,9 +51,14 @@ typedef struct oxc_read {
     wmem_strbuf_t *info;        /* collects what stands in the Info column; NULL when not wanted */
     uint16_t **code_pages;      /* OXC_MAX_HANDLES, of messages that requests of this buffer open; *NULL: none; NULL outside */
     struct oxc_handle_table *handles;   /* of the ROP buffer around it; NULL outside one */
+    struct oxc_rop_list *list;          /* of the ROP being read, and where in it that begins; NULL outside one */
+    int rop_start;
     const char *out_kind;       /* of the object that the ROP opens, once the field of its handle was read */
     const struct ropdef_rop *def;       /* of the ROP being read; NULL outside one */
     int reach;                  /* first offset behind all values that stand at an offset */
+
+    /* Finds the deviations out, for the first condition that asks for one, unless measuring; NULL: they are known. */
+    void (*settle)(struct oxc_read *r);
 
     /* Does a ROP, or the list, end n bytes behind offset, as far as what follows shows? NULL outside ROP buffers. */
     bool (*is_boundary)(struct oxc_read *r, int offset, uint64_t n);

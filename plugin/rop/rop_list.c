@@ -21,6 +21,7 @@ oxc_rop_list_read(oxc_read_t *r, oxc_rop_list_t *l, bool measure)
     r->end = l->end;
     r->pdu = l->pdu;
     r->handles = &l->handles;
+    r->list = l;
     r->code_pages = &l->code_pages;
     r->is_boundary = oxc_boundary_at;
     r->measure = measure;

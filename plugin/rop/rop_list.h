@@ -9,7 +9,7 @@
 
 #include "rop/handle_table.h"
 
-typedef struct {
+typedef struct oxc_rop_list {
     tvbuff_t *tvb;
     const uint8_t *bytes;       /* the captured ones */
     int captured;

@@ -176,7 +176,6 @@ typedef struct ropdef_rop {
     uint8_t rows;
     const oxc_columns_t *fixed_columns;
     int answered_as;            /* RopId in the response, or -1 for its own */
-    uint32_t deviations;        /* of servers, that the response depends on: a set of bits */
 } ropdef_rop_t;
 
 /* A body of MAPI/HTTP. */

@@ -44,8 +44,8 @@ trailers_fit(oxc_rop_list_t *l, int offset, unsigned deviations, uint8_t *failed
  * Correct bytes always fit without a deviation, so that is tried first; a deviation is believed only when it alone
  * makes the rest of the list fit to the byte.
  */
-void
-oxc_trailer_find_deviations(oxc_rop_list_t *l, int offset)
+static void
+find_deviations(oxc_rop_list_t *l, int offset)
 {
     l->deviations_known = true;
     if (trailers_fit(l, offset, 0, NULL))
@@ -91,8 +91,8 @@ found_deviations(oxc_rop_t *rop, unsigned deviations)
  * deviation of a server. If several readings fit, what follows decides. Decided on the first pass, as the columns that
  * are known change.
  */
-void
-oxc_trailer_find_rop_deviation(oxc_rop_list_t *l, oxc_rop_t *rop, const ropdef_rop_t *def, int offset)
+static void
+find_rop_deviation(oxc_rop_list_t *l, oxc_rop_t *rop, const ropdef_rop_t *def, int offset)
 {
     bool fits = false;
     unsigned asked = 0;
@@ -111,7 +111,7 @@ oxc_trailer_find_rop_deviation(oxc_rop_list_t *l, oxc_rop_t *rop, const ropdef_r
         next = oxc_engine_form(&r, NULL, offset + 1, (unsigned)(r.is_response ? def->response : def->request));
         ends = next >= 0 && oxc_boundary_at(&r, next, 0);
         if (i == 0)
-            asked = def->deviations & r.asked_deviations;
+            asked = r.asked_deviations;
         if (asked == 0)
             return;             /* no deviation changes the regular reading */
         if (!ends)
@@ -123,6 +123,31 @@ oxc_trailer_find_rop_deviation(oxc_rop_list_t *l, oxc_rop_t *rop, const ropdef_r
             found_deviations(rop, r.deviations);
             return;
         }
+    }
+}
+
+static void
+settle(oxc_read_t *r)
+{
+    r->settle = NULL;
+    if (r->def->trailer) {
+        find_deviations(r->list, r->rop_start);
+        r->deviations = r->list->deviations;
+    } else {
+        find_rop_deviation(r->list, r->rop, r->def, r->rop_start);
+        r->deviations = oxc_rop_more(r->rop)->deviations;
+    }
+}
+
+void
+oxc_trailer_begin(oxc_read_t *r)
+{
+    if (r->def->trailer) {
+        r->deviations = r->list->deviations;
+        r->settle = r->list->deviations_known ? NULL : settle;
+    } else if (r->rop) {
+        r->deviations = oxc_rop_more(r->rop)->deviations;
+        r->settle = PINFO_FD_VISITED(r->pinfo) ? NULL : settle;
     }
 }
 

@@ -10,11 +10,12 @@
 #include "rop/rop_list.h"
 #include "rop/tables.h"
 
-/* Settles by which deviation of the server, if any, the trailing ROPs from offset on are read. */
-void oxc_trailer_find_deviations(oxc_rop_list_t *l, int offset);
-
-/* Settles rop->deviations of the ROP at offset, on the first pass. */
-void oxc_trailer_find_rop_deviation(oxc_rop_list_t *l, oxc_rop_t *rop, const ropdef_rop_t *def, int offset);
+/*
+ * Begins a reading of r->def, at r->rop_start of its list: by the deviations of the server that are known, those of a
+ * trailing ROP for the rest of the list. As nearly no ROP has what a deviation changes, they are found out when a condition
+ * asks for one.
+ */
+void oxc_trailer_begin(oxc_read_t *r);
 
 /* Offset of the first of the trailing ROPs that are found by their shape, at offset or behind it; -1: there are none. */
 int oxc_trailer_find(oxc_rop_list_t *l, int offset);
