@@ -421,10 +421,11 @@ note_padding(packet_info *pinfo, conversation_t *conversation, const oxc_rpc_pdu
 static void
 note_fragments(packet_info *pinfo, tvbuff_t *tvb)
 {
+    int end = (int)tvb_captured_length(tvb);
     conversation_t *conversation = NULL;
     oxc_rpc_pdu_t pdu;
 
-    for (int offset = 0; oxc_rpc_read_header(tvb, offset, &pdu); offset += pdu.length) {
+    for (int offset = 0; offset < end && oxc_rpc_read_header(tvb, offset, &pdu); offset += pdu.length) {
         if ((pdu.ptype != PDU_REQ && pdu.ptype != PDU_RESP) || pdu.length < RPC_BODY_SIZE || oxc_rpc_is_whole(&pdu))
             continue;
         if (!oxc_rpc_read_pdu(tvb, offset, &pdu))
@@ -449,6 +450,7 @@ dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
     wmem_array_t *volatile outer = handed;
     wmem_array_t *volatile list = wmem_array_new(pinfo->pool, sizeof(handed_t));
     volatile bool accepted = false;
+    int end = (int)tvb_captured_length(tvb);
     oxc_rpc_pdu_t pdu;
 
     if (!PINFO_FD_VISITED(pinfo))
@@ -463,7 +465,7 @@ dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
     ENDTRY;
     if (!accepted)
         return false;
-    for (int offset = 0; oxc_rpc_read_pdu(tvb, offset, &pdu); offset += pdu.length)
+    for (int offset = 0; offset < end && oxc_rpc_read_pdu(tvb, offset, &pdu); offset += pdu.length)
         look_at_pdu(pinfo, tree, &pdu, list);
     return true;
 }
