@@ -28,8 +28,9 @@ static int proto_rop = -1;
 static void (*watch_stub)(uint32_t call_id, oxc_rpc_state_t *state);
 
 static wmem_map_t *servers;             /* address with port -> itself */
+static const oxc_address_key_t *latest_server;  /* in it; NULL for none */
 static wmem_map_t *sessions_by_uuid;    /* UUID of a CXH, with the server -> oxc_session_t */
-static wmem_map_t *connections;         /* conversation -> connection_t */
+static wmem_map_t *connections;         /* conversation -> calls_t */
 static wmem_map_t *births;              /* session -> conversation of its connect call */
 
 /* ---- maps ---- */
@@ -61,13 +62,13 @@ typedef struct {
     uint8_t server[SERVER_SIZE];
 } uuid_key_t;
 
-/* First pass. */
-typedef struct {
+/* The calls of a connection; first pass. */
+typedef struct oxc_rpc_calls {
     uint8_t server[SERVER_SIZE];        /* its address, cut off or filled up with zeros */
     bool has_server;                    /* that is known */
     bool has_request;                   /* so is the id of the first call whose request was captured */
     uint32_t first_call;
-} connection_t;
+} calls_t;
 
 static unsigned
 uuid_hash(const void *key)
@@ -79,6 +80,12 @@ static gboolean
 uuid_equal(const void *a, const void *b)
 {
     return memcmp(a, b, sizeof(uuid_key_t)) == 0;
+}
+
+static void
+forget(void)
+{
+    latest_server = NULL;
 }
 
 void
@@ -93,6 +100,7 @@ oxc_rpc_register(int parent)
     sessions_by_uuid = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), uuid_hash, uuid_equal);
     connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
     births = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    register_init_routine(forget);
     proto_emsmdb = parent;
     oxc_ndr_register(parent);
     oxc_rpc_fragments_register(parent);
@@ -118,11 +126,15 @@ remember_ends(packet_info *pinfo, bool is_response, oxc_session_t *session)
         return;
     if (session)
         oxc_listener->session_met(pinfo, session, false, client, &probe.addr);
-    if (!wmem_map_contains(servers, &probe)) {
+    if (latest_server && oxc_address_key_equal(latest_server, &probe))
+        return;
+    latest_server = (const oxc_address_key_t *)wmem_map_lookup(servers, &probe);
+    if (!latest_server) {
         oxc_address_key_t *server = endpoint_copy(&probe.addr, probe.number);
 
         wmem_map_insert(servers, server, server);
         oxc_link_endpoint(pinfo, "server", &probe.addr, probe.number, true);
+        latest_server = server;
     }
 }
 
@@ -158,16 +170,16 @@ oxc_rpc_discriminator(const conversation_t *conversation, uint32_t call_id)
     return call_id + (conversation ? conversation->conv_index : 0) * UINT32_C(2654435761);
 }
 
-static connection_t *
-get_connection(const conversation_t *conversation)
+static calls_t *
+calls_of(const conversation_t *conversation)
 {
-    connection_t *connection = (connection_t *)wmem_map_lookup(connections, conversation);
+    calls_t *calls = (calls_t *)wmem_map_lookup(connections, conversation);
 
-    if (!connection) {
-        connection = wmem_new0(wmem_file_scope(), connection_t);
-        wmem_map_insert(connections, conversation, connection);
+    if (!calls) {
+        calls = wmem_new0(wmem_file_scope(), calls_t);
+        wmem_map_insert(connections, conversation, calls);
     }
-    return connection;
+    return calls;
 }
 
 /*
@@ -175,17 +187,13 @@ get_connection(const conversation_t *conversation)
  * capture if its call id is smaller than all that were captured; otherwise its request was lost.
  */
 static bool
-began_before(const conversation_t *conversation, bool is_response, uint32_t call_id)
+began_before(calls_t *calls, bool is_response, uint32_t call_id)
 {
-    connection_t *connection = conversation ? get_connection(conversation) : NULL;
-
-    if (!connection)
-        return false;
-    if (connection->has_request)
-        return is_response && call_id < connection->first_call;
+    if (calls->has_request)
+        return is_response && call_id < calls->first_call;
     if (!is_response) {
-        connection->has_request = true;
-        connection->first_call = call_id;
+        calls->has_request = true;
+        calls->first_call = call_id;
     }
     return is_response;
 }
@@ -261,8 +269,10 @@ oxc_rpc_begin(tvbuff_t *tvb, int offset, packet_info *pinfo, proto_tree *tree, d
                               : oxc_pdu_request(pinfo, rpc.discriminator, kind, rpc.state->call);
     if (!rpc.state->call)
         rpc.state->call = rpc.pdu->call;
-    if (!PINFO_FD_VISITED(pinfo))
-        rpc.began_before = began_before(di->conv, rpc.is_response, di->call_id) && !rpc.pdu->call->request;
+    if (!PINFO_FD_VISITED(pinfo)) {
+        rpc.calls = calls_of(di->conv);
+        rpc.began_before = di->conv && began_before(rpc.calls, rpc.is_response, di->call_id) && !rpc.pdu->call->request;
+    }
     if (watch_stub)
         watch_stub(di->call_id, rpc.state);
     oxc_show_call_links(tvb, pinfo, rpc.ndr.tree, rpc.pdu);
@@ -305,14 +315,14 @@ static void
 put_server(const oxc_rpc_t *rpc, uint8_t place[SERVER_SIZE])
 {
     const address *server = oxc_rpc_server(rpc);
-    connection_t *connection = get_connection(rpc->conversation);
+    calls_t *calls = rpc->calls;
 
-    if (!connection->has_server) {
-        connection->has_server = true;
+    if (!calls->has_server) {
+        calls->has_server = true;
         if (server->len > 0)
-            memcpy(connection->server, server->data, MIN((size_t)server->len, SERVER_SIZE));
+            memcpy(calls->server, server->data, MIN((size_t)server->len, SERVER_SIZE));
     }
-    memcpy(place, connection->server, SERVER_SIZE);
+    memcpy(place, calls->server, SERVER_SIZE);
 }
 
 static handle_key_t

@@ -42,6 +42,7 @@ typedef struct {
     oxc_rpc_state_t *state;     /* never NULL */
     oxc_pdu_t *pdu;
     const conversation_t *conversation;
+    struct oxc_rpc_calls *calls;        /* of that, see rpc_call.c; first visit */
     uint32_t discriminator;     /* tells the PDUs of a frame apart */
     bool began_before;          /* of a response: its request was sent before the capture began; first visit */
 } oxc_rpc_t;
