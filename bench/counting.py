@@ -62,6 +62,13 @@ def instructions(mode: str, plugin: bool, capture: pathlib.Path, profile: pathli
     return int(counted.group(1))
 
 
+def inclusive(profile: pathlib.Path, function: str) -> int:
+    """Instructions of a function and of all that it calls, in a profile that instructions() wrote; 0 if it was not called."""
+    listed = subprocess.run(["callgrind_annotate", "--inclusive=yes", "--threshold=100", str(profile)], capture_output=True, text=True, check=True)
+    found = re.search(rf"^ *([\d,]+) .*:{function}(?:'2)? \[", listed.stdout, re.M)
+    return int(found.group(1).replace(",", "")) if found else 0
+
+
 def allocations(capture: pathlib.Path) -> dict[str, tuple[int, int]]:
     """What the plugin keeps until the file is closed: number and bytes, with those of the allocator, by function and file."""
     out = tools.scratch() / "home" / f"{capture.stem}.allocated"
