@@ -233,6 +233,20 @@ is_other_method(packet_info *pinfo)
     return method && (method[0] != 'P' || strcmp(method, "POST") != 0) && (method[0] != 'C' || strcmp(method, "CONNECT") != 0);
 }
 
+/* Was the connection not watched up to this frame, or is it the one from which on it was? */
+static bool
+is_before_watch(packet_info *pinfo)
+{
+    return oxc_mapihttp_watched_from(pinfo) == (PINFO_FD_VISITED(pinfo) ? pinfo->num + 1 : 0);
+}
+
+static bool
+may_have_first_message(packet_info *pinfo)
+{
+    return oxc_segment_layers(pinfo) & OXC_LAYER_HTTP && is_before_watch(pinfo) &&
+           (PINFO_FD_VISITED(pinfo) || !is_other_method(pinfo));
+}
+
 /*
  * The first message of a connection, before that is watched, has no body: nobody asked this dissector. NULL if this frame
  * has none.
@@ -240,18 +254,10 @@ is_other_method(packet_info *pinfo)
 static oxc_http_message_t *
 find_first_message(packet_info *pinfo)
 {
-    uint32_t watched_from;
     oxc_http_message_t *message;
 
-    if ((oxc_segment_layers(pinfo) & OXC_LAYER_HTTP) == 0)
-        return NULL;
-    watched_from = oxc_mapihttp_watched_from(pinfo);
-    if (PINFO_FD_VISITED(pinfo) ? watched_from != pinfo->num + 1 : watched_from != 0)
-        return NULL;
-    if (!PINFO_FD_VISITED(pinfo) && is_other_method(pinfo))
-        return NULL;
     /* On the first visit, being shown would have made it watched. */
-    if (oxc_mapihttp_has_shown(pinfo))
+    if (!may_have_first_message(pinfo) || oxc_mapihttp_has_shown(pinfo))
         return NULL;
     message = oxc_mapihttp_find_message(pinfo, true);
     return message && message->complete && oxc_mapihttp_is_request(message) &&
@@ -376,8 +382,7 @@ may_be_end_of_poll(tvbuff_t *frame, packet_info *pinfo)
         return false;
     start = oxc_segment_extent(frame, pinfo, &seq, &length);
     return start >= 0 && tvb_bytes_exist(frame, start, LEAST_END_OF_POLL) &&
-           g_ascii_isxdigit(tvb_get_uint8(frame, start)) &&
-           oxc_mapihttp_watched_from(pinfo) == (PINFO_FD_VISITED(pinfo) ? pinfo->num + 1 : 0);
+           is_before_watch(pinfo) && oxc_mapihttp_may_be_chunked_preamble(frame, start);
 }
 
 /*
@@ -439,12 +444,12 @@ note_ends(tvbuff_t *tvb, packet_info *pinfo)
     return undecrypted || out_of_order || ends.silence || ends.lost;
 }
 
-#define LAYERS_OF_HTTP (OXC_LAYER_HTTP | OXC_LAYER_HTTP2)
-
+/* Once there is a connection that may be ours, the answer is yes: what note() asks is not asked twice. */
 static bool
 wants(tvbuff_t *frame, packet_info *pinfo, unsigned layers)
 {
-    return oxc_postdissector_expected() || layers & LAYERS_OF_HTTP || may_be_end_of_poll(frame, pinfo);
+    return oxc_postdissector_expected() || layers & OXC_LAYER_HTTP2 || may_have_first_message(pinfo) ||
+           may_be_end_of_poll(frame, pinfo);
 }
 
 static bool
@@ -569,7 +574,7 @@ void
 proto_reg_handoff_mapihttp(void)
 {
     static const oxc_watcher_t watcher = {
-        PT_TCP, LAYERS_OF_HTTP | OXC_LAYER_DATA | OXC_LAYER_OTHER | OXC_LAYER_LOST | OXC_FRAME_MAPIHTTP, wants, note, look
+        PT_TCP, OXC_LAYER_HTTP | OXC_LAYER_HTTP2 | OXC_LAYER_DATA | OXC_LAYER_OTHER | OXC_LAYER_LOST | OXC_FRAME_MAPIHTTP, wants, note, look
     };
     dissector_handle_t handle = register_dissector("mapihttp", dissect_mapihttp, proto_mapihttp);
 

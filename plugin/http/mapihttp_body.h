@@ -37,6 +37,9 @@ typedef struct {
 /* Shows the preamble at the beginning of a response body; returns the offset behind it, 0 if there is none. */
 int oxc_mapihttp_preamble(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, oxc_preamble_t *preamble);
 
+/* Quickly: does a chunk begin at offset, and its data with the first letter of a preamble? */
+bool oxc_mapihttp_may_be_chunked_preamble(tvbuff_t *tvb, int offset);
+
 /* Length of the preamble, 0 when there is none or it does not end; shows nothing. */
 int oxc_mapihttp_preamble_size(tvbuff_t *tvb);
 

@@ -11,6 +11,8 @@
 #include <epan/expert.h>
 #include <wsutil/str_util.h>
 
+#include "http/http_framing.h"
+
 static int hf_meta_tag = -1;
 static int hf_additional_header = -1;
 
@@ -73,6 +75,21 @@ additional_headers(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, int offs
         offset = next;
     }
     return offset;
+}
+
+bool
+oxc_mapihttp_may_be_chunked_preamble(tvbuff_t *tvb, int offset)
+{
+    uint64_t size;
+    int data;
+
+    if (oxc_http_chunk_size(tvb, offset, &size, &data) != OXC_HTTP_GO_ON || !tvb_bytes_exist(tvb, data, 1))
+        return false;
+    for (int i = 0; i < (int)G_N_ELEMENTS(meta_tags); i++) {
+        if (meta_tags[i][0] == tvb_get_uint8(tvb, data))
+            return true;
+    }
+    return false;
 }
 
 int

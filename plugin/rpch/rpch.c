@@ -334,6 +334,13 @@ begins_with_pdu(tvbuff_t *frame, packet_info *pinfo, const conversation_t *conve
     return data && seq - tcp->fwd->base_seq == 1 && oxc_rpc_sure_length(data, 0) != 0;
 }
 
+/* As nearly all HTTP: the last request asks for no channel, and nothing that may be one came before. */
+static bool
+is_other_http(const http_conv_t *http, const rpch_connection_t *connection)
+{
+    return !connection && compat_http_request_method(http) && requested_channel(http) == RPCH_CHANNEL_UNKNOWN;
+}
+
 /*
  * Takes a connection over after a request for a channel. Also when HTTP was given bytes of which it made nothing:
  * perhaps they are of a channel older than the capture; or responses alone. Until that is certain, HTTP still gets what
@@ -354,12 +361,10 @@ take_over(tvbuff_t *tvb, packet_info *pinfo)
     http = oxc_http_of(conversation);
     if (!http)
         return false;
-    channel = requested_channel(http);
     connection = rpch_connection_of(conversation);
-    if (channel == RPCH_CHANNEL_UNKNOWN && compat_http_request_method(http) && !connection)
-        return false;           /* like nearly all HTTP */
-    if (!is_http_over_tcp(pinfo, &tls))
+    if (is_other_http(http, connection) || !is_http_over_tcp(pinfo, &tls))
         return false;
+    channel = requested_channel(http);
     before = conversation_get_dissector(conversation, pinfo->num + 1);
     if (channel == RPCH_CHANNEL_UNKNOWN && compat_http_request_method(http)) {
         if (connection && connection->armed && !connection->claimed && before == rpch_tcp_handle) {
@@ -396,6 +401,22 @@ take_over(tvbuff_t *tvb, packet_info *pinfo)
         conversation_set_dissector_from_frame_number(conversation, pinfo->num + 1, rpch_tcp_handle);
     }
     return channel == RPCH_CHANNEL_UNKNOWN && !http->req_res_tail;
+}
+
+/* Once there is a connection that may be ours, the answer is yes: what note() asks is not asked twice. */
+static bool
+wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers _U_)
+{
+    const http_conv_t *http;
+    const rpch_connection_t *connection;
+
+    if (oxc_postdissector_expected())
+        return true;
+    if (PINFO_FD_VISITED(pinfo))
+        return first_segments > 0;
+    connection = rpch_connection_around(pinfo);
+    http = oxc_http_of(oxc_segment_conversation(pinfo));
+    return connection || (http && !is_other_http(http, connection));
 }
 
 /* What was found in the frame behind the end of a virtual connection and PDUs; they have to be shown before. */
@@ -491,7 +512,7 @@ proto_register_rpch(void)
 void
 proto_reg_handoff_rpch(void)
 {
-    static const oxc_watcher_t watcher = { PT_TCP, OXC_LAYER_HTTP | OXC_LAYER_LOST | OXC_FRAME_RPCH, NULL, note, look };
+    static const oxc_watcher_t watcher = { PT_TCP, OXC_LAYER_HTTP | OXC_LAYER_LOST | OXC_FRAME_RPCH, wants, note, look };
 
     proto_http = proto_get_id_by_filter_name("http");
     proto_tcp = proto_get_id_by_filter_name("tcp");
