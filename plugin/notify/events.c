@@ -30,7 +30,6 @@
 /* Sessions and tables that were met; written at the end, when all is known of them. */
 typedef struct {
     const oxc_session_t *session;
-    nstime_t time;
     char *client, *server;      /* addresses; NULL until a frame shows which is which */
     unsigned proxied;           /* answers that were seen on both sides of a proxy */
     nstime_t proxy_added;       /* to all of them */
@@ -71,7 +70,7 @@ write_session(const met_session_t *met)
     const oxc_session_t *session = met->session;
     json_dumper line = oxc_event_begin("session");
 
-    add_place(&line, session->first_frame, &met->time, session);
+    add_place(&line, session->first_frame, &session->first_time, session);
     oxc_event_add_text(&line, "user", session->user);
     oxc_event_add_text(&line, "client", met->client);
     oxc_event_add_text(&line, "server", met->server);
@@ -300,7 +299,6 @@ meet_session(events_t *events, packet_info *pinfo, const oxc_tap_t *event)
     if (!met) {
         met = g_new0(met_session_t, 1);
         met->session = event->session;
-        met->time = pinfo->abs_ts;
         g_hash_table_insert(events->sessions, (void *)event->session, met);
     }
     if (event->kind == OXC_TAP_OTHER_LEG) {

@@ -86,6 +86,7 @@ oxc_session_find(packet_info *pinfo, oxc_key_kind_t kind, const uint8_t *key, si
     session = wmem_new0(wmem_file_scope(), oxc_session_t);
     session->number = ++session_count;
     session->first_frame = pinfo->num;
+    session->first_time = pinfo->abs_ts;
     oxc_link_session(pinfo, session->number);
     oxc_session_add_key(pinfo, session, kind, key, len);
     return session;

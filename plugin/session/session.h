@@ -80,6 +80,7 @@ typedef struct {
 struct oxc_session {
     uint32_t number;            /* 1, 2, ... in the order of appearance */
     uint32_t first_frame;
+    nstime_t first_time;        /* of that frame */
     /* First frame in which the server answered ROPs of a session whose Connect was not captured. */
     uint32_t answered_in;
     uint32_t ended_in;          /* frame of Disconnect or loss; 0 while alive */

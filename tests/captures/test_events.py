@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import collections
+import decimal
 import functools
 import json
 import pathlib
@@ -72,6 +73,16 @@ def test_every_line_fits_the_schema_and_the_fields(tshark, path: pathlib.Path):
     followed = {line["frame"] for line in found if line["event"] == "wakeup" and line.get("followup") == "followed"}
     assert followed == {line["wakeup_in"] for line in found if line["event"] == "followup"}
     assert [line for line in found if line["event"] == "wakeup" and (line["outcome"] == "pending") != ("followup" in line)] == []
+
+
+@pytest.mark.parametrize("two_pass", [False, True], ids=["one pass", "two passes"])
+@pytest.mark.parametrize("path", [pytest.param(path, id=path.name) for path in CAPTURES])
+def test_times_are_those_of_the_frames(tshark, path: pathlib.Path, two_pass: bool):
+    """A session is met in another frame in the second pass, and keeps the time of its first."""
+    times = {row["frame"]: decimal.Decimal(row["frame.time_epoch"][0]) for row in tshark.fields(path, ["frame.time_epoch"])}
+    output = tools.run([*(["-2"] if two_pass else []), "-r", str(tools.readable(path)), "-q", "-z", "oxcnotif,events"]).stdout
+    found = [json.loads(line, parse_float=decimal.Decimal) for line in output.splitlines()]
+    assert [(line["event"], line["frame"]) for line in found if "time" in line and line["time"] != times[line["frame"]]] == []
 
 
 def test_cut_offs_of_a_capture_are_those_of_its_truth(tshark):
