@@ -58,7 +58,7 @@ find(const oxc_call_t *wait)
         return found;
     found = wmem_new0(wmem_file_scope(), abandoned_t);
     found->wakeup.frame = wait->request->frame;
-    found->wakeup.key = wait->request->key;
+    found->wakeup.key = oxc_pdu_key(wait->request);
     found->wakeup.time = wait->request->time;
     found->wakeup.first = &found->wakeup;
     found->wakeup.method = wait->method;

@@ -19,17 +19,11 @@ typedef struct {
     oxc_call_t call;
 } beginning_t;
 
-static uint64_t
-key_of(const packet_info *pinfo, uint32_t discriminator)
-{
-    return (uint64_t)pinfo->num << 32 | discriminator;
-}
-
 static void
 begin(oxc_pdu_t *pdu, const packet_info *pinfo, uint32_t discriminator, oxc_call_t *call)
 {
-    pdu->key = key_of(pinfo, discriminator);
     pdu->frame = pinfo->num;
+    pdu->which = discriminator;
     pdu->time = pinfo->abs_ts;
     pdu->call = call;
 }
@@ -92,10 +86,18 @@ oxc_pdu_visit(oxc_pdu_t *pdu)
     pdu->budget = NULL;
 }
 
+static void
+keep_repeated(oxc_pdu_t *pdu)
+{
+    const uint64_t key = oxc_pdu_key(pdu);
+
+    wmem_map_insert(repeated[pdu->is_response], wmem_memdup(wmem_file_scope(), &key, sizeof key), pdu);
+}
+
 static oxc_pdu_t *
 find_repeated(const packet_info *pinfo, uint32_t discriminator, bool is_response)
 {
-    uint64_t key = key_of(pinfo, discriminator);
+    const uint64_t key = (uint64_t)pinfo->num << 32 | discriminator;
 
     return (oxc_pdu_t *)wmem_map_lookup(repeated[is_response], &key);
 }
@@ -103,7 +105,7 @@ find_repeated(const packet_info *pinfo, uint32_t discriminator, bool is_response
 static bool
 is_key_of(const oxc_pdu_t *pdu, const packet_info *pinfo, uint32_t discriminator)
 {
-    return pdu && pdu->key == key_of(pinfo, discriminator);
+    return pdu && pdu->frame == pinfo->num && pdu->which == discriminator;
 }
 
 oxc_pdu_t *
@@ -119,7 +121,7 @@ oxc_pdu_request(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kind
     }
     pdu = oxc_pdu_new_request(pinfo, discriminator, kind);
     if (call)
-        wmem_map_insert(repeated[false], &pdu->key, pdu);
+        keep_repeated(pdu);
     return pdu;
 }
 
@@ -136,7 +138,7 @@ oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call_kind_t kin
     }
     pdu = oxc_pdu_new_response(pinfo, discriminator, kind, call);
     if (call && pdu->call != call)
-        wmem_map_insert(repeated[true], &pdu->key, pdu);
+        keep_repeated(pdu);
     return pdu;
 }
 

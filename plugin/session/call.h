@@ -31,19 +31,21 @@ typedef struct oxc_rop_block oxc_rop_block_t;   /* see rop_state.c */
 
 /* One direction of a call, as one frame completed it. */
 struct oxc_pdu {
-    uint64_t key;
     nstime_t time;
     oxc_call_t *call;           /* never NULL */
     oxc_rop_block_t *last_rops; /* see rop_state.c; NULL when there is no ROP */
     wmem_map_t *recovered; /* payload -> offset behind a lost chain where reading went on; NULL when there is none */
     struct oxc_budget *budget;  /* of this visit; owned by rop/budget.c */
     uint32_t frame;
+    uint32_t which;             /* discriminator: with the frame it is the key of the PDU, see oxc_pdu_key() */
     unsigned rop_count;         /* over all payloads of the PDU */
     unsigned next_rop;          /* ordinal of the next ROP of this visit; see oxc_pdu_next_rop() */
-    uint32_t max_out;           /* of a request: bytes that the client lets the server answer; 0 when not known */
+    union {
+        uint32_t max_out;       /* of a request: bytes that the client lets the server answer; 0 when not known */
+        uint32_t largest_notification;  /* of a response: bytes of the largest RopNotify so far; first visit */
+    };
     uint32_t rop_bytes;         /* of its last ROP buffer, with the handle table; first visit */
     uint32_t rop_bytes_before;  /* of the ROP buffers before that */
-    uint32_t largest_notification;      /* bytes of the largest RopNotify so far; first visit */
     bool is_response : 1;
     bool is_across : 1;         /* of a response: it came on the other side of a proxy than the request */
 };
@@ -146,7 +148,14 @@ oxc_pdu_t *oxc_pdu_response(packet_info *pinfo, uint32_t discriminator, oxc_call
 static inline uint32_t
 oxc_pdu_which(const oxc_pdu_t *pdu)
 {
-    return (uint32_t)pdu->key;
+    return pdu->which;
+}
+
+/* A number that no other PDU has. */
+static inline uint64_t
+oxc_pdu_key(const oxc_pdu_t *pdu)
+{
+    return (uint64_t)pdu->frame << 32 | pdu->which;
 }
 
 /* May bytes that were not captured be its answer? As far as the file was read. */
