@@ -83,35 +83,44 @@ rpch_use_t
 rpch_current_use(const rpch_connection_t *connection, uint32_t frame)
 {
     const rpch_use_t none = { NULL, 0, RPCH_CHANNEL_UNKNOWN };
-    const rpch_use_t *uses = connection->uses ? (const rpch_use_t *)wmem_array_get_raw(connection->uses) : NULL;
-    unsigned from = 0, to = uses ? wmem_array_get_count(connection->uses) : 0;
+    const rpch_use_t *later = connection->later_uses ? (const rpch_use_t *)wmem_array_get_raw(connection->later_uses) : NULL;
+    unsigned from = 0, to = later ? wmem_array_get_count(connection->later_uses) : 0;
 
     while (from < to) {
         unsigned middle = from + (to - from) / 2;
 
-        if (uses[middle].frame <= frame)
+        if (later[middle].frame <= frame)
             from = middle + 1;
         else
             to = middle;
     }
-    return from > 0 ? uses[from - 1] : none;
+    if (from > 0)
+        return later[from - 1];
+    return connection->first_use.frame <= frame ? connection->first_use : none;
+}
+
+/* Of what is known of the connection; frame 0: nothing. */
+static rpch_use_t *
+latest_use(rpch_connection_t *connection)
+{
+    return connection->later_uses ? (rpch_use_t *)wmem_array_index(connection->later_uses,
+                                                                   wmem_array_get_count(connection->later_uses) - 1)
+                                  : &connection->first_use;
 }
 
 void
 rpch_set_use(rpch_connection_t *connection, uint32_t frame, rpch_channel_t channel, rpch_virtual_t *virtual_connection)
 {
-    rpch_use_t use = { virtual_connection, frame, channel }, *latest = NULL;
-    unsigned count;
+    const rpch_use_t use = { virtual_connection, frame, channel };
+    rpch_use_t *latest = latest_use(connection);
 
-    if (!connection->uses)
-        connection->uses = wmem_array_sized_new(wmem_file_scope(), sizeof use, 2);
-    count = wmem_array_get_count(connection->uses);
-    if (count > 0)
-        latest = (rpch_use_t *)wmem_array_index(connection->uses, count - 1);
-    if (latest && latest->frame == frame)
+    if (latest->frame == frame || latest->frame == 0) {
         *latest = use;
-    else
-        wmem_array_append_one(connection->uses, use);
+    } else {
+        if (!connection->later_uses)
+            connection->later_uses = wmem_array_sized_new(wmem_file_scope(), sizeof use, 1);
+        wmem_array_append_one(connection->later_uses, use);
+    }
     oxc_postdissector_expect(OXC_FRAME_RPCH);
 }
 

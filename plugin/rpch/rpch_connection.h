@@ -45,8 +45,9 @@ typedef struct rpch_connection {
     bool ruled_out;                 /* it begins with something else than HTTP */
     bool busy;
     dissector_handle_t before;      /* whom TCP asked earlier */
-    wmem_array_t *uses;             /* rpch_use_t, in the order of frames; NULL while there are none */
-    wmem_array_t *places;           /* see rpch_place.h */
+    rpch_use_t first_use;           /* frame 0: there is none */
+    wmem_array_t *later_uses;       /* rpch_use_t, in the order of frames; NULL while there are none */
+    rpch_places_t places;
 } rpch_connection_t;
 
 /* To be called once, when the protocol is registered. */

@@ -8,78 +8,107 @@
 
 #include <string.h>
 
+#include <epan/proto_data.h>
+
 /*
- * There is one for nearly every frame of a connection, so they are small, and in one piece of memory, in the order of
- * frames and calls. Most calls begin with a message or in a body, and nothing of that was looked at before.
+ * There is one for nearly every frame of a connection, so they are small, and in one piece of memory. Most calls begin with
+ * a message or in a body whose end is either near or far away, and nothing of that was looked at before. What a place has no
+ * room for is kept with the frame.
  */
-typedef struct {
+typedef struct rpch_place {
     uint32_t frame;
-    unsigned number : 23;       /* a call uses at least one byte of its frame */
-    unsigned is_whole : 1;
+    unsigned left : 16;         /* FAR_AWAY: more than the call can use */
+    unsigned number : 8;
     unsigned mode : 2;          /* rpch_mode_t */
     unsigned chunk : 3;         /* oxc_http_chunk_t */
     unsigned echo : 1;
     unsigned tapped : 1;
     unsigned suspected : 1;
-    union {
-        uint64_t left;
-        const rpch_position_t *whole;   /* if is_whole: what else there is to know */
-    } of;
 } place_t;
 
 #define FIRST_PLACES 4
+#define FAR_AWAY UINT16_MAX
+#define NUMBER_MAX UINT8_MAX
+#define USABLE 0x20000          /* of bytes behind a call: those of a PDU (C706 12.6.3.1), and what TCP puts to it later */
+
+static int proto_rpch = -1;
+
+/* Whether a place has room for it. */
+static bool
+fits(uint32_t number, uint32_t length, const rpch_position_t *position)
+{
+    uint64_t left = position->framing.left;
+
+    return number <= NUMBER_MAX && !position->scanned && !position->carry &&
+           (left < FAR_AWAY || left > (uint64_t)length + USABLE);
+}
 
 void
-rpch_note_place(wmem_array_t **places, uint32_t frame, unsigned number, const rpch_position_t *position)
+rpch_note_place(rpch_places_t *places, packet_info *pinfo, uint32_t number, uint32_t length, const rpch_position_t *position)
 {
-    place_t place = { .frame = frame, .number = number, .mode = position->mode, .chunk = position->framing.chunk,
-                      .echo = position->echo, .tapped = position->tapped, .suspected = position->suspected };
+    place_t *place;
 
-    place.of.left = position->framing.left;
-    if (position->scanned || position->carry) {
-        place.is_whole = 1;
-        place.of.whole = (const rpch_position_t *)wmem_memdup(wmem_file_scope(), position, sizeof *position);
+    if (!fits(number, length, position)) {
+        p_add_proto_data(wmem_file_scope(), pinfo, proto_rpch, number, wmem_memdup(wmem_file_scope(), position, sizeof *position));
+        return;
     }
-    if (!*places)
-        *places = wmem_array_sized_new(wmem_file_scope(), sizeof place, FIRST_PLACES);
-    wmem_array_append_one(*places, place);
+    if (places->count == places->room) {
+        places->room = places->room ? 2 * places->room : FIRST_PLACES;
+        places->all = (place_t *)wmem_realloc(wmem_file_scope(), places->all, places->room * sizeof *places->all);
+    }
+    place = &places->all[places->count++];
+    place->frame = pinfo->num;
+    place->left = position->framing.left < FAR_AWAY ? (unsigned)position->framing.left : FAR_AWAY;
+    place->number = number;
+    place->mode = position->mode;
+    place->chunk = position->framing.chunk;
+    place->echo = position->echo;
+    place->tapped = position->tapped;
+    place->suspected = position->suspected;
 }
 
 static const place_t *
-find_place(wmem_array_t *places, uint32_t frame, unsigned number)
+find_place(const rpch_places_t *places, uint32_t frame, uint32_t number)
 {
-    const place_t *all = places ? (const place_t *)wmem_array_get_raw(places) : NULL;
-    unsigned from = 0, to = places ? wmem_array_get_count(places) : 0;
+    const place_t *all = places->all;
+    uint32_t from = 0, to = places->count;
 
     while (from < to) {
-        unsigned middle = from + (to - from) / 2;
+        uint32_t middle = from + (to - from) / 2;
 
         if (all[middle].frame < frame || (all[middle].frame == frame && all[middle].number < number))
             from = middle + 1;
         else
             to = middle;
     }
-    return places && from < wmem_array_get_count(places) && all[from].frame == frame && all[from].number == number ? &all[from]
-                                                                                                                : NULL;
+    return from < places->count && all[from].frame == frame && all[from].number == number ? &all[from] : NULL;
 }
 
 bool
-rpch_recall_place(wmem_array_t *places, uint32_t frame, unsigned number, rpch_position_t *position)
+rpch_recall_place(const rpch_places_t *places, packet_info *pinfo, uint32_t number, rpch_position_t *position)
 {
-    const place_t *place = find_place(places, frame, number);
+    const place_t *place = find_place(places, pinfo->num, number);
 
-    if (!place)
-        return false;
-    if (place->is_whole) {
-        *position = *place->of.whole;
-        return true;
+    if (!place) {
+        const rpch_position_t *whole =
+            (const rpch_position_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, number);
+
+        if (whole)
+            *position = *whole;
+        return whole != NULL;
     }
     memset(position, 0, sizeof *position);
     position->mode = (rpch_mode_t)place->mode;
     position->framing.chunk = (oxc_http_chunk_t)place->chunk;
-    position->framing.left = place->of.left;
+    position->framing.left = place->left == FAR_AWAY ? OXC_HTTP_NO_END : place->left;
     position->echo = place->echo;
     position->tapped = place->tapped;
     position->suspected = place->suspected;
     return true;
+}
+
+void
+rpch_register_places(int proto)
+{
+    proto_rpch = proto;
 }

@@ -369,7 +369,7 @@ find_beginning(rpch_call_t *call, int d, const uint32_t *seq, uint32_t count)
     rpch_connection_t *connection = call->connection;
 
     if (PINFO_FD_VISITED(call->pinfo))
-        return rpch_recall_place(connection->places, call->pinfo->num, count, &call->position);
+        return rpch_recall_place(&connection->places, call->pinfo, count, &call->position);
     call->position = connection->position[d];
     call->learn = true;
     if (seq && connection->have_seq[d])
@@ -461,7 +461,7 @@ rpch_dissect(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data, di
             keep_place(&call, d, used, seq);
         if (ours && used) {
             if (first_visit)
-                rpch_note_place(&connection->places, pinfo->num, *count, &begin);
+                rpch_note_place(&connection->places, pinfo, *count, tvb_reported_length(tvb), &begin);
             ++*count;
         }
     }
@@ -497,6 +497,7 @@ rpch_register_stream(int proto)
     };
 
     proto_rpch = proto;
+    rpch_register_places(proto);
     proto_register_field_array(proto, hf, array_length(hf));
     expert_register_field_array(expert_register_protocol(proto), ei, array_length(ei));
 }

@@ -151,6 +151,27 @@ def test_many_requests_on_one_connection(shown, tshark, two_pass):
     assert [row["rpch.data"] for row in tshark.fields(path, ["rpch.data"], "rpch.data", two_pass)] == [["f8e81808"]] * 2
 
 
+@pytest.mark.parametrize("chunk", [None, 70_000, 150_000])
+@PASSES
+def test_end_of_long_body(shown, tshark, chunk, two_pass):
+    """The end of a body, and of a chunk, may come some segments later, or long after."""
+    capture = Capture()
+    out, up = capture.link(), capture.link()
+    pdus = [*DOWN, *[wire.response(4, STUB)] * 300]
+    data = b"".join(pdus)
+    expected = open_out(out, wire.CHUNKED if chunk else f"Content-Length: {len(data)}")
+    up.send(0, ask("RPC_IN_DATA", 1 << 30))
+    expected += seen(up.send(0, b"".join(UP)), 0, *UP)
+    if chunk:
+        expected += seen_in_chunks(out.send(1, wire.chunks(data, chunk) + b"0\r\n\r\n", 1400), 0, chunk, *pdus)
+    else:
+        expected += seen(out.send(1, data, 1400), 0, *pdus)
+    out.send(0, b"GET /after HTTP/1.1\r\nHost: proxy.example\r\n\r\n")
+    out.send(1, wire.answer("204 No Content"))
+    path, _ = shown(capture, expected, two_pass)
+    assert [row["http.response.code"] for row in tshark.fields(path, ["http.response.code"], "http.response", two_pass)] == [["200"], ["204"]]
+
+
 @PASSES
 def test_header_over_segments(shown, tshark, two_pass):
     capture = Capture()
