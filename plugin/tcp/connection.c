@@ -6,6 +6,7 @@
 
 #include "tcp/connection.h"
 
+#include "tcp/record.h"
 #include "tcp/segment.h"
 #include "tcp/tcp_payload.h"
 
@@ -41,7 +42,8 @@ typedef struct {
 /* So many ways of one side's packets are told apart: a mirror port may show each before and behind a router. */
 #define WAYS 2
 
-typedef struct {
+typedef struct connection {
+    struct connection *counts;  /* the record of both, in a tunnel; else this one; NULL: nothing is known yet */
     uint32_t client_port;       /* of the latest request; 0: none yet */
     uint8_t hops[2][WAYS];      /* left to the first packets from the higher port, and the others; 0: none yet */
     sent_t sent[2];             /* by the client, by the server */
@@ -52,7 +54,7 @@ typedef struct {
     uint32_t looked_in;
 } connection_t;
 
-static wmem_map_t *connections; /* conversation_t -> connection_t */
+static unsigned own_part;       /* connection_t of the record of a connection */
 static unsigned gaps;           /* on all of them, that may hold messages */
 
 /* Bits for FIN and RST, 0 while it is open. */
@@ -74,14 +76,14 @@ static struct {
 static connection_t *
 get(packet_info *pinfo)
 {
-    conversation_t *conversation = pinfo->ptype == PT_TCP ? oxc_segment_conversation(pinfo) : NULL;
-    connection_t *connection = conversation ? (connection_t *)wmem_map_lookup(connections, conversation) : NULL;
+    const conversation_t *conversation = pinfo->ptype == PT_TCP ? oxc_segment_conversation(pinfo) : NULL;
+    connection_t *connection = (connection_t *)oxc_record_part(conversation, own_part, true);
 
-    if (!connection && conversation) {
-        connection = carried.frame == pinfo->num ? carried.connection : wmem_new0(wmem_file_scope(), connection_t);
-        wmem_map_insert(connections, conversation, connection);
-    }
-    return connection;
+    if (!connection)
+        return NULL;
+    if (!connection->counts)
+        connection->counts = carried.frame == pinfo->num ? carried.connection : connection;
+    return connection->counts;
 }
 
 const uint32_t *
@@ -330,5 +332,6 @@ void
 oxc_connection_register(void)
 {
     register_init_routine(forget);
-    connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    oxc_record_register();
+    own_part = oxc_record_reserve(sizeof(connection_t));
 }

@@ -12,6 +12,7 @@
 #include <epan/proto_data.h>
 
 #include "tcp/postdissector.h"
+#include "tcp/record.h"
 #include "tcp/segment.h"
 
 /* Bytes in front of a segment that were not captured before it; kept with its frame. */
@@ -31,23 +32,10 @@ typedef struct {
     wmem_tree_t *gaps;          /* first byte -> gap_t; NULL for none */
 } direction_t;
 
-static wmem_map_t *connections; /* conversation -> two direction_t */
+static unsigned both_directions;        /* two direction_t of the record of a connection */
 static unsigned gaps;           /* in the file */
 static int proto_oxcnotif = -1;
 static bool is_reassembled;     /* tcp.reassemble_out_of_order, which changes only between two readings of a file */
-
-/* By whether it is from the higher port. */
-static direction_t *
-directions_of(conversation_t *conversation)
-{
-    direction_t *directions = (direction_t *)wmem_map_lookup(connections, conversation);
-
-    if (!directions) {
-        directions = wmem_alloc0_array(wmem_file_scope(), direction_t, 2);
-        wmem_map_insert(connections, conversation, directions);
-    }
-    return directions;
-}
 
 /* What a host acknowledges is what comes next in the other direction. */
 static void
@@ -77,13 +65,13 @@ static const gap_t *
 find_gap(tvbuff_t *frame, packet_info *pinfo)
 {
     conversation_t *conversation = oxc_segment_conversation(pinfo);
-    direction_t *directions, *direction;
+    direction_t *directions, *direction;        /* by whether they are from the higher port */
     gap_t *gap = NULL;
     uint32_t seq, length, end;
 
     if (!conversation || oxc_segment_extent(frame, pinfo, &seq, &length) < 0)
         return NULL;
-    directions = directions_of(conversation);
+    directions = (direction_t *)oxc_record_part(conversation, both_directions, true);
     learn_from_ack(pinfo, &directions[pinfo->srcport <= pinfo->destport]);
     direction = &directions[pinfo->srcport > pinfo->destport];
     end = seq + length;
@@ -158,6 +146,6 @@ void
 proto_register_oxc_out_of_order(void)
 {
     register_init_routine(forget);
-    connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    both_directions = oxc_record_reserve(2 * sizeof(direction_t));
     proto_oxcnotif = proto_get_id_by_filter_name("oxcnotif");
 }

@@ -10,6 +10,7 @@
 
 #include <epan/dissectors/packet-tcp.h>
 
+#include "tcp/record.h"
 #include "tcp/segment.h"
 
 /* What was dissected: one range, and one more for each gap in the capture. The oldest are forgotten. */
@@ -34,7 +35,7 @@ typedef struct {
     dissected_t *others;        /* RANGES - 1; NULL as long as one is enough, as mostly */
 } direction_t;
 
-static wmem_map_t *connections; /* conversation -> two direction_t */
+static unsigned both_directions;        /* two direction_t of the record of a connection */
 static wmem_map_t *copies;      /* frames whose data were dissected before */
 static bool is_relative;        /* TCP hands over numbers from the first of the connection on; its analysis counts as the packets do */
 
@@ -42,14 +43,9 @@ static bool is_relative;        /* TCP hands over numbers from the first of the 
 static direction_t *
 direction_of(packet_info *pinfo, bool create)
 {
-    conversation_t *conversation = oxc_segment_conversation(pinfo);
-    direction_t *directions = conversation ? (direction_t *)wmem_map_lookup(connections, conversation) : NULL;
+    direction_t *both = (direction_t *)oxc_record_part(oxc_segment_conversation(pinfo), both_directions, create);
 
-    if (conversation && !directions && create) {
-        directions = wmem_alloc0_array(wmem_file_scope(), direction_t, 2);
-        wmem_map_insert(connections, conversation, directions);
-    }
-    return directions ? &directions[pinfo->srcport > pinfo->destport] : NULL;
+    return both ? &both[pinfo->srcport > pinfo->destport] : NULL;
 }
 
 /* The i-th range, less than RANGES; NULL for none. */
@@ -163,6 +159,6 @@ void
 proto_register_oxc_segment_copy(void)
 {
     register_init_routine(forget);
-    connections = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
+    both_directions = oxc_record_reserve(2 * sizeof(direction_t));
     copies = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_direct_hash, g_direct_equal);
 }
