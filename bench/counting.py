@@ -34,10 +34,11 @@ MODES: dict[str, tuple[list[str], list[str] | None]] = {
 
 
 @functools.lru_cache(maxsize=None)
-def preload(name: str = "counted") -> pathlib.Path:
+def preload(name: str = "counted", headers: str = "glib-2.0") -> pathlib.Path:
     """A source of this folder, compiled where the unprivileged user can load it."""
     library = tools.scratch() / f"{name}.so"
-    flags = subprocess.run(["pkg-config", "--cflags", "--libs", "glib-2.0"], capture_output=True, text=True, check=True).stdout.split()
+    flags = [flag for options in (["--cflags", headers], ["--libs", "glib-2.0"])
+             for flag in subprocess.run(["pkg-config", *options], capture_output=True, text=True, check=True).stdout.split()]
     subprocess.run(["gcc", "-std=c11", "-O2", "-shared", "-fPIC", "-o", str(library), str(HERE / f"{name}.c"), "-ldl", *flags], check=True)
     library.chmod(0o755)
     return library
@@ -69,21 +70,32 @@ def inclusive(profile: pathlib.Path, function: str) -> int:
     return int(found.group(1).replace(",", "")) if found else 0
 
 
-def allocations(capture: pathlib.Path) -> dict[str, tuple[int, int]]:
-    """What the plugin keeps until the file is closed: number and bytes, with those of the allocator, by function and file."""
+def function_names(library: str, offsets: list[str]) -> dict[str, str]:
+    """Function and file that each offset is in."""
+    if not offsets:
+        return {}
+    named = subprocess.run(["addr2line", "-f", "-s", "-e", library, *offsets], capture_output=True, text=True, check=True)
+    lines = named.stdout.splitlines()
+    return {offset: f"`{function}()`, {place.partition(':')[0]}"
+            for offset, function, place in zip(offsets, lines[::2], lines[1::2], strict=True)}
+
+
+def allocations(capture: pathlib.Path, plugin: bool = True) -> dict[str, tuple[int, int]]:
+    """What is kept until the file is closed: number and bytes, with those of the allocator; of the plugin by function and
+    file, in backquotes, of others by protocol."""
     out = tools.scratch() / "home" / f"{capture.stem}.allocated"
-    environment = tools.environment() | {"LD_PRELOAD": str(preload("allocated")), "OXCNOTIF_ALLOCATED": str(out)}
-    subprocess.run(arguments("io,stat", True, capture), cwd=tools.scratch() / "home", env=environment, stdout=subprocess.DEVNULL,
+    environment = tools.environment() | ({} if plugin else ALONE) | {
+        "LD_PRELOAD": str(preload("allocated", "wireshark")), "OXCNOTIF_ALLOCATED": str(out), "G_SLICE": "always-malloc"}
+    subprocess.run(arguments("io,stat", plugin, capture), cwd=tools.scratch() / "home", env=environment, stdout=subprocess.DEVNULL,
                    check=True, **tools.identity())
-    plugin, *lines = out.read_text().splitlines()
-    addresses = [line.split()[0] for line in lines]
-    named = subprocess.run(["addr2line", "-f", "-s", "-e", plugin, *addresses], capture_output=True, text=True, check=True)
-    names = named.stdout.splitlines()
+    library, *lines = out.read_text().splitlines()
+    rows = [line.split("\t") for line in lines]
+    names = function_names(library, [place for place, _, _ in rows if place.startswith("0x")])
     found: dict[str, tuple[int, int]] = {}
-    for line, function, place in zip(lines, names[::2], names[1::2], strict=True):
-        key = f"`{function}()`, {place.partition(':')[0]}"
-        count, size = found.get(key, (0, 0))
-        found[key] = count + int(line.split()[1]), size + int(line.split()[2])
+    for place, number, size in rows:
+        key = names.get(place, place)
+        before = found.get(key, (0, 0))
+        found[key] = before[0] + int(number), before[1] + int(size)
     return found
 
 
