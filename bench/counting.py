@@ -71,12 +71,12 @@ def inclusive(profile: pathlib.Path, function: str) -> int:
 
 
 def function_names(library: str, offsets: list[str]) -> dict[str, str]:
-    """Function and file that each offset is in."""
+    """Function and file that each offset is in. gcc names what it made of a function behind a point."""
     if not offsets:
         return {}
     named = subprocess.run(["addr2line", "-f", "-s", "-e", library, *offsets], capture_output=True, text=True, check=True)
     lines = named.stdout.splitlines()
-    return {offset: f"`{function}()`, {place.partition(':')[0]}"
+    return {offset: f"`{function.partition('.')[0]}()`, {place.partition(':')[0]}"
             for offset, function, place in zip(offsets, lines[::2], lines[1::2], strict=True)}
 
 
@@ -117,6 +117,7 @@ def versions() -> dict[str, str]:
     plugin = next((tools.scratch() / "plugins").glob(f"*/epan/{tools.PLUGIN}"))
     notes = subprocess.run(["readelf", "-p", ".comment", str(plugin)], capture_output=True, text=True, check=True).stdout
     cache = (tools.build_dir() / "CMakeCache.txt").read_text()
-    options = re.findall(r"^(?:CMAKE_BUILD_TYPE|CMAKE_C_FLAGS|OXCNOTIF_SANITIZE|OXCNOTIF_COVERAGE):\w+=(.*)", cache, re.M)
+    names = "|".join(("CMAKE_BUILD_TYPE", "CMAKE_C_FLAGS", "CMAKE_INTERPROCEDURAL_OPTIMIZATION", "OXCNOTIF_SANITIZE", "OXCNOTIF_COVERAGE"))
+    options = re.findall(rf"^(?:{names}):\w+=(.*)", cache, re.M)
     return {"tshark": first_line("tshark", "--version"), "valgrind": first_line("valgrind", "--version"),
             "compiler": "; ".join(re.findall(r"\]\s+(.*)", notes)), "build": " ".join(option for option in options if option)}
