@@ -47,5 +47,5 @@ oxc_mapihttp_authenticate(packet_info *pinfo, mapihttp_record_t *record, unsigne
 void
 oxc_register_mapihttp_authentication(void)
 {
-    authentications = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
+    authentications = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), wmem_str_hash, g_str_equal);
 }

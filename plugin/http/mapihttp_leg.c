@@ -195,5 +195,5 @@ oxc_register_mapihttp_leg(void)
 {
     ends = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_address_key_hash,
                                   oxc_address_key_equal);
-    exchanges = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), g_str_hash, g_str_equal);
+    exchanges = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), wmem_str_hash, g_str_equal);
 }

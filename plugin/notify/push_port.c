@@ -18,7 +18,7 @@ static wmem_map_t *ports;   /* address and port -> oxc_push_port_t */
 static unsigned
 address_hash(const void *key)
 {
-    return add_address_to_hash(0, (const address *)key);
+    return oxc_address_hash(0, (const address *)key, NULL);
 }
 
 static gboolean

@@ -12,6 +12,7 @@
 #include "tcp/segment.h"
 #include "tcp/connection.h"
 #include "rpc/rpc_pdu.h"
+#include "session/hash.h"
 #include "session/links.h"
 
 /* [MS-RPCH] 2.2.3.5, 2.2.3.6 */
@@ -50,7 +51,7 @@ candidates_hash(const void *key)
     const candidates_key_t *k = (const candidates_key_t *)key;
     unsigned hash = wmem_strong_hash((const uint8_t *)k->cookie, sizeof *k->cookie) ^ k->port;
 
-    return k->server ? add_address_to_hash(hash, k->server) : hash;
+    return k->server ? oxc_address_hash(hash, k->server, NULL) : hash;
 }
 
 static gboolean

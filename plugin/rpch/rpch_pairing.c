@@ -39,7 +39,7 @@ user_hash(const void *key)
 {
     const user_t *user = (const user_t *)key;
 
-    return add_address_to_hash(oxc_hash(user->handle, sizeof user->handle), &user->client);
+    return oxc_address_hash(oxc_hash(user->handle, sizeof user->handle), &user->client, NULL);
 }
 
 static gboolean
@@ -55,7 +55,7 @@ wait_hash(const void *key)
 {
     const wait_t *wait = (const wait_t *)key;
 
-    return add_address_to_hash(oxc_hash(&wait->call_id, sizeof wait->call_id), &wait->client);
+    return oxc_address_hash(wait->call_id, &wait->client, &wait->server);
 }
 
 static gboolean

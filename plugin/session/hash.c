@@ -9,6 +9,8 @@
 #include <string.h>
 
 #define WORDS 16                /* of 32 bits; longer keys are hashed as Wireshark does */
+#define MAX_ADDRESS 16          /* bytes, of IPv6 */
+#define IPV4_ADDRESS 4
 
 static uint64_t factors[WORDS + 1];     /* random; factors[0] is 0 before the first use */
 
@@ -48,12 +50,36 @@ oxc_hash(const void *key, size_t size)
     return (unsigned)(sum >> 32);
 }
 
+/* Behind what is there already; where it ends. */
+static uint8_t *
+put_address(uint8_t *to, const address *addr)
+{
+    size_t size = addr && addr->len > 0 ? MIN((size_t)addr->len, MAX_ADDRESS) : 0;
+
+    if (size == IPV4_ADDRESS)           /* the compiler knows the size, and calls nobody */
+        memcpy(to, addr->data, IPV4_ADDRESS);
+    else if (size > 0)
+        memcpy(to, addr->data, size);
+    return to + size;
+}
+
+/* Wireshark's add_address_to_hash() is the same in every run: whoever sends packets may choose addresses that collide. */
+unsigned
+oxc_address_hash(uint32_t number, const address *first, const address *second)
+{
+    uint8_t key[sizeof number + 2 * MAX_ADDRESS], *end;
+
+    memcpy(key, &number, sizeof number);
+    end = put_address(put_address(key + sizeof number, first), second);
+    return oxc_hash(key, (size_t)(end - key));
+}
+
 unsigned
 oxc_address_key_hash(const void *key)
 {
     const oxc_address_key_t *k = (const oxc_address_key_t *)key;
 
-    return add_address_to_hash(k->number, &k->addr);
+    return oxc_address_hash(k->number, &k->addr, NULL);
 }
 
 gboolean

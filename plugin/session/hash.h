@@ -17,6 +17,9 @@
  */
 unsigned oxc_hash(const void *key, size_t size);
 
+/* The hash of a number and one or two addresses, of 16 bytes at most; the second may be NULL. */
+unsigned oxc_address_hash(uint32_t number, const address *first, const address *second);
+
 /* An address with a number that belongs to it, such as a port, as the key of a map. */
 typedef struct {
     address addr;

@@ -11,6 +11,8 @@
 #include <epan/epan.h>
 #include <epan/wmem_scopes.h>
 
+#include "session/hash.h"
+
 #define UDP_HEADER 8
 #define IPV4_HEADER_MIN 20
 #define IPV4_HEADER_MAX 60
@@ -39,7 +41,7 @@ datagram_hash(const void *key)
 {
     const datagram_t *d = (const datagram_t *)key;
 
-    return add_address_to_hash(add_address_to_hash((unsigned)d->srcport << 16 | d->destport, &d->src), &d->dst);
+    return oxc_address_hash((uint32_t)d->srcport << 16 | d->destport, &d->src, &d->dst);
 }
 
 static gboolean

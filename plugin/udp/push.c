@@ -130,7 +130,7 @@ push_key_hash(const void *key)
 
     if (k->place != BY_ADDRESS && k->push->len)
         hash ^= wmem_strong_hash(k->push->context, k->push->len);
-    return k->place == BY_BYTES ? hash : add_address_to_hash(hash, address_of(k));
+    return k->place == BY_BYTES ? hash : oxc_address_hash(hash, address_of(k), NULL);
 }
 
 static gboolean
