@@ -103,7 +103,7 @@ oxc_rpc_register(int parent)
     register_init_routine(forget);
     proto_emsmdb = parent;
     oxc_ndr_register(parent);
-    oxc_rpc_fragments_register(parent);
+    oxc_rpc_fragments_register();
     expert_register_field_array(expert_register_protocol(parent), ei, array_length(ei));
 }
 

@@ -20,7 +20,6 @@
 
 #include <epan/exceptions.h>
 #include <epan/expert.h>
-#include <epan/proto_data.h>
 #include <epan/show_exception.h>
 
 /*
@@ -48,6 +47,7 @@ static expert_field ei_unknown_call = EI_INIT;
 typedef enum { STUB, UNKNOWN_CALL, FAULT, SEALED } finding_kind_t;
 
 typedef struct {
+    uint64_t key;               /* finding_key() */
     finding_kind_t kind;
     oxc_rpc_interface_t interface;
     dcerpc_call_value *value;           /* STUB */
@@ -58,40 +58,46 @@ typedef struct {
     oxc_rpc_state_t *state;             /* FAULT */
 } finding_t;
 
-/* The calls that DCE/RPC has handed to us while it dissects a stream. */
+static wmem_map_t *findings;    /* by their keys: a frame may have thousands */
+
+/* The calls that DCE/RPC has handed to us while it dissects a stream: mostly one, and thousands fit into a segment. */
 typedef struct {
+    wmem_allocator_t *scope;
     uint32_t call_id;
-    oxc_rpc_state_t *state;
+    oxc_rpc_state_t *state;     /* of the first; NULL for none */
+    wmem_map_t *others;         /* call id -> oxc_rpc_state_t; NULL for none */
 } handed_t;
 
-static wmem_array_t *handed;
+static handed_t *handed;
 
-/* Keys of what is remembered with a frame. */
-static uint32_t
-finding_key(uint32_t discriminator, uint8_t ptype)
+static uint64_t
+finding_key(const packet_info *pinfo, uint32_t discriminator, uint8_t ptype)
 {
-    return discriminator + ptype * UINT32_C(0x01000193);
-}
-
-static void
-note_handed(uint32_t call_id, oxc_rpc_state_t *state)
-{
-    handed_t one = { call_id, state };
-
-    if (handed)
-        wmem_array_append_one(handed, one);
+    return (uint64_t)pinfo->num << 32 | (discriminator + ptype * UINT32_C(0x01000193));
 }
 
 static oxc_rpc_state_t *
-find_handed(wmem_array_t *list, uint32_t call_id)
+find_handed(const handed_t *calls, uint32_t call_id)
 {
-    for (unsigned i = 0; i < wmem_array_get_count(list); i++) {
-        const handed_t *one = (const handed_t *)wmem_array_index(list, i);
+    if (calls->state && calls->call_id == call_id)
+        return calls->state;
+    return calls->others ? (oxc_rpc_state_t *)wmem_map_lookup(calls->others, GUINT_TO_POINTER(call_id)) : NULL;
+}
 
-        if (one->call_id == call_id)
-            return one->state;
+/* The first one of a call counts. */
+static void
+note_handed(uint32_t call_id, oxc_rpc_state_t *state)
+{
+    if (!handed || find_handed(handed, call_id))
+        return;
+    if (!handed->state) {
+        handed->call_id = call_id;
+        handed->state = state;
+        return;
     }
-    return NULL;
+    if (!handed->others)
+        handed->others = wmem_map_new(handed->scope, g_direct_hash, g_direct_equal);
+    wmem_map_insert(handed->others, GUINT_TO_POINTER(call_id), state);
 }
 
 bool
@@ -120,13 +126,14 @@ get_connection(conversation_t *conversation)
 /* ---- the first visit ---- */
 
 static finding_t *
-add_finding(packet_info *pinfo, uint32_t key, finding_kind_t kind, oxc_rpc_interface_t interface)
+add_finding(uint64_t key, finding_kind_t kind, oxc_rpc_interface_t interface)
 {
     finding_t *finding = wmem_new0(wmem_file_scope(), finding_t);
 
+    finding->key = key;
     finding->kind = kind;
     finding->interface = interface;
-    p_add_proto_data(wmem_file_scope(), pinfo, proto_emsmdb, key, finding);
+    wmem_map_insert(findings, &finding->key, finding);
     return finding;
 }
 
@@ -151,10 +158,9 @@ gather(oxc_rpc_connection_t *connection, oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t
 }
 
 static void
-add_stub(packet_info *pinfo, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface,
-         dcerpc_call_value *value)
+add_stub(uint64_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_interface_t interface, dcerpc_call_value *value)
 {
-    finding_t *finding = add_finding(pinfo, key, STUB, interface);
+    finding_t *finding = add_finding(key, STUB, interface);
 
     finding->value = value;
     if (pdu->assembled) {
@@ -164,21 +170,20 @@ add_stub(packet_info *pinfo, uint32_t key, const oxc_rpc_pdu_t *pdu, oxc_rpc_int
 }
 
 static void
-note_sealed(packet_info *pinfo, oxc_rpc_connection_t *connection, uint32_t key, oxc_rpc_interface_t interface,
-            const oxc_rpc_encrypted_t *sealed)
+note_sealed(oxc_rpc_connection_t *connection, uint64_t key, oxc_rpc_interface_t interface, const oxc_rpc_encrypted_t *sealed)
 {
     finding_t *finding;
 
     if (interface == OXC_RPC_NEITHER || (!sealed && connection->sealed))
         return;
-    finding = add_finding(pinfo, key, SEALED, interface);
+    finding = add_finding(key, SEALED, interface);
     finding->sealed = sealed;
     finding->first = !connection->sealed;
     connection->sealed = true;
 }
 
 static void
-learn_request(packet_info *pinfo, conversation_t *conversation, oxc_rpc_connection_t *connection, uint32_t key,
+learn_request(packet_info *pinfo, conversation_t *conversation, oxc_rpc_connection_t *connection, uint64_t key,
               oxc_rpc_pdu_t *pdu, oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
@@ -194,7 +199,7 @@ learn_request(packet_info *pinfo, conversation_t *conversation, oxc_rpc_connecti
     if (oxc_rpc_is_sealed(pdu)) {
         if (interface != OXC_RPC_NEITHER && pdu->flags & RPC_FLAG_LAST) {
             asked->sealed = oxc_rpc_encrypted_request(pinfo, conversation, interface, pdu);
-            note_sealed(pinfo, connection, key, interface, asked->sealed);
+            note_sealed(connection, key, interface, asked->sealed);
         }
         return;
     }
@@ -207,11 +212,11 @@ learn_request(packet_info *pinfo, conversation_t *conversation, oxc_rpc_connecti
         oxc_rpc_set_context(connection, pdu->context_id, interface, ndr64);
     }
     asked->value = new_value(pinfo, pdu->opnum, ndr64, true);
-    add_stub(pinfo, key, pdu, interface, asked->value);
+    add_stub(key, pdu, interface, asked->value);
 }
 
 static void
-learn_response(packet_info *pinfo, oxc_rpc_connection_t *connection, uint32_t key, oxc_rpc_pdu_t *pdu,
+learn_response(packet_info *pinfo, oxc_rpc_connection_t *connection, uint64_t key, oxc_rpc_pdu_t *pdu,
                const oxc_rpc_state_t *state)
 {
     bool ndr64 = false;
@@ -225,29 +230,29 @@ learn_response(packet_info *pinfo, oxc_rpc_connection_t *connection, uint32_t ke
         return;
     if (oxc_rpc_is_sealed(pdu)) {
         if (pdu->flags & RPC_FLAG_LAST)
-            note_sealed(pinfo, connection, key, interface,
+            note_sealed(connection, key, interface,
                         asked.sealed ? oxc_rpc_encrypted_response(pinfo, asked.sealed) : NULL);
         return;
     }
     if ((was_asked && !asked.value) || !gather(connection, pdu, interface))
         return;
     if (was_asked) {
-        add_stub(pinfo, key, pdu, interface, asked.value);
+        add_stub(key, pdu, interface, asked.value);
         return;
     }
     opnum = oxc_rpc_infer_response(pinfo, pdu, &inferred, &ndr64);
     if (opnum == OXC_RPC_NO_OPNUM) {
         if (interface != OXC_RPC_NEITHER)
-            add_finding(pinfo, key, UNKNOWN_CALL, interface);
+            add_finding(key, UNKNOWN_CALL, interface);
         return;
     }
     if (interface == OXC_RPC_NEITHER)
         oxc_rpc_set_context(connection, pdu->context_id, inferred, ndr64);
-    add_stub(pinfo, key, pdu, inferred, new_value(pinfo, (uint16_t)opnum, ndr64, false));
+    add_stub(key, pdu, inferred, new_value(pinfo, (uint16_t)opnum, ndr64, false));
 }
 
 static void
-learn_fault(packet_info *pinfo, oxc_rpc_connection_t *connection, uint32_t key, const oxc_rpc_pdu_t *pdu)
+learn_fault(oxc_rpc_connection_t *connection, uint64_t key, const oxc_rpc_pdu_t *pdu)
 {
     oxc_rpc_asked_t asked;
     oxc_rpc_state_t *state;
@@ -257,14 +262,14 @@ learn_fault(packet_info *pinfo, oxc_rpc_connection_t *connection, uint32_t key, 
     if (!state && asked.value)
         state = (oxc_rpc_state_t *)asked.value->se_data;
     if (state)
-        add_finding(pinfo, key, FAULT, (oxc_rpc_interface_t)state->interface)->state = state;
+        add_finding(key, FAULT, (oxc_rpc_interface_t)state->interface)->state = state;
 }
 
 static void
-learn(packet_info *pinfo, conversation_t *conversation, uint32_t key, oxc_rpc_pdu_t *pdu, wmem_array_t *list)
+learn(packet_info *pinfo, conversation_t *conversation, uint64_t key, oxc_rpc_pdu_t *pdu, const handed_t *calls)
 {
     oxc_rpc_connection_t *connection = get_connection(conversation);
-    oxc_rpc_state_t *state = find_handed(list, pdu->call_id);
+    oxc_rpc_state_t *state = find_handed(calls, pdu->call_id);
 
     if (pdu->ptype == PDU_BIND || pdu->ptype == PDU_ALTER) {
         connection->bound = connection->bound || pdu->ptype == PDU_BIND;
@@ -283,7 +288,7 @@ learn(packet_info *pinfo, conversation_t *conversation, uint32_t key, oxc_rpc_pd
     else if (pdu->ptype == PDU_RESP)
         learn_response(pinfo, connection, key, pdu, state);
     else if (pdu->ptype == PDU_FAULT)
-        learn_fault(pinfo, connection, key, pdu);
+        learn_fault(connection, key, pdu);
 }
 
 /* ---- every visit ---- */
@@ -382,19 +387,20 @@ show_finding(packet_info *pinfo, proto_tree *tree, conversation_t *conversation,
 }
 
 static void
-look_at_pdu(packet_info *pinfo, proto_tree *tree, oxc_rpc_pdu_t *pdu, wmem_array_t *list)
+look_at_pdu(packet_info *pinfo, proto_tree *tree, oxc_rpc_pdu_t *pdu, const handed_t *calls)
 {
     conversation_t *conversation = oxc_segment_conversation(pinfo);
     const finding_t *finding;
-    uint32_t discriminator, key;
+    uint32_t discriminator;
+    uint64_t key;
 
     if (!conversation)
         return;
     discriminator = oxc_rpc_discriminator(conversation, pdu->call_id);
-    key = finding_key(discriminator, pdu->ptype);
+    key = finding_key(pinfo, discriminator, pdu->ptype);
     if (!PINFO_FD_VISITED(pinfo) && !pinfo->flags.in_error_pkt)
-        learn(pinfo, conversation, key, pdu, list);
-    finding = (const finding_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_emsmdb, key);
+        learn(pinfo, conversation, key, pdu, calls);
+    finding = wmem_map_size(findings) > 0 ? (const finding_t *)wmem_map_lookup(findings, &key) : NULL;
     if (!finding || !(finding->interface == OXC_RPC_EMSMDB ? oxc_emsmdb_is_ours() : oxc_asyncemsmdb_is_ours()))
         return;
     /* As DCE/RPC does: what is wrong with one PDU does not hide the next. */
@@ -447,15 +453,15 @@ note_fragments(packet_info *pinfo, tvbuff_t *tvb)
 static bool
 dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
 {
-    wmem_array_t *volatile outer = handed;
-    wmem_array_t *volatile list = wmem_array_new(pinfo->pool, sizeof(handed_t));
+    handed_t *volatile outer = handed;
+    handed_t calls = { .scope = pinfo->pool };
     volatile bool accepted = false;
     int end = (int)tvb_captured_length(tvb);
     oxc_rpc_pdu_t pdu;
 
     if (!PINFO_FD_VISITED(pinfo))
         note_fragments(pinfo, tvb);
-    handed = list;
+    handed = &calls;
     TRY {
         accepted = dcerpc_over_tcp->dissector(tvb, pinfo, tree, data) != 0;
     }
@@ -466,7 +472,7 @@ dissect_stream(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree, void *data)
     if (!accepted)
         return false;
     for (int offset = 0; offset < end && oxc_rpc_read_pdu(tvb, offset, &pdu); offset += pdu.length)
-        look_at_pdu(pinfo, tree, &pdu, list);
+        look_at_pdu(pinfo, tree, &pdu, &calls);
     return true;
 }
 
@@ -541,6 +547,7 @@ proto_register_oxc_rpc_fallback(void)
     };
 
     proto_emsmdb = proto_get_id_by_filter_name("emsmdb");
+    findings = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     oxc_rpc_encrypted_register();
     oxc_rpc_watch_stubs(note_handed);
     expert_register_field_array(expert_register_protocol(proto_emsmdb), ei, array_length(ei));

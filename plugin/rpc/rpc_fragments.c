@@ -6,10 +6,11 @@
 
 #include "rpc/rpc_fragments.h"
 
-#include <epan/proto_data.h>
+#include "session/session.h"
 
 /* The fragments of a request or response so far, and the padding between their stubs. */
 typedef struct {
+    uint64_t key;               /* padding_key(), where the last one is */
     uint32_t total;             /* bytes of the stub, with padding */
     wmem_array_t *gaps;         /* gap_t; NULL while there are none */
 } fragments_t;
@@ -19,13 +20,12 @@ typedef struct {
     uint32_t length;
 } gap_t;
 
-static int proto_key = -1;
+static wmem_map_t *padded;      /* padding_key() -> fragments_t with gaps: a frame may have many */
 
-/* Of what is remembered with a frame; others have keys of their own there. */
-static uint32_t
-padding_key(uint32_t discriminator, uint8_t ptype)
+static uint64_t
+padding_key(const packet_info *pinfo, uint32_t discriminator, uint8_t ptype)
 {
-    return ~(discriminator + ptype * UINT32_C(0x01000193));
+    return (uint64_t)pinfo->num << 32 | (discriminator + ptype * UINT32_C(0x01000193));
 }
 
 /* The map, made when something is put into it. */
@@ -55,11 +55,11 @@ oxc_rpc_fragments_note_padding(packet_info *pinfo, oxc_rpc_fragments_t *of, uint
     }
     fragments->total += (uint32_t)(pdu->stub_end - pdu->stub);
     if (pdu->flags & RPC_FLAG_LAST) {
-        if (!fragments->gaps)
-            wmem_free(wmem_file_scope(), fragments);
+        fragments->key = padding_key(pinfo, discriminator, pdu->ptype);
+        if (fragments->gaps)
+            wmem_map_insert(padded, &fragments->key, fragments);
         else
-            p_add_proto_data(wmem_file_scope(), pinfo, proto_key,
-                             padding_key(discriminator, pdu->ptype), fragments);
+            wmem_free(wmem_file_scope(), fragments);
         wmem_map_remove(map, GUINT_TO_POINTER(pdu->call_id));
         return;
     }
@@ -76,8 +76,8 @@ oxc_rpc_fragments_note_padding(packet_info *pinfo, oxc_rpc_fragments_t *of, uint
 tvbuff_t *
 oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype)
 {
-    const fragments_t *fragments = (const fragments_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_key,
-                                                                         padding_key(discriminator, ptype));
+    uint64_t key = padding_key(pinfo, discriminator, ptype);
+    const fragments_t *fragments = wmem_map_size(padded) > 0 ? (const fragments_t *)wmem_map_lookup(padded, &key) : NULL;
     uint32_t length, from = 0, to = 0;
     uint8_t *bytes;
 
@@ -143,7 +143,7 @@ oxc_rpc_fragments_gather(oxc_rpc_fragments_t *of, oxc_rpc_pdu_t *pdu, bool may_b
 }
 
 void
-oxc_rpc_fragments_register(int proto)
+oxc_rpc_fragments_register(void)
 {
-    proto_key = proto;
+    padded = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
 }

@@ -29,6 +29,6 @@ tvbuff_t *oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t d
 bool oxc_rpc_fragments_gather(oxc_rpc_fragments_t *of, oxc_rpc_pdu_t *pdu, bool may_begin);
 
 /* To be called once; proto is the key of what is remembered with a frame. */
-void oxc_rpc_fragments_register(int proto);
+void oxc_rpc_fragments_register(void);
 
 #endif /* OXCNOTIF_RPC_FRAGMENTS_H */
