@@ -53,7 +53,7 @@ typedef struct {
 typedef struct {
     wmem_list_t *parts;         /* tvbs with frames of HTTP/2, which the http2 dissector works on in this order */
     int offset;                 /* in the first of them */
-    unsigned sources;           /* data sources of the frame that were looked at */
+    GSList *source;             /* the latest data source of the frame that was looked at; NULL for none */
     unsigned call;
     unsigned next;              /* event that comes next, on later visits */
 } visit_t;
@@ -121,15 +121,24 @@ connection_of(packet_info *pinfo)
 
 /* ---- headers ---- */
 
+/* Each header block adds one, at the end of a list. */
+static GSList *
+next_source(const packet_info *pinfo, const visit_t *visit)
+{
+    return visit->source ? visit->source->next : pinfo->data_src;
+}
+
 /* The next header list that the http2 dissector has left; NULL if there is none. */
 static oxc_http_message_t *
 next_header_list(packet_info *pinfo, visit_t *visit)
 {
-    for (GSList *at = g_slist_nth(pinfo->data_src, visit->sources); at; at = at->next) {
+    GSList *at;
+
+    while ((at = next_source(pinfo, visit)) != NULL) {
         oxc_http_message_t *message =
             oxc_http_from_list(pinfo, get_data_source_tvb((const struct data_source *)at->data));
 
-        visit->sources++;
+        visit->source = at;
         if (message)
             return message;
     }
@@ -348,10 +357,12 @@ void
 oxc_http2_begin(packet_info *pinfo, tvbuff_t *tvb)
 {
     visit_t *visit = visit_of(pinfo, true);
+    GSList *at;
 
     visit->call++;
     visit->offset = skip_preface(tvb);
-    visit->sources = g_slist_length(pinfo->data_src);
+    while ((at = next_source(pinfo, visit)) != NULL)
+        visit->source = at;
     wmem_list_append(visit->parts, tvb);
 }
 

@@ -484,10 +484,9 @@ look(tvbuff_t *tvb, packet_info *pinfo, proto_tree *tree)
 /* ---- bodies of another media type, or of none ---- */
 
 static bool
-has_request_type(const oxc_http_message_t *message)
+has_request_type(const oxc_http_message_t *message, const void *wanted _U_)
 {
-    return message && !message->dissected && oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE) &&
-           !oxc_http_is_type(message, "application/mapi-http");
+    return oxc_http_value(message, OXC_HEADER_X_REQUESTTYPE) && !oxc_http_is_type(message, "application/mapi-http");
 }
 
 /* The message with X-RequestType whose body comes next; NULL for none. */
@@ -495,15 +494,13 @@ static oxc_http_message_t *
 find_message_by_request_type(packet_info *pinfo)
 {
     oxc_mapihttp_messages_t *messages = oxc_mapihttp_watched_messages(pinfo);
-    oxc_http_message_t *message;
 
-    for (unsigned i = 0; messages && (message = oxc_mapihttp_nth_message(pinfo, messages, i)) != NULL; i++) {
-        if (has_request_type(message))
-            return message;
-    }
-    for (int is_request = 1; is_request >= 0 && !messages; is_request--) {
-        message = oxc_mapihttp_find_message(pinfo, is_request);
-        if (has_request_type(message))
+    if (messages)
+        return oxc_mapihttp_find_left(pinfo, messages, has_request_type, NULL);
+    for (int is_request = 1; is_request >= 0; is_request--) {
+        oxc_http_message_t *message = oxc_mapihttp_find_message(pinfo, is_request);
+
+        if (message && !message->dissected && has_request_type(message, NULL))
             return message;
     }
     return NULL;

@@ -61,6 +61,7 @@ typedef struct {
 
 /* One message, as its frame was seen first. */
 typedef struct mapihttp_record {
+    uint64_t key;               /* frame, and number of the message there */
     mapihttp_exchange_t *exchange;      /* of a response: NULL when the request was not captured */
     const char *type_name;      /* X-RequestType; NULL when there was none */
     const oxc_request_type_t *type;     /* NULL for an unknown one */

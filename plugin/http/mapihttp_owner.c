@@ -34,6 +34,8 @@ struct oxc_mapihttp_messages {
     tvbuff_t *tvb;
     wmem_array_t *read;         /* oxc_http_message_t *, in the order of the bytes */
     bool all;
+    unsigned found;             /* number of the one that was asked for last */
+    oxc_message_fits_t none;    /* among those behind it none is like that; NULL if that is not known */
 };
 
 static oxc_mapihttp_messages_t *current;   /* of the tvb that the http dissector works on; NULL for none */
@@ -85,11 +87,19 @@ oxc_mapihttp_find_message(packet_info *pinfo, bool is_request)
 
 /* The http dissector may have no headers for a response because of what is torn in front of it. */
 static bool
-same_message(const oxc_http_message_t *message, const oxc_http_message_t *hint)
+same_message(const oxc_http_message_t *message, const void *wanted)
 {
+    const oxc_http_message_t *hint = (const oxc_http_message_t *)wanted;
+
     return message->is_request == hint->is_request && oxc_http_is_type(message, "application/mapi-http") &&
            (!oxc_http_value(hint, OXC_HEADER_X_REQUESTID) ||
             g_strcmp0(oxc_http_value(message, OXC_HEADER_X_REQUESTID), oxc_http_value(hint, OXC_HEADER_X_REQUESTID)) == 0);
+}
+
+static bool
+begins_at(const oxc_http_message_t *message, const void *offset)
+{
+    return message->offset == *(const int *)offset;
 }
 
 /* Where the first message begins: what is left of a torn response may be in front of it. */
@@ -132,17 +142,31 @@ oxc_mapihttp_watched_messages(packet_info *pinfo)
     return current && oxc_mapihttp_nth_message(pinfo, current, 0) ? current : NULL;
 }
 
+/* Bodies come in the order of their messages: what is in front of one that was found and dissected is not asked for any more. */
+oxc_http_message_t *
+oxc_mapihttp_find_left(packet_info *pinfo, oxc_mapihttp_messages_t *messages, oxc_message_fits_t fits, const void *wanted)
+{
+    oxc_http_message_t *message;
+
+    if (!wanted && messages->none == fits)
+        return NULL;
+    for (unsigned i = messages->found; (message = oxc_mapihttp_nth_message(pinfo, messages, i)) != NULL; i++) {
+        if (!message->dissected && fits(message, wanted)) {
+            messages->found = i;
+            return message;
+        }
+    }
+    if (!wanted)
+        messages->none = fits;
+    return NULL;
+}
+
 oxc_http_message_t *
 oxc_mapihttp_watched_message(packet_info *pinfo, const oxc_http_message_t *hint)
 {
     oxc_mapihttp_messages_t *messages = oxc_mapihttp_watched_messages(pinfo);
-    oxc_http_message_t *message;
 
-    for (unsigned i = 0; messages && (message = oxc_mapihttp_nth_message(pinfo, messages, i)) != NULL; i++) {
-        if (!message->dissected && same_message(message, hint))
-            return message;
-    }
-    return NULL;
+    return messages ? oxc_mapihttp_find_left(pinfo, messages, same_message, hint) : NULL;
 }
 
 /* The message that begins at an offset where one was found before. */
@@ -152,11 +176,9 @@ message_at(packet_info *pinfo, bool is_request, int offset)
     oxc_mapihttp_messages_t *messages = oxc_mapihttp_watched_messages(pinfo);
     oxc_http_message_t *message;
 
-    for (unsigned i = 0; messages && (message = oxc_mapihttp_nth_message(pinfo, messages, i)) != NULL; i++) {
-        if (!message->dissected && message->offset == offset)
-            return message;
-    }
-    message = messages ? NULL : oxc_mapihttp_find_message(pinfo, is_request);
+    if (messages)
+        return oxc_mapihttp_find_left(pinfo, messages, begins_at, &offset);
+    message = oxc_mapihttp_find_message(pinfo, is_request);
     return message && message->offset == offset ? message : NULL;
 }
 

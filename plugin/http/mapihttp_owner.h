@@ -28,6 +28,13 @@ oxc_http_message_t *oxc_mapihttp_nth_message(packet_info *pinfo, oxc_mapihttp_me
 /* Those of the tvb that the http dissector works on; NULL when the connection is not watched yet, or has none here. */
 oxc_mapihttp_messages_t *oxc_mapihttp_watched_messages(packet_info *pinfo);
 
+/*
+ * The first of them that was not dissected and fits; NULL for none. wanted is what fits() gets, NULL if it needs nothing.
+ */
+typedef bool (*oxc_message_fits_t)(const oxc_http_message_t *message, const void *wanted);
+oxc_http_message_t *oxc_mapihttp_find_left(packet_info *pinfo, oxc_mapihttp_messages_t *messages, oxc_message_fits_t fits,
+                                           const void *wanted);
+
 /* The message among them that the headers are of and that was not dissected; NULL when there is none. */
 oxc_http_message_t *oxc_mapihttp_watched_message(packet_info *pinfo, const oxc_http_message_t *hint);
 

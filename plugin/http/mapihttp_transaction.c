@@ -21,7 +21,7 @@
 #include "tcp/segment.h"
 #include "tcp/connection.h"
 
-/* Key of the list of lost exchanges in a frame's data; messages have theirs from 0 on. */
+/* Key of the list of lost exchanges in a frame's data. */
 #define CUT_OFF_KEY     0xFFFFFFFF
 
 /* What is known of a TCP connection; first pass, except watched_from. */
@@ -32,6 +32,7 @@ typedef struct {
     oxc_session_t *session;     /* of messages without headers: the latest that began here */
 } connection_t;
 
+static wmem_map_t *records;     /* by their keys: a frame may have hundreds of messages */
 static int proto_mapihttp_track = -1;
 static unsigned connections;
 
@@ -493,10 +494,18 @@ record_response(packet_info *pinfo, response_t *response, const oxc_http_message
         oxc_mapihttp_bind_response(pinfo, record->pdu->call, message);
 }
 
+static uint64_t
+key_of(const packet_info *pinfo, uint32_t ordinal)
+{
+    return (uint64_t)pinfo->num << 32 | ordinal;
+}
+
 mapihttp_record_t *
 oxc_mapihttp_known_record(packet_info *pinfo, uint32_t ordinal)
 {
-    return (mapihttp_record_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, ordinal);
+    uint64_t key = key_of(pinfo, ordinal);
+
+    return (mapihttp_record_t *)wmem_map_lookup(records, &key);
 }
 
 mapihttp_record_t *
@@ -520,7 +529,8 @@ oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, tvbuf
         }
         record->headers = message->kept;
         record->offset = message->met ? message->offset : -1;
-        p_add_proto_data(wmem_file_scope(), pinfo, proto_mapihttp_track, ordinal, record);
+        record->key = key_of(pinfo, ordinal);
+        wmem_map_insert(records, &record->key, record);
     }
     return record->pdu ? record : NULL;
 }
@@ -537,6 +547,7 @@ oxc_register_mapihttp_transaction(int proto)
 {
     oxc_keepalive_register(proto);
     proto_mapihttp_track = proto;
+    records = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
     oxc_register_mapihttp_authentication();
     oxc_register_mapihttp_session();
     oxc_register_mapihttp_leg();
