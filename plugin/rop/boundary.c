@@ -21,6 +21,7 @@ requests_follow(oxc_read_t *r, int offset)
     oxc_read_t ahead = *r;
 
     ahead.measure = true;
+    ahead.trial = oxc_budget_of_trial(r->pdu, OXC_TRIAL_AHEAD);
     ahead.rop = NULL;
     ahead.info = NULL;
     for (unsigned i = 0; i < REQUESTS_AHEAD && offset >= 0 && offset < r->end; i++) {

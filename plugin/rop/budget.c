@@ -12,6 +12,8 @@ budget_of(const packet_info *pinfo, oxc_pdu_t *pdu)
     if (!pdu->budget) {
         pdu->budget = wmem_new0(pinfo->pool, struct oxc_budget);
         pdu->budget->left = OXC_WORK_BASE;
+        for (unsigned i = 0; i < OXC_TRIALS; i++)
+            pdu->budget->trials[i] = OXC_WORK_BASE;
     }
     return pdu->budget;
 }
@@ -19,7 +21,11 @@ budget_of(const packet_info *pinfo, oxc_pdu_t *pdu)
 void
 oxc_budget_allow(const packet_info *pinfo, oxc_pdu_t *pdu, unsigned bytes)
 {
-    budget_of(pinfo, pdu)->left += bytes / 8;
+    struct oxc_budget *budget = budget_of(pinfo, pdu);
+
+    budget->left += bytes / 8;
+    for (unsigned i = 0; i < OXC_TRIALS; i++)
+        budget->trials[i] += bytes / 8;
 }
 
 bool

@@ -16,9 +16,20 @@
 #define OXC_WORK_BASE 32768
 #define OXC_WORK_ROP 8          /* a ROP costs as much as so many fields */
 
+/*
+ * What may be there is read for trial at offsets that overlap, so that a list could be read as often as it has bytes. For
+ * each kind of trial there is as much as for what is shown; one that goes beyond that fails.
+ */
+typedef enum {
+    OXC_TRIAL_AHEAD,            /* of what follows a ROP; on every visit */
+    OXC_TRIAL_FIRST,            /* for deviations, and behind a lost chain; on the first visit */
+    OXC_TRIALS
+} oxc_trial_t;
+
 /* Lives in the pool of the frame: the PDU forgets it when the next visit begins. */
 struct oxc_budget {
     unsigned left;
+    unsigned trials[OXC_TRIALS];        /* fields that are left to be read for trial */
     bool exhausted;
 };
 
@@ -36,6 +47,13 @@ oxc_budget_take(oxc_pdu_t *pdu, unsigned fields)
         return false;
     pdu->budget->left -= fields;
     return true;
+}
+
+/* The fields that are left for such trials, for oxc_read_t.trial; NULL if the PDU has no budget yet. */
+static inline unsigned *
+oxc_budget_of_trial(const oxc_pdu_t *pdu, oxc_trial_t trial)
+{
+    return pdu && pdu->budget ? &pdu->budget->trials[trial] : NULL;
 }
 
 /* Has the visit asked for more than there was? To be set by whoever has said so. */

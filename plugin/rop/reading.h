@@ -42,6 +42,7 @@ typedef struct oxc_read {
     wmem_map_t *named;          /* names of property ids that the structure brings itself; NULL: the session's */
     uint32_t section;           /* marker of a FastTransfer stream that a property stands behind; 0 elsewhere */
     unsigned depth;             /* nesting of structures, bounded by OXC_MAX_DEPTH */
+    unsigned *trial;            /* fields that measuring may still go over; NULL: any number; see oxc_trial_t */
     bool measure;               /* only find out how long it is: draw nothing, remember nothing, throw nothing */
     bool is_response;
     bool sized;                 /* end is the size a definition gives, so what is left up to it can be skipped */
@@ -98,15 +99,31 @@ bool oxc_fits(oxc_read_t *r, proto_tree *tree, int offset, int64_t size);
 /* oxc_afford() where there are not so many fields, or nobody has counted yet. */
 bool oxc_try_to_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields);
 
+/* Measuring goes over so many fields: false if that is more than is left for trials. */
+static inline bool
+oxc_try_fields(oxc_read_t *r, unsigned fields)
+{
+    if (!r->trial)
+        return true;
+    if (*r->trial < fields) {
+        *r->trial = 0;
+        return false;
+    }
+    *r->trial -= fields;
+    return true;
+}
+
 /*
  * Takes so many fields from what the PDU may still show (see rop/budget.h). If there are not so many, that is said,
- * once a PDU, and false is returned: nothing more is to be read then. Always true while measuring and outside of ROP
- * buffers.
+ * once a PDU, and false is returned: nothing more is to be read then. Always true outside of ROP buffers and, unless it is
+ * a trial, while measuring.
  */
 static inline bool
 oxc_afford(oxc_read_t *r, proto_tree *tree, int offset, unsigned fields)
 {
-    return r->measure || !r->pdu || oxc_budget_take(r->pdu, fields) || oxc_try_to_afford(r, tree, offset, fields);
+    if (r->measure)
+        return oxc_try_fields(r, fields);
+    return !r->pdu || oxc_budget_take(r->pdu, fields) || oxc_try_to_afford(r, tree, offset, fields);
 }
 
 /* Little-endian numbers in bytes that are known to be there. */
@@ -146,7 +163,9 @@ oxc_skip(oxc_read_t *r, int offset, int64_t size, unsigned fields)
 {
     if (size > MIN(r->end, r->captured) - offset)
         return false;
-    return r->measure || !r->pdu || oxc_budget_take(r->pdu, fields);
+    if (r->measure)
+        return oxc_try_fields(r, fields);
+    return !r->pdu || oxc_budget_take(r->pdu, fields);
 }
 
 /* Shows that bytes are not what they should be (rop.malformed with the reason), unless measuring. Returns -1. */

@@ -7,20 +7,23 @@
 #include "rop/trailer.h"
 
 #include "rop/boundary.h"
+#include "rop/budget.h"
 #include "rop/engine.h"
 #include "ropdefs.h"
 
 /*
  * Do the bytes from offset on read as trailing ROPs exactly to the end of the list? Starts that were found to fail are
- * marked in failed (a bit for every offset), so that trying every offset costs no more than reading the list once.
+ * marked in failed (a bit for every offset), so that a list of them is not read again from its middle. trial: see
+ * oxc_read_t.
  */
 static bool
-trailers_fit(oxc_rop_list_t *l, int offset, unsigned deviations, uint8_t *failed)
+trailers_fit(oxc_rop_list_t *l, int offset, unsigned deviations, uint8_t *failed, unsigned *trial)
 {
     oxc_read_t r;
 
     oxc_rop_list_read(&r, l, true);
     r.deviations = deviations;
+    r.trial = trial;
     while (offset < l->end) {
         const ropdef_rop_t *def;
         int next = -1;
@@ -48,10 +51,10 @@ static void
 find_deviations(oxc_rop_list_t *l, int offset)
 {
     l->deviations_known = true;
-    if (trailers_fit(l, offset, 0, NULL))
+    if (trailers_fit(l, offset, 0, NULL, NULL))
         return;
     for (unsigned i = 0; i < ROPDEF_DEVIATION_COUNT; i++) {
-        if (trailers_fit(l, offset, 1U << i, NULL)) {
+        if (trailers_fit(l, offset, 1U << i, NULL, NULL)) {
             l->deviations = 1U << i;
             return;
         }
@@ -65,13 +68,14 @@ response_follows(oxc_rop_list_t *l, const oxc_read_t *r, int offset)
     const ropdef_rop_t *def;
     oxc_read_t ahead = *r;
 
+    ahead.trial = oxc_budget_of_trial(l->pdu, OXC_TRIAL_FIRST);
     if (offset == l->end)
         return true;
     def = tvb_bytes_exist(l->tvb, offset, 1) ? ropdef_rops[tvb_get_uint8(l->tvb, offset)] : NULL;
     if (!def || def->response < 0)
         return false;
     if (def->trailer)
-        return trailers_fit(l, offset, 0, NULL);
+        return trailers_fit(l, offset, 0, NULL, ahead.trial);
     ahead.rop = NULL;
     ahead.deviations = 0;
     ahead.return_value = 0;
@@ -160,8 +164,9 @@ search_trailers(oxc_rop_list_t *l, int offset)
     size_t size = (size_t)l->end / 8 + 1;
     uint8_t *failed = (uint8_t *)wmem_alloc0(l->pinfo->pool, size * (ROPDEF_DEVIATION_COUNT + 1));
     const oxc_session_t *session = l->pdu->call->session;
+    unsigned *trial = oxc_budget_of_trial(l->pdu, OXC_TRIAL_FIRST);
 
-    for (; offset < l->end; offset++) {
+    for (; offset < l->end && (!trial || *trial > 0); offset++) {
         const ropdef_rop_t *def = ropdef_rops[tvb_get_uint8(l->tvb, offset)];
 
         if (!def || !(def->does & ROPDEF_DOES_NOTIFY) || l->end - offset < 8)
@@ -171,7 +176,7 @@ search_trailers(oxc_rop_list_t *l, int offset)
             !oxc_object_latest(session, tvb_get_uint8(l->tvb, offset + 5), tvb_get_letohl(l->tvb, offset + 1)))
             continue;
         for (unsigned i = 0; i <= ROPDEF_DEVIATION_COUNT; i++) {
-            if (trailers_fit(l, offset, i == 0 ? 0 : 1U << (i - 1), failed + i * size))
+            if (trailers_fit(l, offset, i == 0 ? 0 : 1U << (i - 1), failed + i * size, trial))
                 return offset;
         }
     }
