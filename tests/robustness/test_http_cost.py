@@ -19,6 +19,7 @@ import rpch_streams as rpch
 import test_robust_bounds as bounds
 import tshark as tools
 from mapihttp import TO_CLIENT, TO_SERVER, Http
+from rpch_streams import Capture
 from test_robust_bounds import nothing      # noqa: F401 (a fixture)
 
 SEGMENT, ACK = 1400, 0x10
@@ -145,6 +146,61 @@ def waits_with_gaps(n: int) -> pathlib.Path:
     return capture.write(tools.folder() / "waits-with-gaps.pcap")
 
 
+def ids_of_one_hash(n: int) -> pathlib.Path:
+    """Requests that nobody answers, each with another X-RequestId, all of which g_str_hash() takes for the same."""
+    capture, client = watched()
+    for number in range(n):
+        name = "".join("Ez" if number >> bit & 1 else "FY" for bit in range(12))
+        client.request("Execute", mapihttp.execute(), "MapiContext=c1", request_id=False, headers={"X-RequestId": f"{name}:1"})
+    return capture.write("ids")
+
+
+def responses_in_one_segment(n: int) -> pathlib.Path:
+    """Answers of MAPI/HTTP without a body, one right behind the other."""
+    capture, client = watched()
+    client.link.send(TO_CLIENT, b"HTTP/1.1 200 OK\r\nX-ResponseCode: 0\r\nContent-Length: 0\r\n\r\n" * n)
+    return capture.write("responses")
+
+
+def requests_in_one_segment(n: int) -> pathlib.Path:
+    """The same with bodies, each of which has to be found its message."""
+    capture, client = watched()
+    client.link.send(TO_SERVER, b"POST / HTTP/1.1\r\nContent-Type: application/mapi-http\r\nContent-Length: 1\r\n\r\nx" * n)
+    return capture.write("requests")
+
+
+def header_blocks_in_one_segment(n: int) -> pathlib.Path:
+    """HTTP/2: requests without a body on a connection that carries MAPI/HTTP; each leaves a data source with its frame."""
+    capture = Http()
+    link = capture.tcp.link(80)
+    link.send(TO_SERVER, http2.PREFACE + http2.frame(http2.SETTINGS, 0))
+    asked = http2.block([(":method", "POST"), (":path", "/mapi/emsmdb/"), ("content-type", "application/mapi-http")])
+    link.send(TO_SERVER, http2.frame(http2.HEADERS, 1, asked, http2.END_HEADERS) + http2.frame(http2.DATA, 1, mapihttp.WAIT, http2.END_STREAM))
+    one = b"\x83\x84\x86"        # POST, /, http in the static table
+    link.send(TO_SERVER, b"".join(http2.frame(http2.HEADERS, 2 * at + 3, one, http2.END_HEADERS | http2.END_STREAM) for at in range(5 * n)))
+    return capture.write("blocks")
+
+
+def calls_in_one_segment(n: int) -> pathlib.Path:
+    """Requests, and faults in answer to them, as many as the segments hold."""
+    capture = Capture()
+    link = capture.link(49700)
+    link.send(TO_SERVER, rpc.bind(1, rpc.EMSMDB))
+    link.send(TO_CLIENT, rpc.bind_ack(1))
+    link.send(TO_SERVER, b"".join(rpch.request(at + 2, 11) for at in range(n)))
+    link.send(TO_CLIENT, b"".join(rpch.pdu(3, at + 2, bytes(8) + b"\x05" + bytes(7)) for at in range(n)))
+    return capture.write(tools.folder() / "calls.pcap")
+
+
+def unbound_calls_in_one_segment(n: int) -> pathlib.Path:
+    """Waits whose bind was not captured, so that all that is known of them is found out and kept here."""
+    capture = Capture()
+    link = capture.link(49700)
+    link.send(TO_SERVER, b"".join(rpch.request(at + 2, 0, rpc.CXH + bytes(4)) for at in range(n)))
+    link.send(TO_CLIENT, b"".join(rpch.response(at + 2, bytes(8)) for at in range(n)))
+    return capture.write(tools.folder() / "unbound.pcap")
+
+
 def segments(n: int, *makers) -> pathlib.Path:
     capture, client = watched()
     for maker in makers:
@@ -203,6 +259,24 @@ def test_open_waits_are_not_looked_at_for_each_frame(tshark, make):
         path = make(n)
         added.append(counting.instructions("io,stat", True, path) - counting.instructions("io,stat", False, path))
     assert added[1] <= 5 * added[0], added
+
+
+IN_ONE_SEGMENT = [responses_in_one_segment, requests_in_one_segment, header_blocks_in_one_segment, calls_in_one_segment,
+                  unbound_calls_in_one_segment, ids_of_one_hash]
+
+
+@pytest.mark.skipif(bounds.SANITIZED or not shutil.which("valgrind"), reason="counts instructions")
+@pytest.mark.parametrize("make", IN_ONE_SEGMENT)
+def test_messages_are_found_and_not_searched_for(tshark, make):
+    """Twice the messages cost about twice the plugin's instructions; each looked at for each other one would be 4 times."""
+    sys.path.insert(0, str(tools.REPOSITORY / "bench"))
+    import counting
+
+    added = []
+    for n in (300, 600):
+        path = make(n)
+        added.append(counting.instructions("io,stat", True, path) - counting.instructions("io,stat", False, path))
+    assert added[1] <= 2.2 * added[0], added
 
 
 def test_outcome_of_poll_of_many_chunks(tshark):

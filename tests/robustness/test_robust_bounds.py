@@ -293,6 +293,11 @@ def rows(count: int, size: int) -> bytes:
 
 
 NOT = b"\2"
+# RopNotify of a modified object with nearly as many tags as the list has bytes, or with as many GIDs, behind which nothing fits.
+TAGS = b"\x2a" + u32(7) + b"\0" + struct.pack("<H", 0x0010) + bytes(8) + struct.pack("<H", 0xFFF0)
+GIDS = b"\x2a" + u32(7) + b"\0" + struct.pack("<H", 0x0200) + b"\1" + u32(0x01010101)
+LOST = b"\xee"
+LOST_BOMB = lz77(struct.pack("<H", FULL) + LOST + GIDS, len(GIDS), FULL)
 MESSAGES = {
     "a buffer full of ROPs": ((ext(rop_buffer(RELEASE * 21000, 1)), NONE), "rop.too_much"),
     "a few bytes that decompress to 64 KB of ROPs": ((packed(SMALL), NONE), "rop.too_much"),
@@ -304,6 +309,9 @@ MESSAGES = {
     "restrictions 1,000 deep": ((ext(rop_buffer(b"\x14\0\0\0" + struct.pack("<H", 1005) + NOT * 1000 + b"\x08\x1f\0\1\x30\0", 1)), NONE),
                                 "rop.too_deep"),
     "65,535 columns, of which 16,300 are there": ((ext(rop_buffer(columns(65535, 0x3001001F))), NONE), "rop.truncated"),
+    "tags that reach to the end of a list, everywhere in it": ((NONE, ext(rop_buffer(LOST + TAGS * 3500, 1))), "rop.chain_lost"),
+    "GIDs that reach to the end of a list, everywhere in it": ((NONE, ext(rop_buffer(LOST + GIDS * 4800, 1))), "rop.chain_lost"),
+    "96 times 64 KB of these": ((NONE, packed(LOST_BOMB, 0) * 95 + packed(LOST_BOMB)), "rop.chain_lost"),
     "16,300 columns": ((ext(rop_buffer(columns(16300, 0x3001001F), 1)), ext(rop_buffer(b"\x12\0" + bytes(5), 1))), None),
 }
 
