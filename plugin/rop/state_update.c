@@ -187,6 +187,7 @@ oxc_update_field(oxc_read_t *r, const ropdef_field_t *f, uint64_t value, int off
         break;
     case ROPDEF_KEEP_TARGET:
         rop->handle = (uint32_t)value;
+        r->pdu->notifications += !rop->is_notification;
         rop->is_notification = true;
         break;
     case ROPDEF_KEEP_NOTIFICATION_FLAGS:

@@ -46,8 +46,9 @@ struct oxc_pdu {
     };
     uint32_t rop_bytes;         /* of its last ROP buffer, with the handle table; first visit */
     uint32_t rop_bytes_before;  /* of the ROP buffers before that */
-    bool is_response : 1;
-    bool is_across : 1;         /* of a response: it came on the other side of a proxy than the request */
+    uint32_t notifications : 30;        /* ROPs that are RopNotify: thousands fit into a PDU, and are asked for with each */
+    uint32_t is_response : 1;
+    uint32_t is_across : 1;     /* of a response: it came on the other side of a proxy than the request */
 };
 
 /* oxcnotif.wakeup.closed_by: which side ended a connection. */

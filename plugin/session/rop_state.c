@@ -86,19 +86,3 @@ oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n)
         n -= block->size;
     return &block->rops[n];
 }
-
-unsigned
-oxc_pdu_notifications(const oxc_pdu_t *pdu)
-{
-    const oxc_rop_block_t *block = pdu ? pdu->last_rops : NULL;
-    unsigned count = 0;
-
-    if (!block)
-        return 0;
-    do {
-        block = block->next;
-        for (unsigned i = 0; i < block->used; i++)
-            count += block->rops[i].is_notification;
-    } while (block != pdu->last_rops);
-    return count;
-}

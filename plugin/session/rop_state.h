@@ -101,7 +101,11 @@ oxc_rop_brought_columns(const oxc_rop_t *rop)
 oxc_rop_t *oxc_pdu_next_rop(packet_info *pinfo, oxc_pdu_t *pdu);
 
 /* Number of RopNotify in a PDU; 0 if pdu is NULL. */
-unsigned oxc_pdu_notifications(const oxc_pdu_t *pdu);
+static inline unsigned
+oxc_pdu_notifications(const oxc_pdu_t *pdu)
+{
+    return pdu ? pdu->notifications : 0;
+}
 
 /* The n-th ROP of a PDU; NULL when there are not so many, or pdu is NULL. */
 oxc_rop_t *oxc_pdu_rop(const oxc_pdu_t *pdu, unsigned n);

@@ -201,6 +201,12 @@ def unbound_calls_in_one_segment(n: int) -> pathlib.Path:
     return capture.write(tools.folder() / "unbound.pcap")
 
 
+def indexes_in_one_buffer(n: int) -> pathlib.Path:
+    """RopPendings of one answer, for each of which it is asked whether that has notifications."""
+    rops = b"".join(b"\x6e" + at.to_bytes(2, "little") for at in range(n))
+    return bounds.fetch((bounds.NONE, mapihttp.ext(bounds.rop_buffer(rops, 1))))
+
+
 def segments(n: int, *makers) -> pathlib.Path:
     capture, client = watched()
     for maker in makers:
@@ -262,7 +268,7 @@ def test_open_waits_are_not_looked_at_for_each_frame(tshark, make):
 
 
 IN_ONE_SEGMENT = [responses_in_one_segment, requests_in_one_segment, header_blocks_in_one_segment, calls_in_one_segment,
-                  unbound_calls_in_one_segment, ids_of_one_hash]
+                  unbound_calls_in_one_segment, indexes_in_one_buffer, ids_of_one_hash]
 
 
 @pytest.mark.skipif(bounds.SANITIZED or not shutil.which("valgrind"), reason="counts instructions")
