@@ -149,38 +149,37 @@ oxc_http_pass(oxc_http_framing_t *at, int *offset, int length)
 }
 
 oxc_http_result_t
-oxc_http_gather(tvbuff_t *tvb, int *offset, oxc_http_framing_t *at, int want, uint8_t *buffer, bool *contiguous,
-                uint32_t *missing)
+oxc_http_gather(tvbuff_t *tvb, int offset, oxc_http_gathered_t *gathered, int want, uint8_t *buffer, uint32_t *missing)
 {
-    int first = *offset, got = 0;
+    oxc_http_framing_t *at = &gathered->at;
+    oxc_http_result_t result = OXC_HTTP_GO_ON;
+    int here = offset + gathered->passed;
 
-    *contiguous = true;
-    while (got < want) {
-        oxc_http_result_t result = OXC_HTTP_GO_ON;
+    while (gathered->got < want) {
         uint64_t size;
-        int n;
+        int n, left = want - gathered->got;
 
         while (result == OXC_HTTP_GO_ON && oxc_http_at_framing(at))
-            result = oxc_http_step(tvb, offset, at, &size);
+            result = oxc_http_step(tvb, &here, at, &size);
+        gathered->passed = here - offset;
         if (result != OXC_HTTP_GO_ON) {
             *missing = DESEGMENT_ONE_MORE_SEGMENT;
             return result;
         }
         if (at->chunk == OXC_HTTP_BODY_END)
             return OXC_HTTP_THE_END;
-        if (*offset != first + got)
-            *contiguous = false;
-        n = MIN(want - got, tvb_reported_length_remaining(tvb, *offset));
+        n = MIN(left, tvb_reported_length_remaining(tvb, here));
         if (at->left < (unsigned)n)
             n = (int)at->left;
         if (n <= 0) {
-            *missing = at->left >= (unsigned)(want - got) ? (uint32_t)(want - got) : DESEGMENT_ONE_MORE_SEGMENT;
+            *missing = at->left >= (unsigned)left ? (uint32_t)left : DESEGMENT_ONE_MORE_SEGMENT;
             return OXC_HTTP_NEED_MORE;
         }
         if (buffer)
-            tvb_memcpy(tvb, buffer + got, *offset, n);
-        got += n;
-        oxc_http_pass(at, offset, n);
+            tvb_memcpy(tvb, buffer + gathered->got, here, n);
+        oxc_http_pass(at, &here, n);
+        gathered->got += n;
+        gathered->passed = here - offset;
     }
     return OXC_HTTP_GO_ON;
 }

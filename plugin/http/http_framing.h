@@ -66,13 +66,20 @@ bool oxc_http_at_framing(const oxc_http_framing_t *at);
 /* Goes behind bytes of the body, no more than are left of it, or of its chunk. */
 void oxc_http_pass(oxc_http_framing_t *at, int *offset, int length);
 
+/* How far one got from a place in a body. Begins as that place, with zeros. */
+typedef struct {
+    oxc_http_framing_t at;
+    int got;                    /* bytes of the body */
+    int passed;                 /* and of what frames it; equal to got if there was nothing in between */
+} oxc_http_gathered_t;
+
 /*
- * Walks over want bytes of the body and copies them to buffer if that is not NULL. On return *offset and *at are behind
- * them, and *contiguous tells that there was nothing in between. OXC_HTTP_NEED_MORE: *missing is for
- * pinfo->desegment_len. OXC_HTTP_THE_END: the body is shorter. OXC_HTTP_GIVE_UP: a chunk is malformed.
+ * Goes on until want bytes of the body that begins at offset are behind it, and copies them to buffer if that is not NULL; then
+ * it has to begin with zeros. OXC_HTTP_NEED_MORE: *missing is for pinfo->desegment_len, and who asks again with more bytes
+ * goes on from there. OXC_HTTP_THE_END: the body is shorter. OXC_HTTP_GIVE_UP: a chunk is malformed.
  */
-oxc_http_result_t oxc_http_gather(tvbuff_t *tvb, int *offset, oxc_http_framing_t *at, int want, uint8_t *buffer,
-                                  bool *contiguous, uint32_t *missing);
+oxc_http_result_t oxc_http_gather(tvbuff_t *tvb, int offset, oxc_http_gathered_t *gathered, int want, uint8_t *buffer,
+                                  uint32_t *missing);
 
 /*
  * Offset behind a chunked body that begins at offset, or -1 when it does not end in the captured bytes. What the chunks

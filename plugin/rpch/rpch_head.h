@@ -27,6 +27,7 @@ typedef struct {
     const uint8_t *carry;   /* the beginning of a PDU when nobody could be asked for the rest; file scope */
     uint32_t carried;
     uint32_t scanned;   /* bytes of the head that comes next, see oxc_http_head_end() */
+    oxc_http_gathered_t gathered;       /* of the PDU that comes next; zeros: nothing */
     rpch_mode_t mode;
     bool echo;          /* the body of an echo request: it need not be a PDU */
     bool tapped;        /* HTTP had the whole body, and has told its taps */

@@ -122,12 +122,10 @@ static tvbuff_t *
 dechunk(const rpch_call_t *call, int length)
 {
     uint8_t *copy = (uint8_t *)wmem_alloc(call->pinfo->pool, length);
-    oxc_http_framing_t at = call->position.framing;
-    int offset = call->offset;
+    oxc_http_gathered_t gathered = { .at = call->position.framing };
     uint32_t missing;
-    bool contiguous;
 
-    oxc_http_gather(call->tvb, &offset, &at, length, copy, &contiguous, &missing);
+    oxc_http_gather(call->tvb, call->offset, &gathered, length, copy, &missing);
     return tvb_new_child_real_data(call->tvb, copy, length, length);
 }
 
@@ -158,18 +156,27 @@ whole_pdu(const rpch_call_t *call, uint16_t length)
                ? call->tvb : tvb_new_subset_length(call->tvb, call->offset, length);
 }
 
+/* By its header, which is there; 0 if it is none. */
+static uint16_t
+pdu_length(const rpch_call_t *call)
+{
+    bool is_in_one_piece = call->position.framing.left >= RPC_HEADER_SIZE;
+
+    return is_in_one_piece ? oxc_rpc_pdu_length(call->tvb, call->offset) : oxc_rpc_pdu_length(dechunk(call, RPC_HEADER_SIZE), 0);
+}
+
 static oxc_http_result_t
 dissect_body(rpch_call_t *call)
 {
     rpch_position_t *at = &call->position;
-    oxc_http_framing_t after;
+    oxc_http_gathered_t gathered = at->gathered;
     oxc_http_result_t result = skip_framing(call, &call->offset, &at->framing);
     int left = tvb_reported_length_remaining(call->tvb, call->offset), end;
     uint32_t missing;
     uint16_t length = 0;
-    bool contiguous;
     tvbuff_t *pdu;
 
+    memset(&at->gathered, 0, sizeof at->gathered);
     if (at->framing.chunk == OXC_HTTP_BODY_END)
         at->mode = RPCH_AT_MESSAGE;
     if (left <= 0)              /* of the framing, too, nothing is left over */
@@ -185,18 +192,15 @@ dissect_body(rpch_call_t *call)
     if (result != OXC_HTTP_GO_ON || at->mode != RPCH_IN_BODY)
         return result;
 
-    end = call->offset;
-    after = at->framing;
-    result = oxc_http_gather(call->tvb, &end, &after, RPC_HEADER_SIZE, NULL, &contiguous, &missing);
+    if (gathered.passed == 0)
+        gathered.at = at->framing;
+    result = oxc_http_gather(call->tvb, call->offset, &gathered, RPC_HEADER_SIZE, NULL, &missing);
     if (result == OXC_HTTP_GO_ON)
-        length = contiguous ? oxc_rpc_pdu_length(call->tvb, call->offset)
-            : oxc_rpc_pdu_length(dechunk(call, RPC_HEADER_SIZE), 0);
-    if (length) {
-        end = call->offset;
-        after = at->framing;
-        result = oxc_http_gather(call->tvb, &end, &after, length, NULL, &contiguous, &missing);
-    }
+        length = pdu_length(call);
+    if (length)
+        result = oxc_http_gather(call->tvb, call->offset, &gathered, length, NULL, &missing);
     if (result == OXC_HTTP_NEED_MORE) {
+        at->gathered = gathered;
         call->need = length ? missing : DESEGMENT_ONE_MORE_SEGMENT;
         return OXC_HTTP_NEED_MORE;
     }
@@ -209,9 +213,10 @@ dissect_body(rpch_call_t *call)
         return OXC_HTTP_GO_ON;
     }
     rpch_channel_item(call, call->offset);
-    pdu = contiguous ? whole_pdu(call, length) : dechunk_pdu(call, length, end);
+    end = call->offset + gathered.passed;
+    pdu = gathered.passed == gathered.got ? whole_pdu(call, length) : dechunk_pdu(call, length, end);
     call->offset = end;
-    at->framing = after;
+    at->framing = gathered.at;
     rpch_call_dcerpc(call, pdu);
     return OXC_HTTP_GO_ON;
 }
@@ -331,8 +336,10 @@ keep_or_show_rest(rpch_call_t *call, bool keep)
         rpch_show_data(call, left, NULL);
     }
     call->need = 0;
-    if (!at->carry)
+    if (!at->carry) {
         at->mode = RPCH_LOST;
+        memset(&at->gathered, 0, sizeof at->gathered);
+    }
 }
 
 /* --- calls --- */
@@ -403,6 +410,14 @@ join_carried(rpch_call_t *call)
     at->carried = 0;
 }
 
+/* What was looked at in vain is not looked at again. */
+static void
+go_on_from(rpch_position_t *same, const rpch_position_t *position)
+{
+    same->scanned = position->scanned;
+    same->gathered = position->gathered;
+}
+
 /* What the next call of the direction begins with. First pass only. */
 static void
 keep_place(const rpch_call_t *call, int d, int used, const uint32_t *seq)
@@ -412,7 +427,7 @@ keep_place(const rpch_call_t *call, int d, int used, const uint32_t *seq)
     if (used)
         connection->position[d] = call->position;
     else
-        connection->position[d].scanned = call->position.scanned;
+        go_on_from(&connection->position[d], &call->position);
     connection->have_seq[d] = seq != NULL;
     if (seq)
         connection->next_seq[d] = *seq + (uint32_t)used;

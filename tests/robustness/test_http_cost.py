@@ -106,6 +106,17 @@ def channel_line_by_line(n: int) -> pathlib.Path:
     return capture.write(tools.folder() / "head.pcap")
 
 
+def pdu_in_chunks_of_a_byte(n: int) -> pathlib.Path:
+    """The beginning of a PDU on the OUT channel, each byte in a chunk and segment of its own."""
+    capture = rpch.Capture()
+    link = capture.link()
+    link.send(TO_SERVER, rpch.ask("RPC_OUT_DATA", 76) + rpch.conn_a1(uuid.UUID(int=7)))
+    link.send(TO_CLIENT, rpch.answer("200 Success", rpch.RPC_TYPE, rpch.CHUNKED))
+    for byte in rpch.response(1, bytes(4 * n))[:2 * n]:
+        link.send(TO_CLIENT, rpch.chunks(bytes([byte]), 1))
+    return capture.write(tools.folder() / "bytes.pcap")
+
+
 def pending_chunks(capture: Http, client: mapihttp.Client, n: int) -> None:
     """A long poll that is kept alive n times."""
     client.request("NotificationWait", mapihttp.WAIT, "MapiContext=c1")
@@ -239,8 +250,8 @@ def test_added_cost_is_linear(nothing, what):       # noqa: F811
 
 
 @pytest.mark.skipif(bounds.SANITIZED or not shutil.which("valgrind"), reason="counts instructions")
-@pytest.mark.parametrize("make", [lambda n: segments(n, line_by_line, pending_chunks), channel_line_by_line],
-                         ids=["MAPI/HTTP", "RPC over HTTP"])
+@pytest.mark.parametrize("make", [lambda n: segments(n, line_by_line, pending_chunks), channel_line_by_line, pdu_in_chunks_of_a_byte],
+                         ids=["MAPI/HTTP", "RPC over HTTP", "chunks of a byte"])
 def test_no_segment_makes_the_plugin_read_a_message_again(tshark, make):
     """Four times the segments cost about four times the plugin's instructions; all again with each segment would be 16."""
     sys.path.insert(0, str(tools.REPOSITORY / "bench"))
