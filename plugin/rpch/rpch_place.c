@@ -8,12 +8,12 @@
 
 #include <string.h>
 
-#include <epan/proto_data.h>
+#include "session/session.h"
 
 /*
  * There is one for nearly every frame of a connection, so they are small, and in one piece of memory. Most calls begin with
  * a message or in a body whose end is either near or far away, and nothing of that was looked at before. What a place has no
- * room for is kept with the frame.
+ * room for is kept apart.
  */
 typedef struct rpch_place {
     uint32_t frame;
@@ -31,7 +31,19 @@ typedef struct rpch_place {
 #define NUMBER_MAX UINT8_MAX
 #define USABLE 0x20000          /* of bytes behind a call: those of a PDU (C706 12.6.3.1), and what TCP puts to it later */
 
-static int proto_rpch = -1;
+/* A place that is kept apart. */
+typedef struct {
+    uint64_t key;               /* key_of() */
+    rpch_position_t position;
+} whole_t;
+
+static wmem_map_t *whole;       /* by their keys: a frame may have thousands of calls */
+
+static uint64_t
+key_of(const packet_info *pinfo, uint32_t number)
+{
+    return (uint64_t)pinfo->num << 32 | number;
+}
 
 /* Whether a place has room for it. */
 static bool
@@ -49,7 +61,11 @@ rpch_note_place(rpch_places_t *places, packet_info *pinfo, uint32_t number, uint
     place_t *place;
 
     if (!fits(number, length, position)) {
-        p_add_proto_data(wmem_file_scope(), pinfo, proto_rpch, number, wmem_memdup(wmem_file_scope(), position, sizeof *position));
+        whole_t *one = wmem_new(wmem_file_scope(), whole_t);
+
+        one->key = key_of(pinfo, number);
+        one->position = *position;
+        wmem_map_insert(whole, &one->key, one);
         return;
     }
     if (places->count == places->room) {
@@ -90,12 +106,12 @@ rpch_recall_place(const rpch_places_t *places, packet_info *pinfo, uint32_t numb
     const place_t *place = find_place(places, pinfo->num, number);
 
     if (!place) {
-        const rpch_position_t *whole =
-            (const rpch_position_t *)p_get_proto_data(wmem_file_scope(), pinfo, proto_rpch, number);
+        uint64_t key = key_of(pinfo, number);
+        const whole_t *one = (const whole_t *)wmem_map_lookup(whole, &key);
 
-        if (whole)
-            *position = *whole;
-        return whole != NULL;
+        if (one)
+            *position = one->position;
+        return one != NULL;
     }
     memset(position, 0, sizeof *position);
     position->mode = (rpch_mode_t)place->mode;
@@ -108,7 +124,7 @@ rpch_recall_place(const rpch_places_t *places, packet_info *pinfo, uint32_t numb
 }
 
 void
-rpch_register_places(int proto)
+rpch_register_places(void)
 {
-    proto_rpch = proto;
+    whole = wmem_map_new_autoreset(wmem_epan_scope(), wmem_file_scope(), oxc_uint64_hash, g_int64_equal);
 }

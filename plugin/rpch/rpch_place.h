@@ -17,7 +17,7 @@ typedef struct {
 } rpch_places_t;
 
 /* To be called once, when the protocol is registered. */
-void rpch_register_places(int proto);
+void rpch_register_places(void);
 
 /* Remembers the place of the call that has this number in its frame, and so many bytes. First visit only. */
 void rpch_note_place(rpch_places_t *places, packet_info *pinfo, uint32_t number, uint32_t length, const rpch_position_t *position);

@@ -512,7 +512,7 @@ rpch_register_stream(int proto)
     };
 
     proto_rpch = proto;
-    rpch_register_places(proto);
+    rpch_register_places();
     proto_register_field_array(proto, hf, array_length(hf));
     expert_register_field_array(expert_register_protocol(proto), ei, array_length(ei));
 }
