@@ -285,15 +285,16 @@ IN_ONE_SEGMENT = [responses_in_one_segment, requests_in_one_segment, header_bloc
 @pytest.mark.skipif(bounds.SANITIZED or not shutil.which("valgrind"), reason="counts instructions")
 @pytest.mark.parametrize("make", IN_ONE_SEGMENT)
 def test_messages_are_found_and_not_searched_for(tshark, make):
-    """Twice the messages cost about twice the plugin's instructions; each looked at for each other one would be 4 times."""
+    """Four times the messages cost about four times the plugin's instructions; each looked at for each other one would be 16.
+    (A map that grows by the way costs a tenth more in one size than in another.)"""
     sys.path.insert(0, str(tools.REPOSITORY / "bench"))
     import counting
 
     added = []
-    for n in (300, 600):
+    for n in (150, 600):
         path = make(n)
         added.append(counting.instructions("io,stat", True, path) - counting.instructions("io,stat", False, path))
-    assert added[1] <= 2.2 * added[0], added
+    assert added[1] <= 5 * added[0], added
 
 
 def test_outcome_of_poll_of_many_chunks(tshark):
