@@ -249,18 +249,20 @@ def test_added_cost_is_linear(nothing, what):       # noqa: F811
         bounds.check_memory(big, nothing)
 
 
+def instructions(path: pathlib.Path) -> tuple[int, int]:
+    """With the plugin, and of tshark alone."""
+    sys.path.insert(0, str(tools.REPOSITORY / "bench"))
+    import counting
+
+    return counting.instructions("io,stat", True, path), counting.instructions("io,stat", False, path)
+
+
 @pytest.mark.skipif(bounds.SANITIZED or not shutil.which("valgrind"), reason="counts instructions")
 @pytest.mark.parametrize("make", [lambda n: segments(n, line_by_line, pending_chunks), channel_line_by_line],
                          ids=["MAPI/HTTP", "RPC over HTTP"])
 def test_no_segment_makes_the_plugin_read_a_message_again(tshark, make):
     """Four times the segments cost about four times the plugin's instructions; all again with each segment would be 16."""
-    sys.path.insert(0, str(tools.REPOSITORY / "bench"))
-    import counting
-
-    added = []
-    for n in (60, 240):
-        path = make(n)
-        added.append(counting.instructions("io,stat", True, path) - counting.instructions("io,stat", False, path))
+    added = [both - alone for both, alone in map(instructions, map(make, (60, 240)))]
     assert added[1] <= 5 * added[0], added
 
 
@@ -268,11 +270,7 @@ def test_no_segment_makes_the_plugin_read_a_message_again(tshark, make):
 def test_chunks_of_a_pdu_are_passed_once(tshark):
     """TCP's reassembly copies all of them with each segment, as it does without the plugin, and takes a little more or less by the
     way. The plugin adds little to that; if it passed them with each segment, it would add nearly as much."""
-    sys.path.insert(0, str(tools.REPOSITORY / "bench"))
-    import counting
-
-    path = pdu_in_chunks_of_a_byte(240)
-    both, alone = (counting.instructions("io,stat", plugin, path) for plugin in (True, False))
+    both, alone = instructions(pdu_in_chunks_of_a_byte(240))
     assert both - alone <= alone / 4, (both, alone)
 
 
@@ -280,13 +278,7 @@ def test_chunks_of_a_pdu_are_passed_once(tshark):
 @pytest.mark.parametrize("make", [polls_of_one_connection, waits_with_gaps])
 def test_open_waits_are_not_looked_at_for_each_frame(tshark, make):
     """Four times the waits and frames cost about four times the plugin's instructions; each wait for each frame would be 16."""
-    sys.path.insert(0, str(tools.REPOSITORY / "bench"))
-    import counting
-
-    added = []
-    for n in (1000, 4000):
-        path = make(n)
-        added.append(counting.instructions("io,stat", True, path) - counting.instructions("io,stat", False, path))
+    added = [both - alone for both, alone in map(instructions, map(make, (1000, 4000)))]
     assert added[1] <= 5 * added[0], added
 
 
@@ -299,13 +291,7 @@ IN_ONE_SEGMENT = [responses_in_one_segment, requests_in_one_segment, header_bloc
 def test_messages_are_found_and_not_searched_for(tshark, make):
     """Four times the messages cost about four times the plugin's instructions; each looked at for each other one would be 16.
     (A map that grows by the way costs a tenth more in one size than in another.)"""
-    sys.path.insert(0, str(tools.REPOSITORY / "bench"))
-    import counting
-
-    added = []
-    for n in (150, 600):
-        path = make(n)
-        added.append(counting.instructions("io,stat", True, path) - counting.instructions("io,stat", False, path))
+    added = [both - alone for both, alone in map(instructions, map(make, (150, 600)))]
     assert added[1] <= 5 * added[0], added
 
 
