@@ -153,11 +153,10 @@ oxc_http_gather(tvbuff_t *tvb, int offset, oxc_http_gathered_t *gathered, int wa
 {
     oxc_http_framing_t *at = &gathered->at;
     oxc_http_result_t result = OXC_HTTP_GO_ON;
-    int here = offset + gathered->passed;
 
     while (gathered->got < want) {
         uint64_t size;
-        int n, left = want - gathered->got;
+        int n, left = want - gathered->got, here = offset + gathered->passed;
 
         while (result == OXC_HTTP_GO_ON && oxc_http_at_framing(at))
             result = oxc_http_step(tvb, &here, at, &size);
@@ -177,9 +176,8 @@ oxc_http_gather(tvbuff_t *tvb, int offset, oxc_http_gathered_t *gathered, int wa
         }
         if (buffer)
             tvb_memcpy(tvb, buffer + gathered->got, here, n);
-        oxc_http_pass(at, &here, n);
+        oxc_http_pass(at, &gathered->passed, n);
         gathered->got += n;
-        gathered->passed = here - offset;
     }
     return OXC_HTTP_GO_ON;
 }

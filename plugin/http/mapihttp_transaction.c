@@ -494,16 +494,10 @@ record_response(packet_info *pinfo, response_t *response, const oxc_http_message
         oxc_mapihttp_bind_response(pinfo, record->pdu->call, message);
 }
 
-static uint64_t
-key_of(const packet_info *pinfo, uint32_t ordinal)
-{
-    return (uint64_t)pinfo->num << 32 | ordinal;
-}
-
 mapihttp_record_t *
 oxc_mapihttp_known_record(packet_info *pinfo, uint32_t ordinal)
 {
-    uint64_t key = key_of(pinfo, ordinal);
+    uint64_t key = oxc_frame_key(pinfo->num, ordinal);
 
     return (mapihttp_record_t *)wmem_map_lookup(records, &key);
 }
@@ -529,7 +523,7 @@ oxc_mapihttp_record(packet_info *pinfo, const oxc_http_message_t *message, tvbuf
         }
         record->headers = message->kept;
         record->offset = message->met ? message->offset : -1;
-        record->key = key_of(pinfo, ordinal);
+        record->key = oxc_frame_key(pinfo->num, ordinal);
         wmem_map_insert(records, &record->key, record);
     }
     return record->pdu ? record : NULL;

@@ -110,7 +110,7 @@ open_wakeup(oxc_wakeup_t *wakeup)
 const oxc_wakeup_t *
 oxc_matcher_known(const packet_info *pinfo, uint32_t which)
 {
-    uint64_t key = (uint64_t)pinfo->num << 32 | which;
+    uint64_t key = oxc_frame_key(pinfo->num, which);
 
     return (const oxc_wakeup_t *)wmem_map_lookup(wakeups, &key);
 }
@@ -121,7 +121,7 @@ make_wakeup(uint32_t frame, const nstime_t *when, uint32_t which, oxc_wakeup_met
 {
     oxc_wakeup_t *wakeup = wmem_new0(wmem_file_scope(), oxc_wakeup_t);
 
-    wakeup->key = (uint64_t)frame << 32 | which;
+    wakeup->key = oxc_frame_key(frame, which);
     wakeup->frame = frame;
     wakeup->time = *when;
     wakeup->first = wakeup;
@@ -375,7 +375,7 @@ replay_calls(oxc_wakeup_t *wakeup, const wmem_array_t *calls, uint32_t end)
 void
 oxc_matcher_late(const oxc_late_wakeup_t *found)
 {
-    uint64_t key = (uint64_t)found->frame << 32 | found->which;
+    uint64_t key = oxc_frame_key(found->frame, found->which);
     oxc_wakeup_t *wakeup, *open;
     bool is_latest;
 

@@ -47,7 +47,7 @@ static expert_field ei_unknown_call = EI_INIT;
 typedef enum { STUB, UNKNOWN_CALL, FAULT, SEALED } finding_kind_t;
 
 typedef struct {
-    uint64_t key;               /* finding_key() */
+    uint64_t key;               /* oxc_rpc_pdu_key() */
     finding_kind_t kind;
     oxc_rpc_interface_t interface;
     dcerpc_call_value *value;           /* STUB */
@@ -69,12 +69,6 @@ typedef struct {
 } handed_t;
 
 static handed_t *handed;
-
-static uint64_t
-finding_key(const packet_info *pinfo, uint32_t discriminator, uint8_t ptype)
-{
-    return (uint64_t)pinfo->num << 32 | (discriminator + ptype * UINT32_C(0x01000193));
-}
 
 static oxc_rpc_state_t *
 find_handed(const handed_t *calls, uint32_t call_id)
@@ -397,7 +391,7 @@ look_at_pdu(packet_info *pinfo, proto_tree *tree, oxc_rpc_pdu_t *pdu, const hand
     if (!conversation)
         return;
     discriminator = oxc_rpc_discriminator(conversation, pdu->call_id);
-    key = finding_key(pinfo, discriminator, pdu->ptype);
+    key = oxc_rpc_pdu_key(pinfo, discriminator, pdu->ptype);
     if (!PINFO_FD_VISITED(pinfo) && !pinfo->flags.in_error_pkt)
         learn(pinfo, conversation, key, pdu, calls);
     finding = wmem_map_size(findings) > 0 ? (const finding_t *)wmem_map_lookup(findings, &key) : NULL;

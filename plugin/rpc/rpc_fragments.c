@@ -10,7 +10,7 @@
 
 /* The fragments of a request or response so far, and the padding between their stubs. */
 typedef struct {
-    uint64_t key;               /* padding_key(), where the last one is */
+    uint64_t key;               /* oxc_rpc_pdu_key(), where the last one is */
     uint32_t total;             /* bytes of the stub, with padding */
     wmem_array_t *gaps;         /* gap_t; NULL while there are none */
 } fragments_t;
@@ -20,13 +20,7 @@ typedef struct {
     uint32_t length;
 } gap_t;
 
-static wmem_map_t *padded;      /* padding_key() -> fragments_t with gaps: a frame may have many */
-
-static uint64_t
-padding_key(const packet_info *pinfo, uint32_t discriminator, uint8_t ptype)
-{
-    return (uint64_t)pinfo->num << 32 | (discriminator + ptype * UINT32_C(0x01000193));
-}
+static wmem_map_t *padded;      /* oxc_rpc_pdu_key() -> fragments_t with gaps: a frame may have many */
 
 /* The map, made when something is put into it. */
 static wmem_map_t *
@@ -55,7 +49,7 @@ oxc_rpc_fragments_note_padding(packet_info *pinfo, oxc_rpc_fragments_t *of, uint
     }
     fragments->total += (uint32_t)(pdu->stub_end - pdu->stub);
     if (pdu->flags & RPC_FLAG_LAST) {
-        fragments->key = padding_key(pinfo, discriminator, pdu->ptype);
+        fragments->key = oxc_rpc_pdu_key(pinfo, discriminator, pdu->ptype);
         if (fragments->gaps)
             wmem_map_insert(padded, &fragments->key, fragments);
         else
@@ -76,7 +70,7 @@ oxc_rpc_fragments_note_padding(packet_info *pinfo, oxc_rpc_fragments_t *of, uint
 tvbuff_t *
 oxc_rpc_without_padding(packet_info *pinfo, tvbuff_t *stub, uint32_t discriminator, uint8_t ptype)
 {
-    uint64_t key = padding_key(pinfo, discriminator, ptype);
+    uint64_t key = oxc_rpc_pdu_key(pinfo, discriminator, ptype);
     const fragments_t *fragments = wmem_map_size(padded) > 0 ? (const fragments_t *)wmem_map_lookup(padded, &key) : NULL;
     uint32_t length, from = 0, to = 0;
     uint8_t *bytes;

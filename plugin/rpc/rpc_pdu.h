@@ -8,6 +8,7 @@
 #define OXCNOTIF_RPC_PDU_H
 
 #include "rpc/ndr.h"
+#include "session/session.h"
 
 #define OXC_EMSMDB_UUID { 0xa4f1db00, 0xca47, 0x1067, { 0xb3, 0x1f, 0x00, 0xdd, 0x01, 0x06, 0x62, 0xda } }
 #define OXC_ASYNCEMSMDB_UUID { 0x5261574a, 0x4572, 0x206e, { 0xb2, 0x68, 0x6b, 0x19, 0x92, 0x13, 0xb4, 0xe4 } }
@@ -40,6 +41,13 @@ typedef struct {
     int stub_end;
     tvbuff_t *assembled;        /* the stub of all fragments, at the last of them; NULL: see stub */
 } oxc_rpc_pdu_t;
+
+/* The key of what is remembered of a PDU, by its call in the frame, see oxc_rpc_discriminator(). */
+static inline uint64_t
+oxc_rpc_pdu_key(const packet_info *pinfo, uint32_t discriminator, uint8_t ptype)
+{
+    return oxc_frame_key(pinfo->num, discriminator + ptype * UINT32_C(0x01000193));
+}
 
 /* The header of the PDU at offset: false if it is none, by the test that DCE/RPC makes. */
 bool oxc_rpc_read_header(tvbuff_t *tvb, int offset, oxc_rpc_pdu_t *pdu);

@@ -408,15 +408,15 @@ static bool
 wants(tvbuff_t *frame _U_, packet_info *pinfo, unsigned layers _U_)
 {
     const http_conv_t *http;
-    const rpch_connection_t *connection;
 
     if (oxc_postdissector_expected())
         return true;
     if (PINFO_FD_VISITED(pinfo))
         return first_segments > 0;
-    connection = rpch_connection_around(pinfo);
+    if (rpch_connection_around(pinfo))
+        return true;
     http = oxc_http_of(oxc_segment_conversation(pinfo));
-    return connection || (http && !is_other_http(http, connection));
+    return http && !is_other_http(http, NULL);
 }
 
 /* What was found in the frame behind the end of a virtual connection and PDUs; they have to be shown before. */

@@ -33,17 +33,11 @@ typedef struct rpch_place {
 
 /* A place that is kept apart. */
 typedef struct {
-    uint64_t key;               /* key_of() */
+    uint64_t key;               /* frame and number of the call */
     rpch_position_t position;
 } whole_t;
 
 static wmem_map_t *whole;       /* by their keys: a frame may have thousands of calls */
-
-static uint64_t
-key_of(const packet_info *pinfo, uint32_t number)
-{
-    return (uint64_t)pinfo->num << 32 | number;
-}
 
 /* Whether a place has room for it. */
 static bool
@@ -63,7 +57,7 @@ rpch_note_place(rpch_places_t *places, packet_info *pinfo, uint32_t number, uint
     if (!fits(number, length, position)) {
         whole_t *one = wmem_new(wmem_file_scope(), whole_t);
 
-        one->key = key_of(pinfo, number);
+        one->key = oxc_frame_key(pinfo->num, number);
         one->position = *position;
         wmem_map_insert(whole, &one->key, one);
         return;
@@ -106,7 +100,7 @@ rpch_recall_place(const rpch_places_t *places, packet_info *pinfo, uint32_t numb
     const place_t *place = find_place(places, pinfo->num, number);
 
     if (!place) {
-        uint64_t key = key_of(pinfo, number);
+        uint64_t key = oxc_frame_key(pinfo->num, number);
         const whole_t *one = (const whole_t *)wmem_map_lookup(whole, &key);
 
         if (one)

@@ -97,7 +97,7 @@ keep_repeated(oxc_pdu_t *pdu)
 static oxc_pdu_t *
 find_repeated(const packet_info *pinfo, uint32_t discriminator, bool is_response)
 {
-    const uint64_t key = (uint64_t)pinfo->num << 32 | discriminator;
+    const uint64_t key = oxc_frame_key(pinfo->num, discriminator);
 
     return (oxc_pdu_t *)wmem_map_lookup(repeated[is_response], &key);
 }

@@ -156,7 +156,7 @@ oxc_pdu_which(const oxc_pdu_t *pdu)
 static inline uint64_t
 oxc_pdu_key(const oxc_pdu_t *pdu)
 {
-    return (uint64_t)pdu->frame << 32 | pdu->which;
+    return oxc_frame_key(pdu->frame, pdu->which);
 }
 
 /* May bytes that were not captured be its answer? As far as the file was read. */

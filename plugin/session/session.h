@@ -37,6 +37,13 @@ oxc_uint64_hash(const void *key)
     return oxc_hash(key, sizeof(uint64_t));
 }
 
+/* The key of what a frame may have several of: a call, a PDU, a message. */
+static inline uint64_t
+oxc_frame_key(uint32_t frame, uint32_t which)
+{
+    return (uint64_t)frame << 32 | which;
+}
+
 /* What names a session context on the wire (MS-OXCRPC 3.1.1, MS-OXCMAPIHTTP 3.1.5). */
 typedef enum {
     OXC_KEY_CXH,                /* 20 bytes of the EMSMDB context handle */
